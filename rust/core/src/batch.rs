@@ -1,0 +1,226 @@
+//! [`Batch`]: an immutable bundle of equal-length named columns.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
+
+use crate::error::{Place, Result};
+use crate::types::Schema;
+
+/// An immutable bundle of equal-length named columns, with the event time and the origin of its rows.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    schema: Arc<Schema>,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+    time: Option<EventTime>,
+    origin: Origin,
+}
+
+/// The event time that rows carry, whether or not a column still shows it.
+#[derive(Clone, Debug)]
+pub struct EventTime {
+    /// The event time of each row, in ticks.
+    pub ticks: ScalarBuffer<i64>,
+    /// How far event time had come within this batch at each row, where that is not simply the
+    /// highest of `ticks` so far (after a filter).
+    pub marks: Option<ScalarBuffer<i64>>,
+    /// How far event time has come at the end of the batch.
+    pub high: Option<High>,
+}
+
+/// The highest event time of a batch, and where it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct High {
+    /// The event time, in ticks.
+    pub time: i64,
+    /// The row that has it.
+    pub place: Place,
+}
+
+impl EventTime {
+    /// The event time of rows as they come from a source.
+    pub fn new(ticks: ScalarBuffer<i64>) -> Self {
+        Self { ticks, marks: None, high: None }
+    }
+
+    /// The highest event time up to and including each row.
+    pub(crate) fn running(&self) -> ScalarBuffer<i64> {
+        self.marks.clone().unwrap_or_else(|| {
+            let mut high = i64::MIN;
+            let up_to = |&tick: &i64| {
+                high = high.max(tick);
+                high
+            };
+            self.ticks.iter().map(up_to).collect()
+        })
+    }
+
+    /// Whether no row is earlier than the one before it.
+    pub(crate) fn is_sorted(&self) -> bool {
+        // Without a branch per row, so that it compiles to a vector loop.
+        let falls = |pair: &[i64]| pair.windows(2).fold(false, |any, two| any | (two[1] < two[0]));
+        let step = 1 << 10;
+        (0..self.ticks.len()).step_by(step).all(|at| !falls(&self.ticks[at..(at + step + 1).min(self.ticks.len())]))
+    }
+}
+
+/// Where the rows of a batch came from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The source as the user named it.
+    pub source: Option<Arc<str>>,
+    /// The number, in the source, of the first row.
+    pub row: u64,
+    /// The physical line of the first row, from 1, for text.
+    pub line: Option<u64>,
+    /// The offset of the first row's first byte, for text.
+    pub byte: Option<u64>,
+    /// The starts of all rows, where they are known.
+    pub starts: Option<Arc<Starts>>,
+    /// The rows kept of those that were read (after a filter); all of them if `None`.
+    pub picked: Option<ScalarBuffer<u32>>,
+}
+
+/// Where the rows of a text batch start, relative to its first row.
+#[derive(Debug, Default)]
+pub struct Starts {
+    /// Bytes.
+    pub bytes: Vec<u32>,
+    /// Lines; empty if each row is on the line after the one before it.
+    pub lines: Vec<u32>,
+    /// Rows; empty if no row between them was rejected.
+    pub rows: Vec<u32>,
+}
+
+impl Origin {
+    /// Where row `i` of the batch came from.
+    pub fn place(&self, i: usize) -> Place {
+        let at = self.picked.as_ref().map_or(i, |picked| picked[i] as usize);
+        let lookup = |offsets: &Vec<u32>| offsets.get(at).map_or(at as u64, |&x| u64::from(x));
+        let starts = self.starts.as_deref();
+        Place {
+            source: self.source.as_deref().map(str::to_owned),
+            line: self.line.zip(starts).map(|(line, starts)| line + lookup(&starts.lines)),
+            byte: self.byte.zip(starts).and_then(|(byte, s)| Some(byte + u64::from(*s.bytes.get(at)?))),
+            row: Some(self.row + starts.map_or(at as u64, |starts| lookup(&starts.rows))),
+        }
+    }
+
+    /// The origin of the rows at these places of the batch.
+    fn pick(&self, rows: impl Iterator<Item = u32>) -> Self {
+        let picked = match &self.picked {
+            Some(picked) => rows.map(|i| picked[i as usize]).collect(),
+            None => rows.collect(),
+        };
+        Self { picked: Some(picked), ..self.clone() }
+    }
+}
+
+impl Batch {
+    /// A batch of these columns.
+    ///
+    /// # Panics
+    /// In debug builds, if the columns do not fit the schema or each other.
+    pub fn new(schema: Arc<Schema>, columns: Vec<ArrayRef>, rows: usize) -> Self {
+        debug_assert_eq!(schema.len(), columns.len());
+        debug_assert!(columns.iter().all(|column| column.len() == rows));
+        Self { schema, columns, rows, time: None, origin: Origin::default() }
+    }
+
+    /// The same rows with this event time.
+    #[must_use]
+    pub fn with_time(self, time: Option<EventTime>) -> Self {
+        Self { time, ..self }
+    }
+
+    /// The same rows with this origin.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The same rows with other columns.
+    #[must_use]
+    pub fn with_columns(self, schema: Arc<Schema>, columns: Vec<ArrayRef>) -> Self {
+        debug_assert_eq!(schema.len(), columns.len());
+        Self { schema, columns, ..self }
+    }
+
+    /// The names and types of the columns.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[ArrayRef] {
+        &self.columns
+    }
+
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// [`crate::Error::ColumnNotFound`].
+    pub fn column(&self, name: &str) -> Result<&ArrayRef> {
+        Ok(&self.columns[self.schema.index(name)?])
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The event time that the rows carry.
+    pub fn time(&self) -> Option<&EventTime> {
+        self.time.as_ref()
+    }
+
+    /// Where the rows came from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// `len` rows from `start`, without a copy.
+    #[must_use]
+    pub fn slice(&self, start: usize, len: usize) -> Self {
+        let time = self.time.as_ref().map(|time| EventTime {
+            ticks: time.ticks.slice(start, len),
+            marks: time.marks.as_ref().map(|marks| marks.slice(start, len)),
+            // What was seen at the end of the whole is not known before its last row.
+            high: if start + len == self.rows { time.high.clone() } else { None },
+        });
+        let rows = start as u32..(start + len) as u32;
+        let origin = if len == self.rows { self.origin.clone() } else { self.origin.pick(rows) };
+        let columns = self.columns.iter().map(|column| column.slice(start, len)).collect();
+        Self { schema: Arc::clone(&self.schema), columns, rows: len, time, origin }
+    }
+
+    /// The rows for which `keep` is set. Event time goes on as if the others had been there.
+    #[must_use]
+    pub fn filter(&self, keep: &BooleanBuffer) -> Self {
+        let mask = BooleanArray::new(keep.clone(), None);
+        let select = |array: &dyn Array| arrow_select::filter::filter(array, &mask).expect("equal lengths");
+        let pick = |ticks: &ScalarBuffer<i64>| keep.set_indices().map(|i| ticks[i]).collect();
+        let time = self.time.as_ref().map(|time| {
+            let running = time.running();
+            let high = time.high.clone().or_else(|| self.highest(&running));
+            let marks = (time.marks.is_some() || !time.is_sorted()).then(|| pick(&running));
+            EventTime { ticks: pick(&time.ticks), marks, high }
+        });
+        Self {
+            schema: Arc::clone(&self.schema),
+            columns: self.columns.iter().map(|column| select(column)).collect(),
+            rows: keep.count_set_bits(),
+            time,
+            origin: self.origin.pick(keep.set_indices_u32()),
+        }
+    }
+
+    /// The end of a batch's running marks, and the row that set it.
+    fn highest(&self, running: &[i64]) -> Option<High> {
+        let time = *running.last()?;
+        let row = running.partition_point(|&mark| mark < time);
+        Some(High { time, place: self.origin.place(row) })
+    }
+}

@@ -1,0 +1,247 @@
+//! Everything that can go wrong: [`Error`], which carries data; prose is made at the edge.
+
+use std::fmt;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in its source a row came from. What is not known is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The source as the user named it, such as a path or `<bytes>`.
+    pub source: Option<String>,
+    /// The physical line on which the row starts, from 1.
+    pub line: Option<u64>,
+    /// The offset of the field's first byte (of the row's, if it does not split), from 0.
+    pub byte: Option<u64>,
+    /// The row's number in its source, from 0.
+    pub row: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.source.clone());
+        parts.extend(self.line.map(|line| format!("line {line}")));
+        parts.extend(self.row.filter(|_| self.line.is_none()).map(|row| format!("row {row}")));
+        parts.extend(self.byte.map(|byte| format!("byte {byte}")));
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// A row that does not split into its fields or does not convert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Where it is.
+    pub place: Place,
+    /// The column that does not convert; `None` if the row does not split.
+    pub column: Option<String>,
+    /// The text that does not convert, or the row, cut to a readable length.
+    pub value: String,
+    /// What is wrong with it, such as `not an int64`.
+    pub reason: String,
+}
+
+/// A row that came after a window it belongs to had closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateRow {
+    /// Where it is.
+    pub place: Place,
+    /// Its event time, written out.
+    pub time: String,
+    /// The watermark when it came, written out.
+    pub watermark: String,
+    /// The row that set the watermark.
+    pub set_by: Place,
+    /// How many windows it missed.
+    pub missed: u64,
+    /// How late it is behind the watermark, written out: what `lateness` would have to grow by.
+    pub behind: String,
+}
+
+/// What can go wrong. Each variant carries data for the one who must act on it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A bad value of an argument.
+    Argument(String),
+    /// A column that is not there.
+    ColumnNotFound {
+        /// The name asked for.
+        column: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// An operation that a column's type does not know.
+    Schema {
+        /// The column, or the expression.
+        column: String,
+        /// Its type.
+        dtype: String,
+        /// What was tried, and what to do instead.
+        message: String,
+    },
+    /// A row that does not split or convert.
+    BadRow(Box<BadRow>),
+    /// A row that missed a window.
+    LateRow(Box<LateRow>),
+    /// A sum, or an expression, whose result does not fit its type.
+    Overflow {
+        /// Where the row is, for expressions.
+        place: Place,
+        /// What was computed.
+        what: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A declared limit was reached.
+    Limit {
+        /// The argument that sets it.
+        argument: &'static str,
+        /// Its value.
+        limit: u64,
+        /// What happened, and what to do.
+        message: String,
+        /// Where, for input.
+        place: Place,
+    },
+    /// The operating system said no.
+    Io {
+        /// The error's number, if there is one.
+        errno: Option<i32>,
+        /// What the system says.
+        message: String,
+        /// The file.
+        path: String,
+    },
+    /// A one-shot source was asked to start again.
+    Consumed(String),
+    /// The process forked, and this run belongs to the parent.
+    Forked,
+    /// A bug in rillet.
+    Internal(String),
+}
+
+impl Error {
+    /// A bad argument.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::Argument(message.into())
+    }
+
+    /// An operation that a column's type does not know.
+    pub fn schema(column: impl Into<String>, dtype: impl fmt::Display, message: impl Into<String>) -> Self {
+        Self::Schema { column: column.into(), dtype: dtype.to_string(), message: message.into() }
+    }
+
+    /// An error of the operating system about a file.
+    pub fn io(error: &std::io::Error, path: impl Into<String>) -> Self {
+        let message = match error.raw_os_error() {
+            // Rust appends " (os error N)", which Python's own message does not have.
+            Some(_) => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
+            None => error.to_string(),
+        };
+        Self::Io { errno: error.raw_os_error(), message, path: path.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(message) | Self::Consumed(message) => f.write_str(message),
+            Self::ColumnNotFound { column, known } => write_not_found(f, column, known),
+            Self::Schema { column, dtype, message } => write!(f, "column {column:?} is {dtype}: {message}"),
+            Self::BadRow(bad) => write_bad(f, bad),
+            Self::LateRow(late) => write_late(f, late),
+            Self::Overflow { place, what, reason } => {
+                write!(f, "{what}: {reason}")?;
+                if *place == Place::default() { Ok(()) } else { write!(f, " ({place})") }
+            }
+            Self::Limit { message, place, .. } if *place == Place::default() => f.write_str(message),
+            Self::Limit { message, place, .. } => write!(f, "{place}: {message}"),
+            Self::Io { message, path, .. } => write!(f, "{message}: {path:?}"),
+            Self::Forked => f.write_str(
+                "this iterator belongs to the process that started it; iterate the stream anew in the child",
+            ),
+            Self::Internal(message) => write!(f, "a bug in rillet, please report it: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn write_not_found(f: &mut fmt::Formatter<'_>, column: &str, known: &[String]) -> fmt::Result {
+    write!(f, "no column {column:?}; ")?;
+    if let Some(near) = nearest(column, known) {
+        write!(f, "did you mean {near:?}? ")?;
+    }
+    let shown: Vec<_> = known.iter().take(20).map(String::as_str).collect();
+    let more = if known.len() > 20 { ", …" } else { "" };
+    write!(f, "the columns are {}{more}", shown.join(", "))
+}
+
+fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
+    write!(f, "{}: ", bad.place)?;
+    if let Some(column) = &bad.column {
+        write!(f, "column {column:?}: ")?;
+    }
+    write!(f, "{:?} is {}; ", bad.value, bad.reason)?;
+    f.write_str(match bad.column {
+        Some(_) => "declare another type with schema=, name a null spelling with null_values=, \
+                    or set on_error=\"skip\" or \"keep\"",
+        None => "set on_error=\"skip\" or \"keep\" to go on without it",
+    })
+}
+
+fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
+    write!(f, "{}: the row of {} came after the watermark had reached {}", late.place, late.time, late.watermark)?;
+    if late.set_by != Place::default() {
+        write!(f, " (set by {})", late.set_by)?;
+    }
+    write!(
+        f,
+        " and missed {} window{}; set lateness= to at least {} more to wait for such rows, \
+         or late=\"drop\" or \"keep\" to go on without them",
+        late.missed,
+        if late.missed == 1 { "" } else { "s" },
+        late.behind
+    )
+}
+
+/// The known name closest to the one asked for, if it is close enough to be a slip.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let best = known.iter().take(1000).map(|other| (distance(name, other), other)).min()?;
+    (best.0 <= 1 + name.chars().count() / 4).then_some(best.1)
+}
+
+/// Levenshtein's distance, ignoring case.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_met_with_a_suggestion() {
+        let error = Error::ColumnNotFound { column: "pirce".into(), known: vec!["price".into(), "size".into()] };
+        assert_eq!(error.to_string(), "no column \"pirce\"; did you mean \"price\"? the columns are price, size");
+    }
+
+    #[test]
+    fn a_place_shows_what_is_known() {
+        let place = Place { source: Some("a.csv".into()), line: Some(3), byte: Some(17), row: Some(1) };
+        assert_eq!(place.to_string(), "a.csv, line 3, byte 17");
+        assert_eq!(Place { row: Some(4), ..Place::default() }.to_string(), "row 4");
+    }
+}

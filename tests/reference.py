@@ -1,0 +1,263 @@
+"""The windows of rillet in plain Python: obvious, slow and right.
+
+The oracle of the tests and the specification in one: where the library and this
+file disagree, one of them has a bug (`reference_csv.py` is the reading half).
+Only the standard library is used, and nothing here is fast: a window keeps its
+rows in a list, arithmetic is done in exact fractions and rounded once, at the
+end.
+
+A row is a dict. Times are integers, ticks of the column's unit. A stream is a
+list of *items*: rows, and `Mark`s that say how far event time has come.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+ULP = Fraction(1, 2**53)
+"""Half a unit in the last place of 1.0: the u of the error bounds."""
+
+# ----------------------------------------------------------------- streams
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Event time has come this far: no row, but it moves every watermark."""
+
+    time: int
+
+
+def stream(rows, time="t"):
+    """The items of a source: each row, then the mark that it makes."""
+    items, mark = [], None
+    for row in rows:
+        mark = row[time] if mark is None else max(mark, row[time])
+        items += [row, Mark(mark)]
+    return items
+
+
+def keep(items, predicate):
+    """A filter: it drops rows whose predicate is not True, and no mark."""
+    return [item for item in items if isinstance(item, Mark) or predicate(item) is True]
+
+
+@dataclass
+class Windowed:
+    """What a window operator hands out, sets aside and counts."""
+
+    items: list = field(default_factory=list)
+    late: list = field(default_factory=list)
+    windowless: int = 0
+
+    @property
+    def rows(self):
+        """The rows that came out, in their order."""
+        return [item for item in self.items if not isinstance(item, Mark)]
+
+
+def starts(time, size, step, offset=0):
+    """Starts of all windows [s, s + size), s = offset + k * step, that hold `time`."""
+    last = time - (time - offset) % step
+    return sorted(s for s in range(last, time - size, -step))
+
+
+def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=0):
+    """One row per window and key. `time` is a column, or a function of the row.
+
+    A row is accepted by the windows that have not closed; then its mark moves
+    the watermark; then the windows with end <= watermark close, in order of
+    their ends. A key has its place from the first row accepted while no open
+    window held it until the last window that holds it closes.
+    """
+    step = step or size
+    when = time if callable(time) else lambda row: row[time]
+    done, opened, places, watermark = Windowed(), {}, {}, -math.inf
+
+    def close(until):
+        for start in sorted(start for start in opened if start + size <= until):
+            groups = opened.pop(start)
+            for key in sorted(groups, key=places.__getitem__):
+                edges = {"window_start": start, "window_end": start + size}
+                values = {name: agg(groups[key]) for name, agg in aggs.items()}
+                done.items.append(edges | dict(zip(by, key, strict=True)) | values)
+                if not any(key in others for others in opened.values()):
+                    del places[key]
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            watermark = max(watermark, item.time - lateness)
+            close(watermark)
+            done.items.append(Mark(watermark))
+            continue
+        holding = starts(when(item), size, step, offset)
+        live = [start for start in holding if start + size > watermark]
+        missed = len(holding) - len(live)
+        if missed:
+            reason = "partly late" if live else "late"
+            done.late.append(item | {"_reason": reason, "_missed": missed})
+        done.windowless += not holding
+        key = tuple(as_key(item[name]) for name in by)
+        for start in live:
+            places.setdefault(key, arrival)
+            opened.setdefault(start, {}).setdefault(key, []).append((when(item), arrival, item))
+    close(math.inf)
+    return done
+
+
+def group_by(rows, keys, aggs, time=None):
+    """One row per key, in order of first appearance."""
+    groups = {}
+    for arrival, row in enumerate(rows):
+        key = tuple(as_key(row[name]) for name in keys)
+        groups.setdefault(key, []).append((row[time] if time else 0, arrival, row))
+    return [
+        dict(zip(keys, key, strict=True)) | {name: agg(group) for name, agg in aggs.items()}
+        for key, group in groups.items()
+    ]
+
+
+def as_key(value):
+    """`value` as a key: all NaN are one, and so are 0.0 and -0.0."""
+    if isinstance(value, float):
+        return math.nan if math.isnan(value) else value + 0.0
+    return value
+
+
+# -------------------------------------------------------------- aggregates
+
+
+class Near(float):
+    """A float result, and the distance (`slack`) at which another is right too."""
+
+    slack: Fraction
+
+    def __new__(cls, value, slack):
+        near = super().__new__(cls, value)
+        near.slack = Fraction(slack) + Fraction(1, 2**1072)
+        return near
+
+
+@dataclass(frozen=True)
+class Agg:
+    """An aggregate: a function of the rows (time, arrival, row) of a window and key."""
+
+    kind: str
+    column: str | None = None
+    where: Callable | None = None
+    weight: str | None = None
+    skip_nulls: bool = True
+    ddof: int = 1
+
+    def __call__(self, entries):
+        entries = sorted(entries, key=lambda entry: entry[:2])
+        rows = [row for _, _, row in entries if self.where is None or self.where(row) is True]
+        if self.column is None:
+            return len(rows)
+        if self.weight:
+            return weighted_mean([(row[self.column], row[self.weight]) for row in rows])
+        values = [row[self.column] for row in rows]
+        if self.skip_nulls:
+            values = [value for value in values if value is not None]
+        if self.kind == "count":
+            return len(values)
+        if not values:
+            return None
+        if self.kind in ("var", "std"):
+            return SPREADS[self.kind](values, self.ddof)
+        return FOLDS[self.kind](values)
+
+
+def total(values):
+    """The sum: int64 for integers (or OverflowError), the nearest float for floats."""
+    if not isinstance(values[0], float):
+        exact = sum(int(value) for value in values)
+        if not -(2**63) <= exact < 2**63:
+            raise OverflowError(exact)
+        return exact
+    odd = {value for value in values if not math.isfinite(value)}
+    if odd:
+        return sum(odd)  # both infinities make NaN, and NaN stays
+    exact = [Fraction(value) for value in values]
+    return Near(rounded(sum(exact)), 4 * ULP * sum(map(abs, exact)))
+
+
+def mean(values):
+    """The mean as a float, exact before its one rounding for integers."""
+    floats = isinstance(values[0], float)
+    if floats and not all(map(math.isfinite, values)):
+        return total(values)
+    exact = [Fraction(value) for value in values]
+    nearest = rounded(sum(exact) / len(exact))
+    return Near(nearest, 5 * ULP * sum(map(abs, exact)) / len(exact)) if floats else nearest
+
+
+def weighted_mean(pairs):
+    """sum(w*x) / sum(w) over the rows that have both; None where the weights sum to 0."""
+    pairs = [(Fraction(x), Fraction(w)) for x, w in pairs if x is not None and w is not None]
+    weights = sum(w for _, w in pairs)
+    if weights == 0:
+        return None
+    magnitude = sum(abs(w * x) for x, w in pairs) / abs(weights)
+    noise = 1 + sum(abs(w) for _, w in pairs) / abs(weights)
+    return Near(rounded(sum(w * x for x, w in pairs) / weights), 8 * ULP * magnitude * noise)
+
+
+def variance(values, ddof):
+    """The variance; None if n <= ddof, NaN if a value is infinite or NaN."""
+    if len(values) <= ddof:
+        return None
+    if not all(math.isfinite(value) for value in values):
+        return math.nan
+    exact = [Fraction(value) for value in values]
+    middle = sum(exact) / len(exact)
+    squares = sum((value - middle) ** 2 for value in exact) / (len(exact) - ddof)
+    nearest = rounded(squares)
+    return Near(nearest, squares * Fraction(1, 10**13)) if isinstance(values[0], float) else nearest
+
+
+def deviation(values, ddof):
+    """The square root of the variance, right to one unit in the last place."""
+    squares = variance(values, ddof)
+    if squares is None or not math.isfinite(squares):
+        return squares
+    root = math.sqrt(squares)
+    relative = Fraction(1, 10**13) if isinstance(values[0], float) else 2 * ULP
+    return Near(root, Fraction(root) * relative)
+
+
+def rounded(exact):
+    """The float nearest to a fraction; infinite beyond the greatest one."""
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
+def least(values):
+    """The minimum: NaN if there is one, and -0.0 is less than 0.0."""
+    return _nan_of(values) or min(values, key=_order)
+
+
+def greatest(values):
+    """The maximum: NaN if there is one, and 0.0 is more than -0.0."""
+    return _nan_of(values) or max(values, key=_order)
+
+
+def _nan_of(values):
+    return next((value for value in values if value != value), None)
+
+
+def _order(value):
+    return (value, math.copysign(1, value)) if isinstance(value, float) else value
+
+
+FOLDS = {
+    "sum": total,
+    "mean": mean,
+    "min": least,
+    "max": greatest,
+    "first": lambda values: values[0],
+    "last": lambda values: values[-1],
+}
+SPREADS = {"var": variance, "std": deviation}
