@@ -189,8 +189,8 @@ class Shelf:
         print(f"{name}: {rows:,} rows in {time.perf_counter() - clock:.1f} s", flush=True)
 
 
-def make(folder: Path, rows: int = ROWS, forty: bool = False) -> None:
-    """Makes all files that are missing; `forty` adds the one of 4 × `rows` for the memory job."""
+def make(folder: Path, rows: int = ROWS, fourfold: bool = False) -> None:
+    """Makes all files that are missing; `fourfold` adds the one of 4 × `rows` for the memory job."""
     shelf = Shelf(folder)
     plan = {"ticks.csv": "", "ticks_disordered.csv": "", **{f"ticks_{twin}.csv": twin for twin in TWINS}}
     if any(not shelf.has(name, rows) for name in plan):
@@ -200,7 +200,7 @@ def make(folder: Path, rows: int = ROWS, forty: bool = False) -> None:
             form = forms.get(name, lambda same: same)
             shelf.add(name, rows, lambda path, form=form, twin=twin: write_ticks(path, form(ticks), twin))
     sizes = {"ticks_head.csv": 2000, "ticks_tenth.csv": rows // 10}
-    if forty:
+    if fourfold:
         sizes["ticks_fourfold.csv"] = rows * 4
     for name, count in sizes.items():
         shelf.add(name, count, lambda path, count=count: write_ticks(path, make_ticks(count)))
@@ -213,9 +213,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parent / "data")
     parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--forty", action="store_true", help="also the file of four times the rows (2 GB)")
+    parser.add_argument("--fourfold", action="store_true", help="also the file of four times the rows (2 GB)")
     options = parser.parse_args()
-    make(options.data, options.rows, options.forty)
+    make(options.data, options.rows, options.fourfold)
 
 
 if __name__ == "__main__":

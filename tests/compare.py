@@ -5,6 +5,7 @@ import struct
 from fractions import Fraction
 
 import pyarrow as pa
+
 from reference import Near
 
 

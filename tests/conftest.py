@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("compare")
 
-from sources import FORMS  # noqa: E402
+from sources import FORMS, close  # noqa: E402
 
 settings.register_profile(
     "ci",
@@ -26,7 +26,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 @pytest.fixture(params=FORMS)
 def source(request, tmp_path):
     """A function that puts bytes into one of the forms that a reader takes."""
-    return lambda data: FORMS[request.param](data, tmp_path)
+    made = []
+
+    def source(data):
+        made.append(FORMS[request.param](data, tmp_path))
+        return made[-1]
+
+    yield source
+    for one in made:
+        close(one)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from fractions import Fraction
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Ticks in a second, by unit."""
 
+UNCLOSED = "unclosed quote"
+
 # --------------------------------------------------------------- splitting
 
 
@@ -58,7 +60,8 @@ def split(data, *, delimiter=",", quote='"', comment=None, skip_rows=0):
             records.append(record)
             position += len(record.raw)
             line += record.raw.count(b"\n")
-            record.raw = _without_ending(record.raw)
+            if record.reason != UNCLOSED:  # there the last line feed is data
+                record.raw = _without_ending(record.raw)
             continue
         line += 1
     return records, skipped
@@ -73,7 +76,7 @@ def _record(data, start, line, delimiter, quote):
             position += 1
             while not _closes(data, position, quote):
                 if position >= len(data):
-                    return Record(line, start, data[start:], fields, "unclosed quote")
+                    return Record(line, start, data[start:], fields, UNCLOSED)
                 text += data[position : position + 1]
                 position += 2 if data.startswith(quote, position) else 1
             position += 1

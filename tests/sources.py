@@ -88,6 +88,12 @@ def fifo(data, folder):
     return target
 
 
+def close(source):
+    """Closes a source that is an open file."""
+    if hasattr(source, "close"):
+        source.close()
+
+
 def _fill(open_, data):
     def write():
         try:

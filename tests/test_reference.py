@@ -4,6 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
+
 from reference import Agg, Mark, Near, group_by, keep, starts, stream, window
 from reference_csv import convert, infer, read_csv, split
 

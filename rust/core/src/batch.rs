@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use crate::error::{Place, Result};
-use crate::types::Schema;
+use crate::types::{DataType, Schema};
 
 /// An immutable bundle of equal-length named columns, with the event time and the origin of its rows.
 #[derive(Clone, Debug)]
@@ -21,13 +21,18 @@ pub struct Batch {
 /// The event time that rows carry, whether or not a column still shows it.
 #[derive(Clone, Debug)]
 pub struct EventTime {
+    /// The type of event time.
+    pub dtype: DataType,
     /// The event time of each row, in ticks.
     pub ticks: ScalarBuffer<i64>,
-    /// How far event time had come within this batch at each row, where that is not simply the
-    /// highest of `ticks` so far (after a filter).
-    pub marks: Option<ScalarBuffer<i64>>,
-    /// How far event time has come at the end of the batch.
+    /// How far event time had come within this batch before each row (`i64::MIN` if not at all), where
+    /// that is not simply the highest of the `ticks` before it: after a filter.
+    pub before: Option<ScalarBuffer<i64>>,
+    /// How far event time has come at the end of the batch, where the rows do not tell.
     pub high: Option<High>,
+    /// Whether event time moves with `before` and `high` only, not with the rows themselves: the rows of
+    /// a window operator leave it alone, and the operator passes its watermark on after them.
+    pub passive: bool,
 }
 
 /// The highest event time of a batch, and where it was seen.
@@ -41,19 +46,20 @@ pub struct High {
 
 impl EventTime {
     /// The event time of rows as they come from a source.
-    pub fn new(ticks: ScalarBuffer<i64>) -> Self {
-        Self { ticks, marks: None, high: None }
+    pub fn new(dtype: DataType, ticks: ScalarBuffer<i64>) -> Self {
+        Self { dtype, ticks, before: None, high: None, passive: false }
     }
 
-    /// The highest event time up to and including each row.
-    pub(crate) fn running(&self) -> ScalarBuffer<i64> {
-        self.marks.clone().unwrap_or_else(|| {
+    /// How far event time had come within this batch before each row.
+    fn before(&self) -> ScalarBuffer<i64> {
+        self.before.clone().unwrap_or_else(|| {
             let mut high = i64::MIN;
-            let up_to = |&tick: &i64| {
+            let mut pass = |&tick: &i64| {
+                let before = high;
                 high = high.max(tick);
-                high
+                before
             };
-            self.ticks.iter().map(up_to).collect()
+            self.ticks.iter().map(&mut pass).collect()
         })
     }
 
@@ -185,10 +191,12 @@ impl Batch {
     #[must_use]
     pub fn slice(&self, start: usize, len: usize) -> Self {
         let time = self.time.as_ref().map(|time| EventTime {
+            dtype: time.dtype.clone(),
             ticks: time.ticks.slice(start, len),
-            marks: time.marks.as_ref().map(|marks| marks.slice(start, len)),
+            before: time.before.as_ref().map(|before| before.slice(start, len)),
             // What was seen at the end of the whole is not known before its last row.
             high: if start + len == self.rows { time.high.clone() } else { None },
+            passive: time.passive,
         });
         let rows = start as u32..(start + len) as u32;
         let origin = if len == self.rows { self.origin.clone() } else { self.origin.pick(rows) };
@@ -202,11 +210,12 @@ impl Batch {
         let mask = BooleanArray::new(keep.clone(), None);
         let select = |array: &dyn Array| arrow_select::filter::filter(array, &mask).expect("equal lengths");
         let pick = |ticks: &ScalarBuffer<i64>| keep.set_indices().map(|i| ticks[i]).collect();
-        let time = self.time.as_ref().map(|time| {
-            let running = time.running();
-            let high = time.high.clone().or_else(|| self.highest(&running));
-            let marks = (time.marks.is_some() || !time.is_sorted()).then(|| pick(&running));
-            EventTime { ticks: pick(&time.ticks), marks, high }
+        let time = self.time.as_ref().map(|time| EventTime {
+            dtype: time.dtype.clone(),
+            ticks: pick(&time.ticks),
+            before: Some(pick(&time.before())),
+            high: time.high.clone().or_else(|| self.highest().filter(|_| !time.passive)),
+            passive: time.passive,
         });
         Self {
             schema: Arc::clone(&self.schema),
@@ -217,10 +226,11 @@ impl Batch {
         }
     }
 
-    /// The end of a batch's running marks, and the row that set it.
-    fn highest(&self, running: &[i64]) -> Option<High> {
-        let time = *running.last()?;
-        let row = running.partition_point(|&mark| mark < time);
+    /// The highest event time of the rows, and the first row that has it.
+    pub(crate) fn highest(&self) -> Option<High> {
+        let ticks = &self.time.as_ref()?.ticks;
+        let time = *ticks.iter().max()?;
+        let row = ticks.iter().position(|&tick| tick == time)?;
         Some(High { time, place: self.origin.place(row) })
     }
 }

@@ -1,11 +1,28 @@
 //! Reads anything in chunks and aggregates it over windows while it arrives.
 
+mod aggregate;
 mod batch;
 mod column;
+pub mod csv;
 pub mod error;
+pub mod expr;
+mod memory;
+pub mod plan;
+mod run;
+mod show;
+mod source;
+mod stage;
+mod time;
 pub mod types;
+mod window;
 
+pub use aggregate::{Aggregate, Function};
 pub use batch::{Batch, EventTime, High, Origin, Starts};
 pub use column::plain_text;
 pub use error::{Error, Result};
+pub use plan::Plan;
+pub use run::{Offer, Prepared, Run, Step, is_enough};
+pub use source::{Sample, Supply};
+pub use stage::Ledger;
 pub use types::{DataType, Field, Schema, TimeUnit};
+pub use window::{Late, Length};

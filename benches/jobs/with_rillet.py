@@ -1,0 +1,104 @@
+"""The jobs in rillet."""
+
+from __future__ import annotations
+
+import numpy as np
+import rillet as rl
+
+from jobs.answers import BARS, HOPS, STATIONS, ReadAnswer, sums
+
+
+def read(path: str, threads: int | None = None) -> dict:
+    """All five columns: ts, price and size as numpy, symbol and side as codes."""
+    answer = ReadAnswer()
+    for batch in rl.read_csv(path, threads=threads):
+        add(answer, batch, batch["price"], batch["size"])
+    return answer.dict()
+
+
+def read_one_thread(path: str) -> dict:
+    """The same on one thread."""
+    return read(path, threads=1)
+
+
+def read_nulls(path: str) -> dict:
+    """The same with nulls: numpy wants something in their place."""
+    answer = ReadAnswer()
+    for batch in rl.read_csv(path):
+        add(answer, batch, batch.fill("price", 0.0), batch.fill("size", 0))
+    return answer.dict()
+
+
+def add(answer: ReadAnswer, batch, price, size) -> None:
+    """Adds a batch to the answer."""
+    symbol, side = batch.codes("symbol"), batch.codes("side")
+    texts = lambda i: (text(batch, "symbol", symbol[i]), text(batch, "side", side[i]))  # noqa: E731
+    answer.add(len(batch), price.sum(), size.sum(), batch["ts"].view("i8"), texts)
+
+
+def text(batch, name: str, code) -> str | None:
+    """The text of a code; a null has a negative one."""
+    return None if code < 0 else str(batch.categories(name)[code])
+
+
+def bars(stream, **options) -> dict:
+    """Open, high, low, close, volume, count and mean per minute and symbol."""
+    stream = stream.window(rl.tumbling("1m"), by="symbol", **options).agg(
+        open=rl.first("price"), high=rl.max("price"), low=rl.min("price"), close=rl.last("price"),
+        volume=rl.sum("size"), count=rl.count(), mean=rl.mean("price"),
+    )  # fmt: skip
+    return total(stream, BARS)
+
+
+def total(stream, names) -> dict:
+    """The rows of a stream and the sums of its columns, batch by batch."""
+    rows, values = 0, dict.fromkeys(names, 0)
+    for batch in stream:
+        rows += len(batch)
+        for name in names:
+            values[name] += np.nansum(batch[name]) if name == "std" else batch[name].sum()
+    return sums(rows, values)
+
+
+def tumbling(path: str) -> dict:
+    """Bars from the ordered file."""
+    return bars(rl.read_csv(path, time="ts"))
+
+
+def disordered(path: str) -> dict:
+    """Bars from the disordered file: a row may be 30 s late."""
+    return bars(rl.read_csv(path, time="ts"), lateness="30s")
+
+
+def hopping(path: str) -> dict:
+    """Mean, std, max and count over 1 h every 1 min by symbol."""
+    windows = rl.read_csv(path, time="ts").window(rl.hopping("1h", "1m"), by="symbol")
+    return total(windows.agg(mean=rl.mean("price"), std=rl.std("price"), max=rl.max("price"), count=rl.count()), HOPS)
+
+
+def brc(path: str) -> dict:
+    """Min, mean and max per station."""
+    rows = rl.read_csv(path, delimiter=";", names=["station", "temp"])
+    return total(rows.group_by("station").agg(min=rl.min("temp"), mean=rl.mean("temp"), max=rl.max("temp")), STATIONS)
+
+
+def load(path: str, form: str):
+    """A pyarrow table with symbols as text or as a dictionary, or a polars frame."""
+    if form == "frame":
+        from jobs.with_polars import load as load_polars
+
+        return load_polars(path, form)
+    from jobs.with_pyarrow import load as load_arrow
+
+    return load_arrow(path, form)
+
+
+def memory(table) -> dict:
+    """Bars from a table in memory."""
+    return bars(rl.from_arrow(table, time="ts"))
+
+
+JOBS = {
+    "read": read, "read_one_thread": read_one_thread, "read_nulls": read_nulls, "tumbling": tumbling,
+    "disordered": disordered, "hopping": hopping, "brc": brc, "memory": memory,
+}  # fmt: skip

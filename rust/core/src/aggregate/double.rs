@@ -1,0 +1,80 @@
+//! Sums of two doubles: [`Double`], a number as an unevaluated sum `hi + lo`, good for about 106 bits.
+//!
+//! The error-free transformations are those of Knuth and Dekker; products use a fused multiply-add,
+//! so that each gives the same bits on every machine.
+
+/// An unevaluated sum of a double and its rounding error.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Double {
+    /// The number, rounded.
+    pub(crate) hi: f64,
+    /// What the rounding left over.
+    pub(crate) lo: f64,
+}
+
+/// `a + b` exactly (Knuth's TwoSum).
+#[inline(always)]
+pub(crate) fn two_sum(a: f64, b: f64) -> Double {
+    let hi = a + b;
+    let part = hi - a;
+    Double { hi, lo: (a - (hi - part)) + (b - part) }
+}
+
+/// `a * b` exactly, unless it underflows.
+#[inline(always)]
+pub(crate) fn two_product(a: f64, b: f64) -> Double {
+    let hi = a * b;
+    Double { hi, lo: a.mul_add(b, -hi) }
+}
+
+impl Double {
+    /// A double as it is.
+    #[inline(always)]
+    pub(crate) fn from(value: f64) -> Self {
+        Self { hi: value, lo: 0.0 }
+    }
+
+    /// An integer of up to 106 bits, exactly.
+    #[inline(always)]
+    pub(crate) fn from_integer(value: i128) -> Self {
+        let hi = value as f64;
+        Self { hi, lo: (value - hi as i128) as f64 }
+    }
+
+    /// The sum.
+    #[inline(always)]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let high = two_sum(self.hi, other.hi);
+        let low = two_sum(self.lo, other.lo);
+        let middle = two_sum(high.hi, high.lo + low.hi);
+        two_sum(middle.hi, middle.lo + low.lo)
+    }
+
+    /// The difference.
+    #[inline(always)]
+    pub(crate) fn minus(self, other: Self) -> Self {
+        self.plus(Self { hi: -other.hi, lo: -other.lo })
+    }
+
+    /// The product.
+    #[inline(always)]
+    pub(crate) fn times(self, other: Self) -> Self {
+        let product = two_product(self.hi, other.hi);
+        let cross = self.hi.mul_add(other.lo, self.lo * other.hi);
+        two_sum(product.hi, product.lo + cross)
+    }
+
+    /// The quotient by a double.
+    #[inline(always)]
+    pub(crate) fn over(self, divisor: f64) -> Self {
+        let quotient = self.hi / divisor;
+        let rest = (-quotient).mul_add(divisor, self.hi) + self.lo;
+        two_sum(quotient, rest / divisor)
+    }
+
+    /// The number as one double.
+    #[inline(always)]
+    pub(crate) fn value(self) -> f64 {
+        self.hi + self.lo
+    }
+}

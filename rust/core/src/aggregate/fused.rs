@@ -1,0 +1,84 @@
+//! The loops over rows, compiled twice: once for every machine, once for those with a fused
+//! multiply-add. Both give the same bits, since `f64::mul_add` is exact either way; without the
+//! instruction it is a call.
+#![allow(unsafe_code)]
+
+use super::cells::{Rows, Value};
+use super::partial::{Lift, Partial};
+
+/// Lifts each value into the cell of its row.
+pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { fold_fma(cells, rows, values) };
+    }
+    fold_each(cells, rows, values);
+}
+
+/// Combines cells, as the newer, into others.
+pub(super) fn combine<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { combine_fma(cells, to, newer, from) };
+    }
+    combine_each(cells, to, newer, from);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_fma() -> bool {
+    std::arch::is_x86_feature_detected!("fma") && std::arch::is_x86_feature_detected!("avx2")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn fold_fma<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
+    fold_each(cells, rows, values);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn combine_fma<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
+    combine_each(cells, to, newer, from);
+}
+
+#[inline(always)]
+fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
+    for ((&slot, &time), &value) in rows.slots.iter().zip(rows.times).zip(values) {
+        cells[slot as usize].lift(value, time);
+    }
+}
+
+#[inline(always)]
+fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
+    for (&to, &from) in to.iter().zip(from) {
+        cells[to as usize].combine(&newer[from as usize]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::partial::{FloatSum, Moments};
+    use super::*;
+
+    #[test]
+    fn both_compilations_give_the_same_bits() {
+        let values: Vec<f64> = (1..5000u32).map(|i| f64::from(i.wrapping_mul(2_654_435_761)) * 1e-7).collect();
+        let slots: Vec<u32> = (0..values.len() as u32).map(|i| i % 7).collect();
+        let times = vec![0; values.len()];
+        let rows = Rows { slots: &slots, times: &times };
+        let (mut fast, mut slow) = (vec![Moments::<f64>::EMPTY; 7], vec![Moments::<f64>::EMPTY; 7]);
+        fold(&mut fast, rows, &values);
+        fold_each(&mut slow, rows, &values);
+        let bits = |cells: &[Moments<f64>]| cells.iter().map(|m| m.variance(1.0).to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&fast), bits(&slow));
+        let (mut one, mut two) = (vec![FloatSum::EMPTY; 7], vec![FloatSum::EMPTY; 7]);
+        fold(&mut one, rows, &values);
+        fold_each(&mut two, rows, &values);
+        combine(&mut one, &[0, 1], &two, &[2, 3]);
+        let copy = two.clone();
+        combine_each(&mut two, &[0, 1], &copy, &[2, 3]);
+        assert!(one.iter().zip(&two).all(|(a, b)| a.total().to_bits() == b.total().to_bits()));
+    }
+}

@@ -1,0 +1,153 @@
+//! What the aggregates of a plan read of one batch: typed values and selected rows.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Decimal128Type;
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow_schema::DataType as Arrow;
+
+use super::cells::Values;
+use crate::column::{as_f64, as_i64, plain_text};
+
+/// In which form a partial wants its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As signed integers.
+    Int,
+    /// As unsigned integers.
+    UInt,
+    /// As doubles.
+    Float,
+    /// As decimals.
+    Decimal,
+    /// As bits that may be null.
+    Nullable,
+    /// As doubles with a weight.
+    Weighted,
+    /// As texts.
+    Text,
+    /// As rows of the column.
+    Any,
+}
+
+/// The values of one batch in one form.
+pub(crate) enum Typed {
+    Int(ScalarBuffer<i64>),
+    UInt(ScalarBuffer<u64>),
+    Float(ScalarBuffer<f64>),
+    Decimal(ScalarBuffer<i128>),
+    Nullable(ScalarBuffer<i64>, Option<NullBuffer>),
+    Weighted(ScalarBuffer<f64>, ScalarBuffer<f64>),
+    Any(ArrayRef),
+}
+
+impl Typed {
+    /// Brings a column, and its weights, into a form.
+    ///
+    /// # Panics
+    /// If the column's type does not have the form, which the plan has checked.
+    pub(crate) fn new(form: Form, column: &ArrayRef, weight: Option<&ArrayRef>) -> Self {
+        let bits = || int_bits(column).expect("the plan checked the type");
+        let float = |array: &ArrayRef| float_values(array).expect("the plan checked the type");
+        match form {
+            Form::Int => Self::Int(bits()),
+            Form::UInt => Self::UInt(ScalarBuffer::from(bits().into_inner())),
+            Form::Float => Self::Float(float(column)),
+            Form::Decimal => Self::Decimal(column.as_primitive::<Decimal128Type>().values().clone()),
+            Form::Nullable => Self::Nullable(bits(), column.logical_nulls()),
+            Form::Weighted => Self::Weighted(float(column), float(weight.expect("a weighted form has weights"))),
+            Form::Text => Self::Any(ArrayRef::clone(column)),
+            Form::Any => Self::Any(undictionaried(column)),
+        }
+    }
+}
+
+/// Text in any code, as the one representation that rows of different batches share.
+fn undictionaried(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        Arrow::Dictionary(..) | Arrow::LargeUtf8 | Arrow::Utf8View => plain_text(column),
+        _ => ArrayRef::clone(column),
+    }
+}
+
+/// The bits of values that fit in 64: integers widened, doubles and booleans as they are.
+fn int_bits(column: &ArrayRef) -> Option<ScalarBuffer<i64>> {
+    match column.data_type() {
+        Arrow::Boolean => Some(column.as_boolean().values().iter().map(i64::from).collect()),
+        Arrow::Float32 | Arrow::Float64 => Some(ScalarBuffer::from(as_f64(column)?.into_inner())),
+        _ => as_i64(column),
+    }
+}
+
+fn float_values(column: &ArrayRef) -> Option<ScalarBuffer<f64>> {
+    match column.data_type() {
+        Arrow::Boolean => Some(column.as_boolean().values().iter().map(|set| f64::from(u8::from(set))).collect()),
+        Arrow::Decimal128(_, scale) => {
+            let unit = 10f64.powi(i32::from(*scale));
+            Some(column.as_primitive::<Decimal128Type>().values().iter().map(|&v| v as f64 / unit).collect())
+        }
+        _ => as_f64(column),
+    }
+}
+
+/// All that a plan's aggregates read of one batch.
+pub(crate) struct Inputs {
+    /// The values of each of the recipe's parts.
+    pub(crate) values: Vec<Typed>,
+    /// The rows of each of the recipe's selections; `None` for all.
+    pub(crate) selected: Vec<Option<BooleanBuffer>>,
+}
+
+/// Room for the values of a few thousand rows, in every form.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    ints: Vec<i64>,
+    uints: Vec<u64>,
+    floats: Vec<f64>,
+    decimals: Vec<i128>,
+    nullables: Vec<Option<i64>>,
+    pairs: Vec<(f64, f64)>,
+}
+
+impl Scratch {
+    /// The values of these rows of a batch, one after the other. `run` says that the rows are neighbours.
+    pub(crate) fn pick<'a>(&'a mut self, typed: &'a Typed, rows: &'a [u32], run: bool) -> Values<'a> {
+        macro_rules! gather {
+            ($variant:ident, $room:ident, $values:ident) => {
+                if run {
+                    Values::$variant(&$values[span(rows)])
+                } else {
+                    self.$room.clear();
+                    self.$room.extend(rows.iter().map(|&row| $values[row as usize]));
+                    Values::$variant(&self.$room)
+                }
+            };
+        }
+        match typed {
+            Typed::Int(values) => gather!(Int, ints, values),
+            Typed::UInt(values) => gather!(UInt, uints, values),
+            Typed::Float(values) => gather!(Float, floats, values),
+            Typed::Decimal(values) => gather!(Decimal, decimals, values),
+            Typed::Nullable(values, nulls) => {
+                let value = |&row: &u32| {
+                    let row = row as usize;
+                    nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)).then(|| values[row])
+                };
+                self.nullables.clear();
+                self.nullables.extend(rows.iter().map(value));
+                Values::Nullable(&self.nullables)
+            }
+            Typed::Weighted(values, weights) => {
+                self.pairs.clear();
+                self.pairs.extend(rows.iter().map(|&row| (values[row as usize], weights[row as usize])));
+                Values::Weighted(&self.pairs)
+            }
+            Typed::Any(column) => Values::Any(column, rows),
+        }
+    }
+}
+
+/// The range of a run of neighbouring rows.
+fn span(rows: &[u32]) -> std::ops::Range<usize> {
+    rows.first().map_or(0..0, |&first| first as usize..first as usize + rows.len())
+}

@@ -1,0 +1,282 @@
+//! Lowering: the results of slots, as columns.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Decimal128Array, Float32Array, Float64Array, StringArray};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+
+use super::cells::{Value, cells};
+use super::double::Double;
+use super::function::Function;
+use super::owned::{Chosen, OneRow, gather};
+use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, Moments, UNSIGNED, WeightedSum};
+use super::recipe::Output;
+use super::table::Table;
+use crate::column::from_i64;
+use crate::types::DataType;
+
+/// A result that does not fit its type: the first row that has one, and what it is.
+pub(crate) struct Unfit {
+    /// The place in the list of slots.
+    pub(crate) at: usize,
+    /// The name of the result.
+    pub(crate) output: Arc<str>,
+    /// What happened.
+    pub(crate) reason: String,
+}
+
+/// A column of results, and the first that does not fit.
+type Lowered = Result<ArrayRef, Unfit>;
+
+impl Table {
+    /// The results of these slots, a column per output.
+    ///
+    /// # Errors
+    /// [`Unfit`] for the earliest slot of which a result does not fit its type.
+    pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32]) -> Result<Vec<ArrayRef>, Unfit> {
+        let columns: Vec<Lowered> =
+            outputs.iter().map(|output| Lowering { table: self, output, slots }.column()).collect();
+        match columns.iter().filter_map(|column| column.as_ref().err()).map(|unfit| unfit.at).min() {
+            None => Ok(columns.into_iter().flatten().collect()),
+            Some(at) => Err(columns.into_iter().filter_map(Result::err).find(|unfit| unfit.at == at).expect("it was found")),
+        }
+    }
+}
+
+/// One output of some slots.
+struct Lowering<'a> {
+    table: &'a Table,
+    output: &'a Output,
+    slots: &'a [u32],
+}
+
+impl Lowering<'_> {
+    fn column(&self) -> Lowered {
+        let input = &self.output.input;
+        match self.output.function {
+            Function::Count => Ok(from_i64(&arrow_schema::DataType::Int64, self.counts().map(|n| n as i64), None)),
+            Function::Sum => self.sum(),
+            Function::Mean => Ok(self.mean()),
+            Function::Var { ddof } => Ok(self.spread(ddof, |var| var)),
+            Function::Std { ddof } => Ok(self.spread(ddof, f64::sqrt)),
+            Function::Min if input.is_text() => Ok(self.texts()),
+            Function::Max if input.is_text() => Ok(self.texts()),
+            Function::Min => Ok(self.min()),
+            Function::Max => Ok(self.max()),
+            Function::First { skip_nulls } => Ok(self.first(skip_nulls)),
+            Function::Last { skip_nulls } => Ok(self.last(skip_nulls)),
+        }
+    }
+
+    fn part(&self) -> &dyn super::cells::Cells {
+        &*self.table.parts[self.output.part.expect("all but counts have a part")]
+    }
+
+    fn each<P: Lift<V>, V: Value>(&self) -> impl ExactSizeIterator<Item = &P> {
+        let cells = cells::<P, V>(self.part());
+        self.slots.iter().map(|&slot| &cells[slot as usize])
+    }
+
+    fn counts(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.slots.iter().map(|&slot| self.table.count(self.output.selection, slot as usize))
+    }
+
+    /// Results are null where there are not more values than this.
+    fn valid(&self, more_than: u64) -> Option<NullBuffer> {
+        let valid: BooleanBuffer = self.counts().map(|count| count > more_than).collect();
+        Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
+    }
+
+    fn floats(&self, values: impl Iterator<Item = f64>, more_than: u64) -> ArrayRef {
+        Arc::new(Float64Array::new(values.collect(), self.valid(more_than)))
+    }
+
+    fn ints(&self, values: impl ExactSizeIterator<Item = i64>) -> ArrayRef {
+        from_i64(&self.output.dtype.to_arrow(), values, self.valid(0))
+    }
+
+    fn decimals(&self, values: impl Iterator<Item = i128>) -> ArrayRef {
+        let array = Decimal128Array::new(values.collect(), self.valid(0));
+        Arc::new(array.with_data_type(self.output.dtype.to_arrow()))
+    }
+
+    fn int_sums(&self) -> Box<dyn ExactSizeIterator<Item = i128> + '_> {
+        match self.output.input {
+            DataType::UInt64 => Box::new(self.each::<IntSum, u64>().map(|sum| sum.0)),
+            DataType::Decimal(..) => Box::new(self.each::<IntSum, i128>().map(|sum| sum.0)),
+            _ => Box::new(self.each::<IntSum, i64>().map(|sum| sum.0)),
+        }
+    }
+
+    fn sum(&self) -> Lowered {
+        match self.output.dtype {
+            DataType::Float64 => Ok(self.floats(self.each::<FloatSum, f64>().map(|sum| sum.total()), 0)),
+            DataType::Decimal(..) => {
+                let range = 10i128.pow(38);
+                self.fits(|sum| -range < sum && sum < range)?;
+                Ok(self.decimals(self.int_sums()))
+            }
+            DataType::UInt64 => {
+                self.fits(|sum| u64::try_from(sum).is_ok())?;
+                Ok(self.ints(self.int_sums().map(|sum| sum as i64)))
+            }
+            _ => {
+                self.fits(|sum| i64::try_from(sum).is_ok())?;
+                Ok(self.ints(self.int_sums().map(|sum| sum as i64)))
+            }
+        }
+    }
+
+    fn fits(&self, test: impl Fn(i128) -> bool) -> Result<(), Unfit> {
+        match self.int_sums().enumerate().find(|&(_, sum)| !test(sum)) {
+            None => Ok(()),
+            Some((at, sum)) => Err(Unfit {
+                at,
+                output: Arc::clone(&self.output.name),
+                reason: format!("the sum {sum} does not fit in {}; cast the column to float64", self.output.dtype),
+            }),
+        }
+    }
+
+    fn mean(&self) -> ArrayRef {
+        let counts = self.counts().map(|count| count as f64);
+        if self.is_weighted() {
+            return self.weighted_mean();
+        }
+        match self.output.input {
+            DataType::Float32 | DataType::Float64 => {
+                let means = self.each::<FloatSum, f64>().zip(counts).map(|(sum, count)| sum.over(count));
+                self.floats(means, 0)
+            }
+            DataType::Decimal(_, scale) => {
+                let unit = 10f64.powi(i32::from(scale));
+                self.floats(self.int_means(counts).map(|mean| mean / unit), 0)
+            }
+            _ => self.floats(self.int_means(counts), 0),
+        }
+    }
+
+    fn int_means(&self, counts: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
+        self.int_sums().zip(counts).map(|(sum, count)| Double::from_integer(sum).over(count).value())
+    }
+
+    fn is_weighted(&self) -> bool {
+        self.part().any().is::<super::cells::Store<WeightedSum, (f64, f64)>>()
+    }
+
+    fn weighted_mean(&self) -> ArrayRef {
+        let mean = |sum: &WeightedSum| {
+            let weight = sum.weight.total();
+            (weight != 0.0).then(|| sum.product.over(weight))
+        };
+        let counted = self.each::<WeightedSum, (f64, f64)>().zip(self.counts());
+        Arc::new(counted.map(|(sum, count)| mean(sum).filter(|_| count > 0)).collect::<Float64Array>())
+    }
+
+    fn spread(&self, ddof: u32, finish: fn(f64) -> f64) -> ArrayRef {
+        let ddof = u64::from(ddof);
+        match self.output.input {
+            DataType::UInt64 => self.variances::<u64>(ddof, finish),
+            DataType::Float32 | DataType::Float64 | DataType::Decimal(..) => self.variances::<f64>(ddof, finish),
+            _ => self.variances::<i64>(ddof, finish),
+        }
+    }
+
+    fn variances<V: Value + super::partial::Number>(&self, ddof: u64, finish: fn(f64) -> f64) -> ArrayRef {
+        let variance = |(moments, count): (&Moments<V>, u64)| {
+            if count > ddof { finish(moments.variance(ddof as f64)) } else { 0.0 }
+        };
+        self.floats(self.each::<Moments<V>, V>().zip(self.counts()).map(variance), ddof)
+    }
+
+    fn texts(&self) -> ArrayRef {
+        let cells = &Chosen::<Box<str>>::of(self.part()).cells;
+        let text = |&slot: &u32| cells[slot as usize].as_ref().map(|(_, text)| &**text);
+        Arc::new(self.slots.iter().map(text).collect::<StringArray>())
+    }
+
+    fn min(&self) -> ArrayRef {
+        match self.output.input {
+            DataType::UInt64 => self.ints(self.each::<Min<i64>, u64>().map(|min| min.0 ^ UNSIGNED)),
+            DataType::Decimal(..) => self.decimals(self.each::<Min<i128>, i128>().map(|min| min.0)),
+            DataType::Float32 | DataType::Float64 => self.kept_floats(self.each::<Min<i64>, f64>().map(|min| min.double())),
+            _ => self.bits(self.each::<Min<i64>, i64>().map(|min| min.0)),
+        }
+    }
+
+    fn max(&self) -> ArrayRef {
+        match self.output.input {
+            DataType::UInt64 => self.ints(self.each::<Max<i64>, u64>().map(|max| max.0 ^ UNSIGNED)),
+            DataType::Decimal(..) => self.decimals(self.each::<Max<i128>, i128>().map(|max| max.0)),
+            DataType::Float32 | DataType::Float64 => self.kept_floats(self.each::<Max<i64>, f64>().map(|max| max.double())),
+            _ => self.bits(self.each::<Max<i64>, i64>().map(|max| max.0)),
+        }
+    }
+
+    fn first(&self, skip_nulls: bool) -> ArrayRef {
+        match (&self.output.input, skip_nulls) {
+            (input, true) if input.is_text() => self.texts(),
+            (input, _) if !has_bits(input, skip_nulls) => self.rows(),
+            (DataType::Decimal(..), _) => self.decimals(self.each::<First<i128>, i128>().map(|first| first.value)),
+            (_, true) => self.bits(self.each::<First<i64>, i64>().map(|first| first.value)),
+            (_, false) => self.nullable(self.each::<First<Option<i64>>, Option<i64>>().map(|first| first.value)),
+        }
+    }
+
+    fn last(&self, skip_nulls: bool) -> ArrayRef {
+        match (&self.output.input, skip_nulls) {
+            (input, true) if input.is_text() => self.texts(),
+            (input, _) if !has_bits(input, skip_nulls) => self.rows(),
+            (DataType::Decimal(..), _) => self.decimals(self.each::<Last<i128>, i128>().map(|last| last.value)),
+            (_, true) => self.bits(self.each::<Last<i64>, i64>().map(|last| last.value)),
+            (_, false) => self.nullable(self.each::<Last<Option<i64>>, Option<i64>>().map(|last| last.value)),
+        }
+    }
+
+    fn rows(&self) -> ArrayRef {
+        let cells = &Chosen::<OneRow>::of(self.part()).cells;
+        let picked: Vec<_> = self.slots.iter().map(|&slot| &cells[slot as usize]).collect();
+        gather(&picked, &self.output.dtype.to_arrow())
+    }
+
+    /// Values that were kept as bits.
+    fn bits(&self, bits: impl ExactSizeIterator<Item = i64>) -> ArrayRef {
+        bits_to(&self.output.dtype, bits, self.valid(0))
+    }
+
+    fn nullable(&self, values: impl ExactSizeIterator<Item = Option<i64>>) -> ArrayRef {
+        let values: Vec<_> = values.collect();
+        let valid: BooleanBuffer = values.iter().map(Option::is_some).collect();
+        let bits = values.into_iter().map(Option::unwrap_or_default);
+        bits_to(&self.output.dtype, bits, Some(NullBuffer::new(valid)))
+    }
+
+    fn kept_floats(&self, values: impl Iterator<Item = f64>) -> ArrayRef {
+        match self.output.dtype {
+            DataType::Float32 => Arc::new(Float32Array::new(values.map(|v| v as f32).collect(), self.valid(0))),
+            _ => self.floats(values, 0),
+        }
+    }
+}
+
+/// Whether values of the type are kept as bits, rather than as rows.
+fn has_bits(dtype: &DataType, skip_nulls: bool) -> bool {
+    match dtype {
+        DataType::Decimal(..) => skip_nulls,
+        DataType::Null | DataType::Binary | DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_) => false,
+        _ => !dtype.is_text(),
+    }
+}
+
+fn bits_to(dtype: &DataType, bits: impl ExactSizeIterator<Item = i64>, nulls: Option<NullBuffer>) -> ArrayRef {
+    let double = |bits: i64| f64::from_bits(bits as u64);
+    match dtype {
+        DataType::Bool => {
+            let values: BooleanBuffer = bits.map(|bit| bit != 0).collect();
+            Arc::new(arrow_array::BooleanArray::new(values, nulls))
+        }
+        DataType::Float64 => Arc::new(Float64Array::new(bits.map(double).collect(), nulls)),
+        DataType::Float32 => Arc::new(Float32Array::new(bits.map(|b| double(b) as f32).collect(), nulls)),
+        _ => from_i64(&dtype.to_arrow(), bits, nulls),
+    }
+}

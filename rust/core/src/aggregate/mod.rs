@@ -1,0 +1,25 @@
+//! Aggregates: what is computed of the rows of a window or group.
+//!
+//! An [`Aggregate`] is plain data. Bound to a schema, the aggregates of one plan become a [`Recipe`]: the
+//! columns they read, the rows they select and the partials they share. A [`Table`] holds those partials
+//! for any number of slots. Windows know no more than that: they give each row a slot, combine slots and
+//! ask for the results. A new aggregate is a [`Function`], a partial and a way to lower it.
+
+mod cells;
+mod double;
+mod function;
+mod fused;
+mod input;
+mod lower;
+mod owned;
+mod partial;
+mod recipe;
+mod table;
+
+pub use function::{Aggregate, Function};
+pub(crate) use input::Inputs;
+pub(crate) use recipe::Recipe;
+pub(crate) use table::Table;
+
+/// The slot of a row that belongs nowhere.
+pub(crate) const NO_SLOT: u32 = u32::MAX;

@@ -1,0 +1,550 @@
+//! The mergeable states of the aggregates: what an aggregate remembers of the rows of one pane and key.
+//!
+//! A [`Partial`] is a monoid (`EMPTY`, `combine`) into which values are lifted one by one, in the order
+//! of their rows. Whether it holds any value at all is counted elsewhere: an empty state is never told by
+//! an extreme value.
+
+use super::double::{Double, two_product, two_sum};
+
+/// A mergeable state.
+pub(crate) trait Partial: Clone + Send + 'static {
+    /// The state of no value.
+    const EMPTY: Self;
+
+    /// Takes in the state of the rows that come after its own.
+    fn combine(&mut self, newer: &Self);
+}
+
+/// A state into which values of this type are lifted.
+pub(crate) trait Lift<V>: Partial {
+    /// Takes in one value and the event time of its row.
+    fn lift(&mut self, value: V, time: i64);
+}
+
+/// A value with a total order that an extremum can start from.
+pub(crate) trait Ordered: Ord + Copy + Send + 'static {
+    /// The lowest value there is.
+    const LOWEST: Self;
+    /// The highest value there is.
+    const HIGHEST: Self;
+}
+
+impl Ordered for i64 {
+    const LOWEST: Self = Self::MIN;
+    const HIGHEST: Self = Self::MAX;
+}
+
+impl Ordered for i128 {
+    const LOWEST: Self = Self::MIN;
+    const HIGHEST: Self = Self::MAX;
+}
+
+/// The least value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Min<K>(pub(crate) K);
+
+impl<K: Ordered> Partial for Min<K> {
+    const EMPTY: Self = Self(K::HIGHEST);
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.0 = self.0.min(newer.0);
+    }
+}
+
+impl<K: Ordered> Lift<K> for Min<K> {
+    #[inline(always)]
+    fn lift(&mut self, value: K, _: i64) {
+        self.0 = self.0.min(value);
+    }
+}
+
+/// The greatest value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Max<K>(pub(crate) K);
+
+impl<K: Ordered> Partial for Max<K> {
+    const EMPTY: Self = Self(K::LOWEST);
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.0 = self.0.max(newer.0);
+    }
+}
+
+impl<K: Ordered> Lift<K> for Max<K> {
+    #[inline(always)]
+    fn lift(&mut self, value: K, _: i64) {
+        self.0 = self.0.max(value);
+    }
+}
+
+/// A double as an integer that sorts like it, with -0.0 below 0.0 and every NaN made one.
+#[inline(always)]
+fn sortable(value: f64) -> i64 {
+    let bits = value.to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+/// The double that sorts so.
+fn from_sortable(key: i64) -> f64 {
+    f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
+}
+
+impl Min<i64> {
+    /// The least of doubles; NaN if any is one.
+    pub(crate) fn double(self) -> f64 {
+        if self.0 == i64::MIN { f64::NAN } else { from_sortable(self.0) }
+    }
+}
+
+impl Max<i64> {
+    /// The greatest of doubles; NaN if any is one.
+    pub(crate) fn double(self) -> f64 {
+        if self.0 == i64::MAX { f64::NAN } else { from_sortable(self.0) }
+    }
+}
+
+impl Lift<f64> for Min<i64> {
+    #[inline(always)]
+    fn lift(&mut self, value: f64, _: i64) {
+        let key = if value.is_nan() { i64::MIN } else { sortable(value) };
+        self.0 = self.0.min(key);
+    }
+}
+
+impl Lift<f64> for Max<i64> {
+    #[inline(always)]
+    fn lift(&mut self, value: f64, _: i64) {
+        let key = if value.is_nan() { i64::MAX } else { sortable(value) };
+        self.0 = self.0.max(key);
+    }
+}
+
+/// How an unsigned integer sorts among signed ones: 0 first.
+pub(crate) const UNSIGNED: i64 = i64::MIN;
+
+impl Lift<u64> for Min<i64> {
+    #[inline(always)]
+    fn lift(&mut self, value: u64, _: i64) {
+        self.0 = self.0.min(value as i64 ^ UNSIGNED);
+    }
+}
+
+impl Lift<u64> for Max<i64> {
+    #[inline(always)]
+    fn lift(&mut self, value: u64, _: i64) {
+        self.0 = self.0.max(value as i64 ^ UNSIGNED);
+    }
+}
+
+/// The value of the earliest row; of rows of one time, that of the first to arrive.
+///
+/// The time of an empty state is one that no row can have: sources refuse it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct First<T> {
+    time: i64,
+    /// The value, or `T::default()` if there is none.
+    pub(crate) value: T,
+}
+
+/// The value of the latest row; of rows of one time, that of the last to arrive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last<T> {
+    time: i64,
+    /// The value, or `T::default()` if there is none.
+    pub(crate) value: T,
+}
+
+/// A value that an end can start from.
+pub(crate) trait Nothing: Copy + Send + 'static {
+    /// The value of no row.
+    const NOTHING: Self;
+}
+
+impl Nothing for i64 {
+    const NOTHING: Self = 0;
+}
+
+impl Nothing for i128 {
+    const NOTHING: Self = 0;
+}
+
+impl Nothing for Option<i64> {
+    const NOTHING: Self = None;
+}
+
+impl<T: Nothing> Partial for First<T> {
+    const EMPTY: Self = Self { time: i64::MAX, value: T::NOTHING };
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.lift(newer.value, newer.time);
+    }
+}
+
+impl<T: Nothing> Lift<T> for First<T> {
+    #[inline(always)]
+    fn lift(&mut self, value: T, time: i64) {
+        let earlier = time < self.time;
+        self.value = if earlier { value } else { self.value };
+        self.time = if earlier { time } else { self.time };
+    }
+}
+
+impl<T: Nothing> Partial for Last<T> {
+    const EMPTY: Self = Self { time: i64::MIN, value: T::NOTHING };
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.lift(newer.value, newer.time);
+    }
+}
+
+impl<T: Nothing> Lift<T> for Last<T> {
+    #[inline(always)]
+    fn lift(&mut self, value: T, time: i64) {
+        let later = time >= self.time;
+        self.value = if later { value } else { self.value };
+        self.time = if later { time } else { self.time };
+    }
+}
+
+/// A sum of integers, exact in 128 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntSum(pub(crate) i128);
+
+impl Partial for IntSum {
+    const EMPTY: Self = Self(0);
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.0 = self.0.saturating_add(newer.0);
+    }
+}
+
+impl Lift<i64> for IntSum {
+    #[inline(always)]
+    fn lift(&mut self, value: i64, _: i64) {
+        self.0 += i128::from(value);
+    }
+}
+
+impl Lift<u64> for IntSum {
+    #[inline(always)]
+    fn lift(&mut self, value: u64, _: i64) {
+        self.0 += i128::from(value);
+    }
+}
+
+impl Lift<i128> for IntSum {
+    #[inline(always)]
+    fn lift(&mut self, value: i128, _: i64) {
+        self.0 = self.0.saturating_add(value);
+    }
+}
+
+/// A sum of doubles, in the order of the rows, with the rounding errors summed beside it.
+///
+/// Its error is at most `u·|s| + n²u²·Σ|x|`, with `u` = 2⁻⁵³. Sums beyond the range of a double are held
+/// in `wide` until the others bring them back, and infinities and NaN are kept there, so that `hi` and
+/// `lo` stay finite.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FloatSum {
+    hi: f64,
+    lo: f64,
+    wide: f64,
+}
+
+/// The unit of [`FloatSum::wide`]: 2⁶⁴.
+const WIDE: f64 = 18_446_744_073_709_551_616.0;
+
+impl FloatSum {
+    #[cold]
+    fn add_wide(&mut self, value: f64) {
+        if value.is_finite() {
+            self.wide += self.hi / WIDE;
+            self.hi = value;
+        } else {
+            self.wide += value;
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, value: f64) {
+        let sum = two_sum(self.hi, value);
+        if sum.hi.is_finite() {
+            self.hi = sum.hi;
+            self.lo += sum.lo;
+        } else {
+            self.add_wide(value);
+        }
+    }
+
+    /// The sum.
+    pub(crate) fn total(self) -> f64 {
+        match self.wide {
+            0.0 if self.lo == 0.0 => self.hi,
+            0.0 => self.hi + self.lo,
+            wide if wide.is_finite() => (wide + (self.hi / WIDE + self.lo / WIDE)) * WIDE,
+            wide => wide,
+        }
+    }
+
+    /// The sum divided by a number, finite where the sum itself may not be.
+    pub(crate) fn over(self, divisor: f64) -> f64 {
+        if self.wide == 0.0 || !self.wide.is_finite() {
+            return self.total() / divisor;
+        }
+        (self.wide + (self.hi / WIDE + self.lo / WIDE)) / divisor * WIDE
+    }
+}
+
+impl Partial for FloatSum {
+    // The sum of nothing but -0.0 is -0.0, and so is its start.
+    const EMPTY: Self = Self { hi: -0.0, lo: -0.0, wide: 0.0 };
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.wide += newer.wide;
+        self.add(newer.hi);
+        self.lo += newer.lo;
+    }
+}
+
+impl Lift<f64> for FloatSum {
+    #[inline(always)]
+    fn lift(&mut self, value: f64, _: i64) {
+        self.add(value);
+    }
+}
+
+/// The sums of a weighted mean: of weight times value, and of the weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WeightedSum {
+    /// Of weight times value.
+    pub(crate) product: FloatSum,
+    /// Of the weights.
+    pub(crate) weight: FloatSum,
+}
+
+impl Partial for WeightedSum {
+    const EMPTY: Self = Self { product: FloatSum::EMPTY, weight: FloatSum::EMPTY };
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        self.product.combine(&newer.product);
+        self.weight.combine(&newer.weight);
+    }
+}
+
+impl Lift<(f64, f64)> for WeightedSum {
+    #[inline(always)]
+    fn lift(&mut self, (value, weight): (f64, f64), _: i64) {
+        let product = two_product(value, weight);
+        self.product.add(product.hi);
+        if product.hi.is_finite() {
+            self.product.lo += product.lo;
+        }
+        self.weight.add(weight);
+    }
+}
+
+/// A number from which another can be subtracted exactly, as a [`Double`].
+pub(crate) trait Number: Copy + Send + 'static {
+    /// Zero.
+    const ZERO: Self;
+    /// `self - other`; what is not a finite number gives what is not one.
+    fn minus(self, other: Self) -> Double;
+    /// Whether it is finite.
+    fn is_finite(self) -> bool;
+}
+
+impl Number for f64 {
+    const ZERO: Self = 0.0;
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Double {
+        two_sum(self, -other)
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        Self::is_finite(self)
+    }
+}
+
+macro_rules! integer_number {
+    ($($kind:ty),*) => {$(
+        impl Number for $kind {
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Double {
+                Double::from_integer(self as i128 - other as i128)
+            }
+
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                true
+            }
+        }
+    )*};
+}
+
+integer_number!(i64, u64);
+
+/// The moments about the first value: the sums of `x - pivot` and of its square, in [`Double`]s.
+///
+/// The pivot is one of the values, so `Σ(x - pivot)² ≤ (n + 1)·Σ(x - mean)²`: the subtraction that gives
+/// the variance loses at most a factor of `n + 1` of the 106 bits, whatever the data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moments<V> {
+    count: f64,
+    pivot: V,
+    /// Whether some value was an infinity or a NaN.
+    broken: bool,
+    sum: Double,
+    squares: Double,
+}
+
+impl<V: Number> Moments<V> {
+    #[inline(always)]
+    fn add(&mut self, sum: Double, squares: Double) {
+        let total = two_sum(self.sum.hi, sum.hi);
+        self.sum = Double { hi: total.hi, lo: self.sum.lo + (total.lo + sum.lo) };
+        let total = two_sum(self.squares.hi, squares.hi);
+        self.squares = Double { hi: total.hi, lo: self.squares.lo + (total.lo + squares.lo) };
+    }
+
+    /// The variance with these degrees of freedom taken off; NaN if a value was not finite.
+    ///
+    /// # Panics
+    /// In debug builds, if there are not more values than that.
+    pub(crate) fn variance(self, ddof: f64) -> f64 {
+        debug_assert!(self.count > ddof);
+        if self.broken {
+            return f64::NAN;
+        }
+        let (sum, squares) = (two_sum(self.sum.hi, self.sum.lo), two_sum(self.squares.hi, self.squares.lo));
+        let spread = squares.minus(sum.times(sum.over(self.count))).value();
+        if spread.is_nan() {
+            return f64::INFINITY; // of finite values: their squares are out of range
+        }
+        spread.max(0.0) / (self.count - ddof)
+    }
+}
+
+impl<V: Number> Partial for Moments<V> {
+    const EMPTY: Self = Self {
+        count: 0.0,
+        pivot: V::ZERO,
+        broken: false,
+        sum: Double { hi: 0.0, lo: 0.0 },
+        squares: Double { hi: 0.0, lo: 0.0 },
+    };
+
+    /// Moves the newer moments to the older pivot: with `d` the way between the pivots,
+    /// `Σ(x+d) = Σx + n·d` and `Σ(x+d)² = Σx² + 2d·Σx + n·d²`.
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        if newer.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            *self = *newer;
+            return;
+        }
+        let way = newer.pivot.minus(self.pivot);
+        let count = Double::from(newer.count);
+        let moved = count.times(way);
+        let twice = Double { hi: 2.0 * newer.sum.hi, lo: 2.0 * newer.sum.lo };
+        self.add(newer.sum.plus(moved), newer.squares.plus(way.times(twice.plus(moved))));
+        self.count += newer.count;
+        self.broken |= newer.broken;
+    }
+}
+
+impl<V: Number> Lift<V> for Moments<V> {
+    #[inline(always)]
+    fn lift(&mut self, value: V, _: i64) {
+        self.pivot = if self.count == 0.0 { value } else { self.pivot };
+        self.count += 1.0;
+        self.broken |= !value.is_finite();
+        let d = value.minus(self.pivot);
+        let mut square = two_product(d.hi, d.hi);
+        square.lo += 2.0 * d.hi * d.lo;
+        self.add(d, square);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifted<P: Lift<f64>>(values: &[f64]) -> P {
+        let mut partial = P::EMPTY;
+        values.iter().for_each(|&value| partial.lift(value, 0));
+        partial
+    }
+
+    #[test]
+    fn sums_survive_cancellation_and_overflow() {
+        assert_eq!(lifted::<FloatSum>(&[-1e33, 1e50, 1e33, -1e50, 7e15]).total(), 7e15);
+        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, -1e308]).total(), 1e308);
+        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).total(), f64::INFINITY);
+        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).over(2.0), 1e308);
+        assert_eq!(lifted::<FloatSum>(&[f64::INFINITY, 1.0]).total(), f64::INFINITY);
+        assert!(lifted::<FloatSum>(&[f64::INFINITY, f64::NEG_INFINITY]).total().is_nan());
+        assert!(lifted::<FloatSum>(&[-0.0, -0.0]).total().is_sign_negative());
+    }
+
+    #[test]
+    fn a_combined_sum_is_as_good() {
+        let mut sum: FloatSum = lifted(&[1e16, 1.0]);
+        sum.combine(&lifted(&[-1e16, 1.0]));
+        assert_eq!(sum.total(), 2.0);
+    }
+
+    #[test]
+    fn variance_is_right_whatever_the_data() {
+        let var = |values: &[f64]| lifted::<Moments<f64>>(values).variance(1.0);
+        assert_eq!(var(&[1e15, 1e15 + 1.0, 1e15 + 2.0]), 1.0);
+        let next = f64::from_bits(1e8f64.to_bits() + 1);
+        let ulp = next - 1e8;
+        assert_eq!(var(&[1e8, next]), ulp * ulp / 2.0);
+        assert!(var(&[1.0, f64::NAN]).is_nan());
+        assert_eq!(var(&[1e200, -1e200]), f64::INFINITY);
+        let mut ints = Moments::<i64>::EMPTY;
+        (1..=3).for_each(|i| ints.lift((1 << 53) + i, 0));
+        assert_eq!(ints.variance(1.0), 1.0);
+    }
+
+    #[test]
+    fn an_outlier_as_pivot_does_no_harm() {
+        let values: Vec<f64> = std::iter::once(1e15).chain((0..999).map(|i| f64::from(i % 10))).collect();
+        let (mut a, b) = (lifted::<Moments<f64>>(&values[..1]), lifted::<Moments<f64>>(&values[1..]));
+        a.combine(&b);
+        let whole = lifted::<Moments<f64>>(&values).variance(1.0);
+        assert!((a.variance(1.0) / whole - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn extrema_of_doubles_order_zeros_and_keep_nan() {
+        assert!(lifted::<Min<i64>>(&[0.0, -0.0]).double().is_sign_negative());
+        assert!(lifted::<Max<i64>>(&[-0.0, 0.0]).double().is_sign_positive());
+        assert!(lifted::<Max<i64>>(&[1.0, -f64::NAN, 2.0]).double().is_nan());
+        assert!(lifted::<Min<i64>>(&[1.0, f64::NAN, 2.0]).double().is_nan());
+        assert_eq!(lifted::<Min<i64>>(&[f64::INFINITY, 3.0]).double(), 3.0);
+    }
+
+    #[test]
+    fn ends_go_by_time_then_arrival() {
+        let (mut first, mut last) = (First::<i64>::EMPTY, Last::<i64>::EMPTY);
+        for (value, time) in [(1, 5), (2, 3), (3, 3), (4, 9), (5, 9), (6, 1 << 40)].into_iter().take(5) {
+            first.lift(value, time);
+            last.lift(value, time);
+        }
+        assert_eq!((first.value, last.value), (2, 5));
+    }
+}

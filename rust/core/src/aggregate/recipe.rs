@@ -1,0 +1,284 @@
+//! [`Recipe`]: the aggregates of one plan, bound to the schema of what they read.
+
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::BooleanBuffer;
+
+use super::cells::{Cells, Store};
+use super::function::{Aggregate, Function};
+use super::input::{Form, Inputs, Typed};
+use super::owned::{Choice, Chosen, OneRow};
+use super::partial::{First, FloatSum, IntSum, Last, Max, Min, Moments, WeightedSum};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::expr::{Bound, Expr, Fault};
+use crate::types::{DataType, Field, Schema};
+
+/// The rows that a partial is made of: those where the filter holds and the columns are not null.
+#[derive(Clone, Debug, PartialEq)]
+struct Selection {
+    columns: Vec<usize>,
+    filter: Option<usize>,
+}
+
+/// A partial that is kept for every slot.
+struct Part {
+    kind: Kind,
+    form: Form,
+    column: usize,
+    weight: Option<usize>,
+    selection: usize,
+}
+
+/// The kinds of partials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sum,
+    Moments,
+    Choice(Choice),
+}
+
+/// How one result is made of a slot.
+pub(crate) struct Output {
+    /// What is computed.
+    pub(crate) function: Function,
+    /// The type of the values it is computed of.
+    pub(crate) input: DataType,
+    /// The type of the result.
+    pub(crate) dtype: DataType,
+    /// The name of the result.
+    pub(crate) name: std::sync::Arc<str>,
+    /// The part that it reads; counts read none.
+    pub(crate) part: Option<usize>,
+    /// The rows that it is of.
+    pub(crate) selection: usize,
+}
+
+/// The aggregates of one plan: the columns they read, the rows they select, the partials they share.
+#[derive(Default)]
+pub(crate) struct Recipe {
+    columns: Vec<(Expr, Bound)>,
+    selections: Vec<Selection>,
+    parts: Vec<Part>,
+    outputs: Vec<Output>,
+}
+
+impl Recipe {
+    /// Binds named aggregates to the schema of the batches they will read.
+    ///
+    /// # Errors
+    /// [`Error::ColumnNotFound`] and [`Error::Schema`], as the expressions and functions find them.
+    pub(crate) fn bind(aggregates: &[(String, Aggregate)], schema: &Schema) -> Result<Self> {
+        let mut recipe = Self::default();
+        recipe.selections.push(Selection { columns: Vec::new(), filter: None });
+        for (name, aggregate) in aggregates {
+            recipe.add(name, aggregate, schema)?;
+        }
+        Ok(recipe)
+    }
+
+    fn add(&mut self, name: &str, aggregate: &Aggregate, schema: &Schema) -> Result<()> {
+        let column = aggregate.column.as_ref().map(|expr| self.column(expr, schema)).transpose()?;
+        let weight = aggregate.weight.as_ref().map(|expr| self.column(expr, schema)).transpose()?;
+        let filter = aggregate.filter.as_ref().map(|expr| self.filter(expr, schema)).transpose()?;
+        let input = column.map_or(DataType::Null, |at| self.columns[at].1.dtype().clone());
+        let function = aggregate.function;
+        let shown = aggregate.column.as_ref().map(ToString::to_string).unwrap_or_default();
+        let dtype = function.output(&shown, &input)?;
+        if let Some(at) = weight {
+            let (shown, of) = (&self.columns[at].0, self.columns[at].1.dtype());
+            Function::Mean.output(&shown.to_string(), of)?;
+        }
+        let keeps_nulls = matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
+        let not_null = if keeps_nulls { Vec::new() } else { column.into_iter().chain(weight).collect() };
+        let selection = self.selection(Selection { columns: not_null, filter });
+        let part = match (function, column) {
+            (Function::Count, _) => None,
+            (_, Some(column)) => Some(self.part(part_of(function, &input, column, weight, selection))),
+            (_, None) => return Err(Error::argument(format!("{} needs a column", function.name()))),
+        };
+        self.outputs.push(Output { function, input, dtype, name: name.into(), part, selection });
+        Ok(())
+    }
+
+    fn column(&mut self, expr: &Expr, schema: &Schema) -> Result<usize> {
+        if let Some(at) = self.columns.iter().position(|(known, _)| known == expr) {
+            return Ok(at);
+        }
+        self.columns.push((expr.clone(), expr.bind(schema)?));
+        Ok(self.columns.len() - 1)
+    }
+
+    fn filter(&mut self, expr: &Expr, schema: &Schema) -> Result<usize> {
+        let at = self.column(expr, schema)?;
+        match self.columns[at].1.dtype() {
+            DataType::Bool | DataType::Null => Ok(at),
+            other => Err(Error::schema(expr.to_string(), other, "where= needs a condition, which is a bool")),
+        }
+    }
+
+    fn selection(&mut self, selection: Selection) -> usize {
+        self.selections.iter().position(|known| *known == selection).unwrap_or_else(|| {
+            self.selections.push(selection);
+            self.selections.len() - 1
+        })
+    }
+
+    fn part(&mut self, part: Part) -> usize {
+        let same = |known: &Part| {
+            (known.kind, known.form, known.column, known.weight, known.selection)
+                == (part.kind, part.form, part.column, part.weight, part.selection)
+        };
+        self.parts.iter().position(same).unwrap_or_else(|| {
+            self.parts.push(part);
+            self.parts.len() - 1
+        })
+    }
+
+    /// The fields of the results.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
+        self.outputs.iter().map(|output| Field::new(output.name.clone(), output.dtype.clone()))
+    }
+
+    /// How the results are made.
+    pub(crate) fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// How many selections there are; the first is of all rows.
+    pub(crate) fn selections(&self) -> usize {
+        self.selections.len()
+    }
+
+    /// The selection of each part.
+    pub(crate) fn part_selections(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().map(|part| part.selection)
+    }
+
+    /// No cells, of each part's kind.
+    pub(crate) fn cells(&self) -> Vec<Box<dyn Cells>> {
+        self.parts.iter().map(Part::cells).collect()
+    }
+
+    /// Reads a batch: the inputs, and the earliest row of which an expression could not be computed.
+    pub(crate) fn read(&self, batch: &Batch) -> (Inputs, Option<Fault>) {
+        let mut fault: Option<Fault> = None;
+        let mut evaluate = |bound: &Bound| {
+            let evaluated = bound.evaluate(batch);
+            if let Some(found) = evaluated.fault
+                && fault.as_ref().is_none_or(|known| found.row < known.row)
+            {
+                fault = Some(found);
+            }
+            evaluated.column
+        };
+        let columns: Vec<ArrayRef> = self.columns.iter().map(|(_, bound)| evaluate(bound)).collect();
+        let typed = |part: &Part| {
+            Typed::new(part.form, &columns[part.column], part.weight.map(|weight| &columns[weight]))
+        };
+        let selected = self.selections.iter().map(|selection| selection.rows(&columns)).collect();
+        (Inputs { values: self.parts.iter().map(typed).collect(), selected }, fault)
+    }
+}
+
+impl Selection {
+    fn rows(&self, columns: &[ArrayRef]) -> Option<BooleanBuffer> {
+        let valid = |&at: &usize| {
+            columns[at].logical_nulls().filter(|nulls| nulls.null_count() > 0).map(|nulls| nulls.into_inner())
+        };
+        let holds = self.filter.map(|at| condition(&columns[at]));
+        let masks = self.columns.iter().filter_map(valid).chain(holds);
+        masks.reduce(|a, b| &a & &b)
+    }
+}
+
+/// The rows in which a condition holds.
+fn condition(column: &ArrayRef) -> BooleanBuffer {
+    use arrow_array::cast::AsArray;
+    match column.as_boolean_opt() {
+        None => BooleanBuffer::new_unset(column.len()), // of type null
+        Some(mask) => match mask.nulls() {
+            Some(nulls) => mask.values() & nulls.inner(),
+            None => mask.values().clone(),
+        },
+    }
+}
+
+fn part_of(function: Function, input: &DataType, column: usize, weight: Option<usize>, selection: usize) -> Part {
+    let choice = match function {
+        Function::First { .. } => Some(Choice::First),
+        Function::Last { .. } => Some(Choice::Last),
+        Function::Min => Some(Choice::Min),
+        Function::Max => Some(Choice::Max),
+        _ => None,
+    };
+    let kind = match (choice, function) {
+        (Some(choice), _) => Kind::Choice(choice),
+        (None, Function::Sum | Function::Mean) => Kind::Sum,
+        _ => Kind::Moments,
+    };
+    let form = match form_of(input) {
+        _ if weight.is_some() => Form::Weighted,
+        Form::Decimal if kind == Kind::Moments => Form::Float,
+        // The bits of a double are a value to keep, not a number to compare.
+        Form::Float if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
+        form => form,
+    };
+    let keeps_nulls = matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
+    let form = match form {
+        Form::Int | Form::UInt if keeps_nulls => Form::Nullable,
+        Form::UInt if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
+        Form::Decimal | Form::Text if keeps_nulls => Form::Any,
+        form => form,
+    };
+    Part { kind, form, column, weight, selection }
+}
+
+/// The natural form of values of a type.
+fn form_of(dtype: &DataType) -> Form {
+    match dtype {
+        DataType::UInt64 => Form::UInt,
+        DataType::Float32 | DataType::Float64 => Form::Float,
+        DataType::Decimal(..) => Form::Decimal,
+        DataType::Bool | DataType::Date | DataType::Time(_) | DataType::Timestamp(..) | DataType::Duration(_) => Form::Int,
+        _ if dtype.is_integer() => Form::Int,
+        _ if dtype.is_text() => Form::Text,
+        _ => Form::Any,
+    }
+}
+
+impl Part {
+    fn cells(&self) -> Box<dyn Cells> {
+        match (self.kind, self.form) {
+            (Kind::Sum, Form::Int) => Store::<IntSum, i64>::boxed(),
+            (Kind::Sum, Form::UInt) => Store::<IntSum, u64>::boxed(),
+            (Kind::Sum, Form::Decimal) => Store::<IntSum, i128>::boxed(),
+            (Kind::Sum, Form::Weighted) => Store::<WeightedSum, (f64, f64)>::boxed(),
+            (Kind::Sum, _) => Store::<FloatSum, f64>::boxed(),
+            (Kind::Moments, Form::Int) => Store::<Moments<i64>, i64>::boxed(),
+            (Kind::Moments, Form::UInt) => Store::<Moments<u64>, u64>::boxed(),
+            (Kind::Moments, _) => Store::<Moments<f64>, f64>::boxed(),
+            (Kind::Choice(choice), form) => choice_cells(choice, form),
+        }
+    }
+}
+
+fn choice_cells(choice: Choice, form: Form) -> Box<dyn Cells> {
+    match (choice, form) {
+        (Choice::Min, Form::Int) => Store::<Min<i64>, i64>::boxed(),
+        (Choice::Min, Form::UInt) => Store::<Min<i64>, u64>::boxed(),
+        (Choice::Min, Form::Float) => Store::<Min<i64>, f64>::boxed(),
+        (Choice::Min, Form::Decimal) => Store::<Min<i128>, i128>::boxed(),
+        (Choice::Max, Form::Int) => Store::<Max<i64>, i64>::boxed(),
+        (Choice::Max, Form::UInt) => Store::<Max<i64>, u64>::boxed(),
+        (Choice::Max, Form::Float) => Store::<Max<i64>, f64>::boxed(),
+        (Choice::Max, Form::Decimal) => Store::<Max<i128>, i128>::boxed(),
+        (Choice::First, Form::Int) => Store::<First<i64>, i64>::boxed(),
+        (Choice::First, Form::Decimal) => Store::<First<i128>, i128>::boxed(),
+        (Choice::First, Form::Nullable) => Store::<First<Option<i64>>, Option<i64>>::boxed(),
+        (Choice::Last, Form::Int) => Store::<Last<i64>, i64>::boxed(),
+        (Choice::Last, Form::Decimal) => Store::<Last<i128>, i128>::boxed(),
+        (Choice::Last, Form::Nullable) => Store::<Last<Option<i64>>, Option<i64>>::boxed(),
+        (_, Form::Text) => Chosen::<Box<str>>::boxed(choice),
+        _ => Chosen::<OneRow>::boxed(choice),
+    }
+}

@@ -1,0 +1,193 @@
+//! [`Table`]: the partials of one plan for any number of slots.
+
+use super::NO_SLOT;
+use super::cells::{Cells, Rows};
+use super::input::{Inputs, Scratch};
+use super::recipe::Recipe;
+
+/// How many rows are folded at a time: few enough that their slots stay in the first-level cache.
+const STEP: usize = 2048;
+
+/// The partials of one plan, side by side under slot numbers.
+///
+/// `rows` counts the rows of each slot. Of every selection but the first, which is of all rows, `misses`
+/// counts the rows left out: they are fewer than those taken.
+pub(crate) struct Table {
+    /// The rows of each slot.
+    pub(crate) rows: Vec<u64>,
+    misses: Vec<Vec<u64>>,
+    /// The cells of each of the recipe's parts.
+    pub(crate) parts: Vec<Box<dyn Cells>>,
+    part_selections: Vec<usize>,
+    scratch: Scratch,
+    picks: Picks,
+}
+
+/// The rows of one step that one selection takes.
+#[derive(Default)]
+struct Pick {
+    rows: Vec<u32>,
+    slots: Vec<u32>,
+    times: Vec<i64>,
+    /// Whether the rows are neighbours.
+    run: bool,
+}
+
+/// The picks of all selections, reused from step to step.
+#[derive(Default)]
+struct Picks(Vec<Pick>);
+
+impl Table {
+    /// A table without slots.
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self {
+            rows: Vec::new(),
+            misses: vec![Vec::new(); recipe.selections()],
+            parts: recipe.cells(),
+            part_selections: recipe.part_selections().collect(),
+            scratch: Scratch::default(),
+            picks: Picks::default(),
+        }
+    }
+
+    /// A table without slots for the same plan.
+    pub(crate) fn fresh(&self) -> Self {
+        Self {
+            rows: Vec::new(),
+            misses: vec![Vec::new(); self.misses.len()],
+            parts: self.parts.iter().map(|cells| cells.fresh()).collect(),
+            part_selections: self.part_selections.clone(),
+            scratch: Scratch::default(),
+            picks: Picks::default(),
+        }
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Makes sure that there are so many slots; new ones are empty.
+    pub(crate) fn grow(&mut self, len: usize) {
+        if len > self.rows.len() {
+            self.rows.resize(len, 0);
+            self.misses.iter_mut().skip(1).for_each(|misses| misses.resize(len, 0));
+            self.parts.iter_mut().for_each(|cells| cells.grow(len));
+        }
+    }
+
+    /// How many values the selection has in a slot.
+    pub(crate) fn count(&self, selection: usize, slot: usize) -> u64 {
+        self.rows[slot] - self.misses[selection].get(slot).copied().unwrap_or(0)
+    }
+
+    /// Folds rows of a batch: row `start + i` goes to `slots[i]`, or nowhere if that is [`NO_SLOT`].
+    ///
+    /// `times` are those of the whole batch; without event time, arrival decides.
+    pub(crate) fn fold(&mut self, inputs: &Inputs, start: usize, slots: &[u32], times: Option<&[i64]>) {
+        for (i, slots) in slots.chunks(STEP).enumerate() {
+            self.fold_step(inputs, start + i * STEP, slots, times);
+        }
+    }
+
+    fn fold_step(&mut self, inputs: &Inputs, start: usize, slots: &[u32], times: Option<&[i64]>) {
+        let mut picks = std::mem::take(&mut self.picks);
+        picks.0.resize_with(self.misses.len(), Pick::default);
+        for (selection, pick) in picks.0.iter_mut().enumerate() {
+            let mask = inputs.selected[selection].as_ref();
+            let misses = &mut self.misses[selection];
+            pick.take(start, slots, times, mask, |slot| misses[slot as usize] += 1);
+        }
+        picks.0[0].slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
+        for ((cells, &selection), typed) in self.parts.iter_mut().zip(&self.part_selections).zip(&inputs.values) {
+            let pick = &picks.0[selection];
+            let rows = Rows { slots: &pick.slots, times: &pick.times };
+            cells.fold(rows, &self.scratch.pick(typed, &pick.rows, pick.run));
+        }
+        self.picks = picks;
+    }
+
+    /// Combines slots of another table, as the newer, into slots of this one.
+    pub(crate) fn combine(&mut self, to: &[u32], newer: &Self, from: &[u32]) {
+        self.counts(newer, to, from, |to, from| *to += from);
+        for (cells, newer) in self.parts.iter_mut().zip(&newer.parts) {
+            cells.combine(to, &**newer, from);
+        }
+    }
+
+    /// Copies slots of another table into slots of this one.
+    pub(crate) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
+        self.counts(other, to, from, |to, from| *to = from);
+        for (cells, other) in self.parts.iter_mut().zip(&other.parts) {
+            cells.copy(to, &**other, from);
+        }
+    }
+
+    fn counts(&mut self, other: &Self, to: &[u32], from: &[u32], put: impl Fn(&mut u64, u64)) {
+        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
+        let theirs = std::iter::once(&other.rows).chain(other.misses.iter().skip(1));
+        for (ours, theirs) in ours.zip(theirs) {
+            to.iter().zip(from).for_each(|(&to, &from)| put(&mut ours[to as usize], theirs[from as usize]));
+        }
+    }
+
+    /// Empties slots.
+    pub(crate) fn clear(&mut self, slots: &[u32]) {
+        for counts in std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1)) {
+            slots.iter().for_each(|&slot| counts[slot as usize] = 0);
+        }
+        self.parts.iter_mut().for_each(|cells| cells.clear(slots));
+    }
+
+    /// Keeps these slots, in this order, as the first ones.
+    pub(crate) fn keep(&mut self, slots: &[u32]) {
+        for counts in std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1)) {
+            *counts = slots.iter().map(|&slot| counts[slot as usize]).collect();
+        }
+        self.parts.iter_mut().for_each(|cells| cells.keep(slots));
+    }
+
+    /// Roughly how much memory the table takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let counts: usize = self.misses.iter().map(Vec::capacity).sum();
+        let parts: usize = self.parts.iter().map(|cells| cells.bytes()).sum();
+        (self.rows.capacity() + counts) * size_of::<u64>() + parts
+    }
+}
+
+impl Pick {
+    /// Takes the rows that have a slot and that the mask selects; `missed` hears of those it does not.
+    fn take(
+        &mut self,
+        start: usize,
+        slots: &[u32],
+        times: Option<&[i64]>,
+        mask: Option<&arrow_buffer::BooleanBuffer>,
+        mut missed: impl FnMut(u32),
+    ) {
+        self.rows.clear();
+        self.slots.clear();
+        self.times.clear();
+        let range = start..start + slots.len();
+        // Slots are given out from 0, so that only a row without one has the highest.
+        self.run = mask.is_none() && !slots.contains(&NO_SLOT);
+        if self.run {
+            self.rows.extend(start as u32..range.end as u32);
+            self.slots.extend_from_slice(slots);
+        } else {
+            for (row, &slot) in range.clone().zip(slots).filter(|&(_, &slot)| slot != NO_SLOT) {
+                if mask.is_none_or(|mask| mask.value(row)) {
+                    self.rows.push(row as u32);
+                    self.slots.push(slot);
+                } else {
+                    missed(slot);
+                }
+            }
+        }
+        match times {
+            Some(times) if self.run => self.times.extend_from_slice(&times[range]),
+            Some(times) => self.times.extend(self.rows.iter().map(|&row| times[row as usize])),
+            None => self.times.resize(self.rows.len(), 0),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! [`Block`]: what the bytes of 64 bytes of text are, as one bit a byte.
+
+use super::automaton::{State, walk};
+use super::dialect::Dialect;
+use super::simd::Isa;
+
+/// The classes of 64 bytes, lowest bit first, and the state after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Delimiters between fields, and ends of lines.
+    pub separators: u64,
+    /// Ends of lines: newlines outside quotes.
+    pub ends: u64,
+    /// Those ends whose line is blank or a comment.
+    pub voids: u64,
+    /// All newlines, within quotes too.
+    pub newlines: u64,
+    /// All quotes, wherever they stand.
+    pub quotes: u64,
+    /// Bytes that may not stand where they are, after a closing quote.
+    pub broken: u64,
+    /// What is known after the block.
+    pub state: State,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { separators: 0, ends: 0, voids: 0, newlines: 0, quotes: 0, broken: 0, state: State::LineStart }
+    }
+}
+
+/// Classifies a block: by masks where they are proved right, else by the automaton.
+#[inline(always)]
+pub(crate) fn classify<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -> Block {
+    match by_masks(isa, bytes, dialect, state) {
+        Some(block) => block,
+        None => exact(bytes, dialect, state),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn exact(bytes: &[u8; 64], dialect: &Dialect, state: State) -> Block {
+    walk(bytes, dialect, state)
+}
+
+/// The masks of a block whose quotes are as RFC 4180 has them and which has no comment; else `None`.
+///
+/// With `inside` the inclusive prefix XOR of the quotes, a quote in `inside` opens and one outside
+/// closes. If each opening quote follows a separator or a quote, and each closing one is followed
+/// by a separator, a quote or the end of the line, then the masks agree with the automaton: the
+/// first place where the two could part is always one of these.
+#[inline(always)]
+fn by_masks<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -> Option<Block> {
+    let (inside, field_start, after_quote, line_start) = match state {
+        State::LineStart => (0, 1, 0, 1),
+        State::FieldStart => (0, 1, 0, 0),
+        State::Unquoted => (0, 0, 0, 0),
+        State::Quoted => (u64::MAX, 0, 0, 0),
+        State::Quote => (0, 0, 1, 0),
+        State::LineStartReturn | State::QuoteReturn | State::Comment => return None,
+    };
+    let quote_byte = dialect.quote().unwrap_or(b'\n');
+    let [delimiters, newlines, returns, quotes] =
+        isa.find(bytes, [dialect.delimiter(), b'\n', b'\r', quote_byte]);
+    let quotes = if dialect.quote().is_some() { quotes } else { 0 };
+    let separators = delimiters | newlines;
+    let mut inner = inside;
+    if quotes | after_quote != 0 {
+        inner ^= isa.prefix_xor(quotes);
+        let may_follow = separators | quotes | (returns & (newlines >> 1));
+        let astray_open = quotes & inner & !(((separators | quotes) << 1) | field_start | after_quote);
+        // The byte after the last one is looked at in the next block, by `after_quote`.
+        let astray_close = quotes & !inner & !((may_follow >> 1) | 1 << 63);
+        if astray_open | astray_close | (after_quote & !may_follow) != 0 {
+            return None;
+        }
+    }
+    let ends = newlines & !inner;
+    let line_starts = (ends << 1) | line_start;
+    if let Some(comment) = dialect.comment()
+        && isa.find(bytes, [comment])[0] & line_starts & !inner != 0
+    {
+        return None;
+    }
+    let returns_first = returns & line_starts;
+    let last = |mask: u64| mask >> 63 != 0;
+    let state = match () {
+        () if last(inner) => State::Quoted,
+        () if last(quotes) => State::Quote,
+        () if last(newlines) => State::LineStart,
+        () if last(delimiters) => State::FieldStart,
+        () if last(returns_first) => State::LineStartReturn,
+        () => State::Unquoted,
+    };
+    Some(Block {
+        separators: separators & !inner,
+        ends,
+        voids: ends & (line_starts | (returns_first << 1)),
+        newlines,
+        quotes,
+        broken: 0,
+        state,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::{Job, Level};
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Classify<'a>(&'a [u8; 64], &'a Dialect, State);
+
+    impl Job for Classify<'_> {
+        type Output = Block;
+        fn run<I: Isa>(self, isa: I) -> Block {
+            classify(isa, self.0, self.1, self.2)
+        }
+    }
+
+    fn states() -> impl Strategy<Value = State> {
+        use State::*;
+        prop::sample::select(vec![
+            LineStart, LineStartReturn, FieldStart, Unquoted, Quoted, Quote, QuoteReturn, Comment,
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn masks_agree_with_the_automaton(
+            bytes in prop::collection::vec(prop::sample::select(b"\"\"\",,\n\n\r#aaaaaaaaaa".to_vec()), 64),
+            comment in any::<bool>(),
+            state in states(),
+        ) {
+            let bytes: [u8; 64] = bytes.try_into().expect("64 bytes");
+            let dialect = Dialect::new(b',', Some(b'"'), comment.then_some(b'#')).expect("a dialect");
+            let expected = walk(&bytes, &dialect, state);
+            for level in Level::available() {
+                prop_assert_eq!(level.run(Classify(&bytes, &dialect, state)), expected);
+            }
+        }
+    }
+}

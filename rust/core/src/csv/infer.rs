@@ -1,0 +1,178 @@
+//! [`infer`]: the columns of a file, from a sample of it.
+
+use super::columns::truth;
+use super::header::{Head, Header, Line, head, line, unquoted};
+use super::moment::{self, Moment};
+use super::number;
+use crate::error::Result;
+use crate::types::{DataType, Field, TimeUnit};
+
+/// What types are inferred from.
+#[derive(Clone, Debug)]
+pub struct Sampling {
+    /// The rows that are looked at, bad ones counted.
+    pub rows: usize,
+    /// The bytes of a sample that is enough, however few rows it holds.
+    pub max_bytes: usize,
+    /// Unquoted texts that mean null, besides the empty one.
+    pub nulls: Vec<Vec<u8>>,
+}
+
+impl Default for Sampling {
+    /// 10,000 rows, at most 1 GiB, no other null than the empty field.
+    fn default() -> Self {
+        Self { rows: 10_000, max_bytes: 1 << 30, nulls: Vec::new() }
+    }
+}
+
+/// What a sample says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// The columns.
+    pub fields: Vec<Field>,
+    /// The start of the file.
+    pub header: Header,
+}
+
+/// The columns of a file. `complete` says that the sample is the whole file; `None` that more of
+/// it is needed, so that what is inferred depends on the file alone.
+///
+/// # Errors
+/// As [`head`].
+pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling) -> Result<Option<Inferred>> {
+    let Some(header) = head(sample, complete, options)? else { return Ok(None) };
+    let mut guesses = vec![Guess::default(); header.names.len()];
+    let (mut start, mut rows) = (header.end, 0);
+    while rows < sampling.rows {
+        let Some(line) = line(sample, complete, &options.dialect, start) else {
+            if sample.len() < sampling.max_bytes {
+                return Ok(None);
+            }
+            break;
+        };
+        if line.bytes.is_empty() {
+            break;
+        }
+        start = line.next;
+        if !line.void {
+            rows += 1;
+            look(&line, sample, options, sampling, &mut guesses);
+        }
+    }
+    let field = |(name, guess): (&String, &Guess)| Field::new(name.as_str(), guess.dtype());
+    let fields = header.names.iter().zip(&guesses).map(field).collect();
+    Ok(Some(Inferred { fields, header }))
+}
+
+/// Looks at a row, if it splits.
+fn look(line: &Line, sample: &[u8], options: &Head, sampling: &Sampling, guesses: &mut [Guess]) {
+    if line.broken || line.fields.len() != guesses.len() {
+        return;
+    }
+    for (range, guess) in line.fields.iter().zip(guesses) {
+        let raw = &sample[range.clone()];
+        if !raw.is_empty() && !sampling.nulls.iter().any(|null| null == raw) {
+            guess.see(&unquoted(raw, &options.dialect));
+        }
+    }
+}
+
+/// The types that all texts of a column fit, so far.
+#[derive(Clone, Debug)]
+struct Guess {
+    seen: bool,
+    bool: bool,
+    int: bool,
+    float: bool,
+    date: bool,
+    naive: bool,
+    zoned: bool,
+    fine: bool,
+    /// In nanoseconds, all texts fit.
+    nano: bool,
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        Self { seen: false, bool: true, int: true, float: true, date: true, naive: true, zoned: true, fine: false, nano: true }
+    }
+}
+
+impl Guess {
+    fn see(&mut self, text: &[u8]) {
+        self.seen = true;
+        self.bool &= truth(text).is_some();
+        self.int = self.int && number::integer(text).is_some_and(|value| i64::try_from(value).is_ok());
+        self.float = self.float && number::double(text).is_some();
+        self.date = self.date && moment::date(text).is_some();
+        if self.naive || self.zoned {
+            self.see_moment(text);
+        }
+    }
+
+    fn see_moment(&mut self, text: &[u8]) {
+        let moment = moment::moment(text);
+        self.naive &= moment.is_some_and(|moment| !moment.zoned);
+        self.zoned &= moment.is_some_and(|moment| moment.zoned);
+        self.fine |= Moment::is_finer_than_micros(text);
+        self.nano &= moment.is_some_and(|moment| moment.ticks(TimeUnit::Nano).is_some());
+    }
+
+    fn dtype(&self) -> DataType {
+        let zone = || if self.zoned { Some("UTC".into()) } else { None };
+        match () {
+            () if !self.seen => DataType::Text,
+            () if self.bool => DataType::Bool,
+            () if self.int => DataType::Int64,
+            () if self.float => DataType::Float64,
+            () if self.date => DataType::Date,
+            () if !self.naive && !self.zoned => DataType::Text,
+            () if !self.fine => DataType::Timestamp(TimeUnit::Micro, zone()),
+            () if self.nano => DataType::Timestamp(TimeUnit::Nano, zone()),
+            () => DataType::Text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn types(column: &str) -> String {
+        let sample = format!("x,y\n{}", column.split('|').map(|text| format!("{text},1\n")).collect::<String>());
+        let inferred = infer(sample.as_bytes(), true, &Head::default(), &Sampling::default());
+        inferred.expect("fine").expect("complete").fields[0].dtype.to_string()
+    }
+
+    #[test]
+    fn the_first_type_that_all_fit() {
+        for (texts, dtype) in [
+            ("true|False|", "bool"),
+            ("1|-2|+3||", "int64"),
+            ("007|012", "int64"),
+            ("1|2.5|nan", "float64"),
+            ("99999999999999999999", "float64"),
+            ("2024-01-01|1999-12-31", "date"),
+            ("2024-01-01|1999-12-31T10:00", "timestamp[us]"),
+            ("2024-01-01T00:00:00.1234567", "timestamp[ns]"),
+            ("2024-01-01T00:00:00Z|2024-01-01 00:00:00+0100", "timestamp[us, UTC]"),
+            ("2024-01-01T00:00:00.123456789Z", "timestamp[ns, UTC]"),
+            ("2024-01-01T00:00:00Z|2024-01-01T00:00:00", "string"),
+            ("3000-01-01T00:00:00.123456789", "string"),
+            ("1|a", "string"),
+            ("|", "string"),
+            ("\"1\"|2", "int64"),
+        ] {
+            assert_eq!(types(texts), dtype, "{texts}");
+        }
+    }
+
+    #[test]
+    fn a_short_sample_asks_for_more() {
+        let sample = b"a,bbbbbbbbbbbbbbbb\n1,2\n3,4\n";
+        let rows = |rows| Sampling { rows, ..Sampling::default() };
+        assert!(infer(sample, false, &Head::default(), &rows(2)).expect("fine").is_some());
+        assert!(infer(sample, false, &Head::default(), &rows(3)).expect("fine").is_none());
+        assert!(infer(sample, true, &Head::default(), &rows(3)).expect("fine").is_some());
+    }
+}

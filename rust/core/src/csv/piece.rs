@@ -1,0 +1,340 @@
+//! [`Index`]: finds the fields of a text, a [`Piece`] at a time.
+
+use super::automaton::State;
+use super::block::classify;
+use super::dialect::Dialect;
+use super::simd::{Isa, Job, Level};
+use super::text::Text;
+
+/// A piece ends with the block in which it has this many rows …
+const ROWS: usize = 1024;
+/// … or, if it has one, in which it has this many bytes: text, marks and values stay in the cache.
+const BYTES: usize = 128 << 10;
+
+/// Some rows of a text that split into the right number of fields, and those that do not.
+///
+/// Field `c` of row `r` spans `marks[r * stride + c] + 1 .. marks[r * stride + c + 1]` of the text.
+#[derive(Debug)]
+pub(crate) struct Piece<'a> {
+    /// The text and what is behind it.
+    pub text: &'a [u8],
+    /// Separators.
+    pub marks: &'a [u32],
+    pub stride: usize,
+    pub rows: usize,
+    /// How many fields a row has.
+    pub fields: usize,
+    /// The first row's number in the text, bad rows counted.
+    pub ordinal: usize,
+    /// The rows' numbers in the text, where they are not just consecutive.
+    pub ordinals: Option<&'a [u32]>,
+    /// Rows that do not split, in order.
+    pub unsplit: &'a [Unsplit],
+    /// Some line may end in `\r\n`.
+    pub returns: bool,
+    /// Some field may be quoted.
+    pub quotes: bool,
+    pub dialect: Dialect,
+}
+
+/// A row that does not split into the right number of fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsplit {
+    pub ordinal: u32,
+    pub start: u32,
+    pub end: u32,
+    pub why: Why,
+}
+
+/// What is wrong with a row that does not split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It has so many fields.
+    Fields(usize),
+    /// A quoted field goes on after its closing quote.
+    AfterQuote,
+    /// A quote never closes.
+    Unclosed,
+}
+
+impl Piece<'_> {
+    /// The number of a row in the text, bad rows counted.
+    pub fn ordinal_of(&self, row: usize) -> u32 {
+        self.ordinals.map_or((self.ordinal + row) as u32, |ordinals| ordinals[row])
+    }
+
+    /// Where a field starts and ends, quotes included, the end of line not.
+    pub fn span(&self, row: usize, field: usize) -> (usize, usize) {
+        let at = row * self.stride + field;
+        let (start, end) = (self.marks[at].wrapping_add(1) as usize, self.marks[at + 1] as usize);
+        let last = field + 1 == self.fields;
+        (start, if last { without_return(self.text, start, end) } else { end })
+    }
+
+    /// Where a row starts and ends, the end of line not included.
+    pub fn row_span(&self, row: usize) -> (usize, usize) {
+        (self.span(row, 0).0, self.span(row, self.fields - 1).1)
+    }
+}
+
+fn without_return(text: &[u8], start: usize, end: usize) -> usize {
+    if end > start && text[end - 1] == b'\r' { end - 1 } else { end }
+}
+
+fn without_end(text: &[u8], start: usize, end: usize) -> usize {
+    match text[start..end].last() {
+        Some(b'\n') => without_return(text, start, end - 1),
+        _ => end,
+    }
+}
+
+/// The separators of a text, found piece by piece. Kept from text to text for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// The separator before the first row that has not been handed out, and those found after it.
+    marks: Vec<u32>,
+    len: usize,
+    /// Where rows are broken.
+    broken: Vec<u32>,
+    /// How many of the marks have been handed out.
+    used: usize,
+    /// How far the text has been looked at, and what is known there.
+    at: usize,
+    state: Option<State>,
+    ordinal: usize,
+    walked: Walked,
+}
+
+/// The rows of a piece that is not regular, line by line.
+#[derive(Debug, Default)]
+struct Walked {
+    marks: Vec<u32>,
+    ordinals: Vec<u32>,
+    unsplit: Vec<Unsplit>,
+}
+
+/// The place before the first byte.
+const BEFORE: u32 = u32::MAX;
+
+impl Index {
+    /// Forgets the text before.
+    pub fn reset(&mut self) {
+        self.marks.clear();
+        self.marks.resize(4096, 0);
+        self.marks[0] = BEFORE;
+        (self.len, self.used, self.at, self.ordinal) = (1, 0, 0, 0);
+        self.state = Some(State::LineStart);
+    }
+
+    /// The next rows; `None` at the end.
+    pub fn next<'a>(
+        &'a mut self,
+        level: Level,
+        text: &'a Text,
+        fields: usize,
+        dialect: &Dialect,
+    ) -> Option<Piece<'a>> {
+        self.marks.copy_within(self.used..self.len, 0);
+        self.len -= self.used;
+        self.used = 0;
+        self.broken.clear();
+        let bytes = &text.buffer[text.range.start..];
+        let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, simple: text.simple });
+        if lines == 0 {
+            return None;
+        }
+        self.used = self.last_end(bytes);
+        let regular = (fields > 1 || text.skipped == 0)
+            && self.broken.is_empty()
+            && !text.unclosed
+            && self.used == lines * fields;
+        let returns = if regular { self.check(bytes, fields, lines) } else { None };
+        let ordinal = self.ordinal;
+        let (marks, stride, rows) = match returns {
+            Some(_) => {
+                self.ordinal += lines;
+                (&self.marks[..=self.used], fields, lines)
+            }
+            None => {
+                self.walk(bytes, text, fields, dialect);
+                (&self.walked.marks[..], fields + 1, self.walked.ordinals.len())
+            }
+        };
+        Some(Piece {
+            text: bytes,
+            marks,
+            stride,
+            rows,
+            fields,
+            ordinal,
+            ordinals: returns.is_none().then_some(&self.walked.ordinals),
+            unsplit: if returns.is_some() { &[] } else { &self.walked.unsplit },
+            returns: returns.unwrap_or(true),
+            quotes: !text.simple,
+            dialect: *dialect,
+        })
+    }
+
+    /// The place, among the marks, of the last end of line.
+    fn last_end(&self, bytes: &[u8]) -> usize {
+        let is_end = |&mark: &u32| mark != BEFORE && bytes[mark as usize] == b'\n';
+        self.marks[..self.len].iter().rposition(is_end).unwrap_or(0)
+    }
+
+    /// Whether every row ends where it must; then also whether a return stands before some end.
+    fn check(&self, bytes: &[u8], fields: usize, lines: usize) -> Option<bool> {
+        let (mut all, mut any) = (true, false);
+        for &mark in self.marks[fields..=lines * fields].iter().step_by(fields) {
+            let mark = mark as usize;
+            all &= bytes[mark] == b'\n';
+            any |= bytes[mark.saturating_sub(1)] == b'\r';
+        }
+        all.then_some(any)
+    }
+
+    /// Sorts the lines of the piece into good rows, rows that do not split, and others.
+    #[cold]
+    fn walk(&mut self, bytes: &[u8], text: &Text, fields: usize, dialect: &Dialect) {
+        let walked = &mut self.walked;
+        walked.marks.clear();
+        walked.ordinals.clear();
+        walked.unsplit.clear();
+        let mut broken = self.broken.iter().copied().peekable();
+        let mut first = 0;
+        while first < self.used {
+            let ends = |&mark: &u32| bytes[mark as usize] == b'\n';
+            let count = 1 + self.marks[first + 1..].iter().position(ends).unwrap_or(0);
+            let line = &self.marks[first..=first + count];
+            let (start, end) = (line[0].wrapping_add(1), line[count]);
+            first += count;
+            if is_void(&bytes[start as usize..end as usize], dialect) {
+                continue;
+            }
+            let ordinal = self.ordinal as u32;
+            self.ordinal += 1;
+            let is_broken = broken.peek().is_some_and(|&at| at <= end);
+            while broken.next_if(|&at| at <= end).is_some() {}
+            let why = match () {
+                () if text.unclosed && end as usize + 1 == text.range.len() => Why::Unclosed,
+                () if is_broken => Why::AfterQuote,
+                () if count != fields => Why::Fields(count),
+                () => {
+                    walked.marks.extend_from_slice(line);
+                    walked.ordinals.push(ordinal);
+                    continue;
+                }
+            };
+            let end = match why {
+                // The newline behind it was added: its own end of line, if any, is within.
+                Why::Unclosed => without_end(bytes, start as usize, end as usize),
+                _ => without_return(bytes, start as usize, end as usize),
+            } as u32;
+            walked.unsplit.push(Unsplit { ordinal, start, end, why });
+        }
+    }
+}
+
+/// Whether a line, without its newline, is no row.
+fn is_void(line: &[u8], dialect: &Dialect) -> bool {
+    matches!(line, b"" | b"\r") || dialect.is_comment(line[0])
+}
+
+/// Finds separators until there are enough rows; gives the number of lines that end among them.
+struct Find<'a> {
+    index: &'a mut Index,
+    bytes: &'a [u8],
+    end: usize,
+    dialect: &'a Dialect,
+    simple: bool,
+}
+
+impl Job for Find<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) -> usize {
+        if self.simple { self.simply(isa) } else { self.exactly(isa) }
+    }
+}
+
+impl Find<'_> {
+    /// Without quotes and comments, every delimiter and newline separates.
+    #[inline(always)]
+    fn simply<I: Isa>(&mut self, isa: I) -> usize {
+        let (from, mut lines, mut at) = (self.index.at, 0, self.index.at);
+        let delimiter = self.dialect.delimiter();
+        while at < self.end && lines < ROWS && (lines == 0 || at - from < BYTES) {
+            let Some(block) = self.bytes[at..].first_chunk() else { break };
+            let [delimiters, newlines] = isa.find(block, [delimiter, b'\n']);
+            let valid = valid(self.end - at);
+            self.push(isa, (delimiters | newlines) & valid, at as u32);
+            lines += (newlines & valid).count_ones() as usize;
+            at += 64;
+        }
+        self.index.at = at;
+        lines
+    }
+
+    #[inline(always)]
+    fn exactly<I: Isa>(&mut self, isa: I) -> usize {
+        let (from, mut lines, mut at) = (self.index.at, 0, self.index.at);
+        let mut state = self.index.state.unwrap_or(State::LineStart);
+        while at < self.end && lines < ROWS && (lines == 0 || at - from < BYTES) {
+            let Some(bytes) = self.bytes[at..].first_chunk() else { break };
+            let block = classify(isa, bytes, self.dialect, state);
+            let valid = valid(self.end - at);
+            self.push(isa, block.separators & valid, at as u32);
+            lines += (block.ends & valid).count_ones() as usize;
+            if block.broken & valid != 0 {
+                self.note_broken(block.broken & valid, at as u32);
+            }
+            state = block.state;
+            at += 64;
+        }
+        (self.index.at, self.index.state) = (at, Some(state));
+        lines + self.close(at)
+    }
+
+    #[inline(always)]
+    fn push<I: Isa>(&mut self, isa: I, separators: u64, base: u32) {
+        let index = &mut *self.index;
+        match index.marks.get_mut(index.len..).and_then(<[u32]>::first_chunk_mut) {
+            Some(out) => index.len += isa.positions(separators, base, out),
+            None => self.grow(isa, separators, base),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow<I: Isa>(&mut self, isa: I, separators: u64, base: u32) {
+        self.index.marks.resize(2 * self.index.marks.len() + 128, 0);
+        self.push(isa, separators, base);
+    }
+
+    #[cold]
+    fn note_broken(&mut self, mut broken: u64, base: u32) {
+        while broken != 0 {
+            self.index.broken.push(base + broken.trailing_zeros());
+            broken &= broken - 1;
+        }
+    }
+
+    /// An unclosed quote hides the newline at the end of the text: makes it end its row.
+    fn close(&mut self, at: usize) -> usize {
+        let index = &mut *self.index;
+        let newline = (self.end as u32).wrapping_sub(1);
+        if at < self.end || index.marks[index.len - 1] == newline {
+            return 0;
+        }
+        index.marks.truncate(index.len);
+        index.marks.resize(index.len + 128, newline);
+        index.len += 1;
+        1
+    }
+}
+
+/// The bits of a block that belong to a text which goes on for `left` bytes.
+#[inline(always)]
+fn valid(left: usize) -> u64 {
+    if left >= 64 { u64::MAX } else { (1 << left) - 1 }
+}

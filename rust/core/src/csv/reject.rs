@@ -1,0 +1,116 @@
+//! [`Reject`]: tells where a bad row is and what is wrong with it.
+
+use super::cells::unescape;
+use super::columns::{Failed, NoValue};
+use super::decode::{reason, split_reason};
+use super::layout::{Layout, OnError};
+use super::piece::{Piece, Unsplit, Why};
+use super::text::Text;
+use crate::error::{BadRow, Place};
+
+/// A bad row, as places in its text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// Its number in the text, bad rows counted.
+    pub ordinal: u32,
+    /// Its number among the rows that split.
+    pub row: Option<u32>,
+    /// The place in the file of the column at fault, by which the leftmost is found.
+    pub field: usize,
+    start: u32,
+    end: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Unsplit(Why),
+    Cell { column: usize, start: u32, end: u32, why: NoValue },
+}
+
+impl Fault {
+    /// A row that does not split.
+    pub fn unsplit(row: &Unsplit) -> Self {
+        let Unsplit { ordinal, start, end, why } = *row;
+        Self { ordinal, row: None, field: 0, start, end, kind: Kind::Unsplit(why) }
+    }
+
+    /// A row whose cell in `column` of the layout does not convert; `first` rows came before the piece.
+    pub fn cell(piece: &Piece<'_>, first: usize, column: usize, field: usize, failed: Failed) -> Self {
+        let row = failed.row as usize;
+        let ((start, end), (cell, cell_end)) = (piece.row_span(row), piece.span(row, field));
+        Self {
+            ordinal: piece.ordinal_of(row),
+            row: Some((first + row) as u32),
+            field,
+            start: start as u32,
+            end: end as u32,
+            kind: Kind::Cell { column, start: cell as u32, end: cell_end as u32, why: failed.why },
+        }
+    }
+}
+
+/// Characters of a text that are shown.
+const SHOWN: usize = 100;
+
+/// Writes bad rows out; in order, so that lines are counted once.
+pub(crate) struct Reject<'a> {
+    text: &'a Text,
+    layout: &'a Layout,
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Reject<'a> {
+    /// For the bad rows of this text.
+    pub fn new(text: &'a Text, layout: &'a Layout) -> Self {
+        Self { text, layout, at: 0, line: 0 }
+    }
+
+    /// A bad row that comes after those before.
+    pub fn bad_row(&mut self, fault: &Fault) -> BadRow {
+        let bytes = self.text.bytes();
+        self.line += memchr::memchr_iter(b'\n', &bytes[self.at..fault.start as usize]).count() as u64;
+        self.at = fault.start as usize;
+        let (byte, column, value, reason) = match fault.kind {
+            Kind::Unsplit(why) => (fault.start, None, shown(self.row(fault)), split_reason(why, self.layout.fields)),
+            Kind::Cell { column, start, end, why } => {
+                let column = &self.layout.columns[column];
+                let value = self.value(&bytes[start as usize..end as usize]);
+                (start, Some(column.name.clone()), value, reason(why, &column.dtype))
+            }
+        };
+        let value = match self.layout.on_error {
+            OnError::Keep => String::from_utf8_lossy(self.row(fault)).into_owned(),
+            _ => value,
+        };
+        let first = self.text.first();
+        let place = Place {
+            source: None,
+            line: Some(first.line + self.line),
+            byte: Some(first.byte + u64::from(byte)),
+            row: Some(first.row + u64::from(fault.ordinal)),
+        };
+        BadRow { place, column, value, reason }
+    }
+
+    /// The bytes of a row, without its end of line.
+    fn row(&self, fault: &Fault) -> &'a [u8] {
+        &self.text.bytes()[fault.start as usize..fault.end as usize]
+    }
+
+    fn value(&self, raw: &[u8]) -> String {
+        match (self.layout.dialect.quote(), raw) {
+            (Some(quote), [first, inner @ .., _]) if *first == quote => shown(&unescape(inner, quote)),
+            _ => shown(raw),
+        }
+    }
+}
+
+/// The first characters of a text.
+fn shown(text: &[u8]) -> String {
+    // No character is longer than four bytes.
+    let head = &text[..text.len().min(4 * SHOWN)];
+    let head = String::from_utf8_lossy(head);
+    head.chars().take(SHOWN).collect()
+}

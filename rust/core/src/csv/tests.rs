@@ -1,0 +1,392 @@
+//! The whole way from bytes to columns, against a slow twin and against the `csv` crate.
+
+use std::ops::Range;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef};
+use proptest::prelude::*;
+
+use super::*;
+use crate::column::plain_text;
+use crate::error::{BadRow, Error};
+use crate::types::DataType;
+
+/// All that comes out of a source, rows of all texts together.
+#[derive(Debug, Default, PartialEq)]
+struct Table {
+    columns: Vec<Vec<Option<String>>>,
+    rejects: Vec<BadRow>,
+    error: Option<Error>,
+    texts: Vec<usize>,
+    skipped: u64,
+    /// Byte, line and number of each row.
+    starts: Vec<(u64, u64, u64)>,
+}
+
+fn show(array: &ArrayRef, row: usize) -> Option<String> {
+    array.is_valid(row).then(|| match array.data_type() {
+        arrow_schema::DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
+        arrow_schema::DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_bits().to_string(),
+        _ => array.as_string::<i32>().value(row).to_owned(),
+    })
+}
+
+struct Setup {
+    layout: Layout,
+    rows: usize,
+    level: Level,
+}
+
+fn layout(dtypes: &[DataType], on_error: OnError, comment: bool) -> Layout {
+    let column = |(i, dtype): (usize, &DataType)| Column::new(i, format!("c{i}"), dtype.clone());
+    Layout {
+        dialect: Dialect::new(b',', Some(b'"'), comment.then_some(b'#')).expect("a dialect"),
+        fields: dtypes.len(),
+        columns: dtypes.iter().enumerate().map(column).collect(),
+        on_error,
+        starts: true,
+    }
+}
+
+/// Feeds the bytes in pieces of these sizes, over and over.
+fn read(bytes: &[u8], feeds: &[usize], setup: &Setup) -> Table {
+    let Setup { layout, rows, level } = setup;
+    let mut cutter = Cutter::new(layout.dialect, Limits::default(), *rows, Start::default()).with_level(*level);
+    let (mut table, mut scratch, mut rest) = (Table::default(), Scratch::new(*level), bytes);
+    table.columns = vec![Vec::new(); layout.columns.len()];
+    let mut feeds = feeds.iter().cycle();
+    loop {
+        let n = (*feeds.next().expect("endless")).clamp(1, rest.len().max(1)).min(rest.len());
+        cutter.space(n)[..n].copy_from_slice(&rest[..n]);
+        cutter.filled(n);
+        rest = &rest[n..];
+        let next = |cutter: &mut Cutter| if n == 0 { cutter.finish() } else { cutter.cut() }.expect("no limit");
+        while let Some(text) = next(&mut cutter) {
+            let decoded = decode(&text, layout, &mut scratch);
+            take(&mut table, decoded, &text);
+            cutter.recycle(text.into_buffer());
+            if table.error.is_some() {
+                return table;
+            }
+        }
+        if n == 0 {
+            return table;
+        }
+    }
+}
+
+fn take(table: &mut Table, decoded: Decoded, text: &Text) {
+    table.texts.push(text.rows());
+    table.skipped += decoded.skipped;
+    for (all, array) in table.columns.iter_mut().zip(&decoded.columns) {
+        assert_eq!(array.len(), decoded.rows);
+        let array = match array.data_type() {
+            arrow_schema::DataType::Dictionary(..) => plain_text(array),
+            _ => array.clone(),
+        };
+        all.extend((0..array.len()).map(|row| show(&array, row)));
+    }
+    let (starts, first) = (decoded.starts.expect("asked for"), text.first());
+    let lookup = |offsets: &[u32], row: usize| offsets.get(row).map_or(row as u64, |&x| x.into());
+    table.starts.extend((0..decoded.rows).map(|row| {
+        let byte = first.byte + u64::from(starts.bytes[row]);
+        (byte, first.line + lookup(&starts.lines, row), first.row + lookup(&starts.rows, row))
+    }));
+    table.rejects.extend(decoded.rejects);
+    table.error = decoded.error;
+}
+
+/// The same, one byte at a time, after the rules in words.
+struct Twin<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+#[derive(Debug)]
+struct TwinRow {
+    range: Range<usize>,
+    /// Quoted or not, and the text.
+    fields: Vec<(bool, Vec<u8>)>,
+    broken: bool,
+}
+
+impl Twin<'_> {
+    fn ends_field(&self, at: usize) -> bool {
+        let rest = &self.bytes[at.min(self.bytes.len())..];
+        rest.is_empty() || rest[0] == b',' || rest[0] == b'\n' || rest.starts_with(b"\r\n")
+    }
+
+    /// The next line: a row, or `None` in it if it is blank or a comment.
+    fn line(&mut self, comment: bool) -> Option<Option<TwinRow>> {
+        let rest = &self.bytes[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |i| i + 1);
+        let line = rest[..length].strip_suffix(b"\n").unwrap_or(&rest[..length]);
+        if line.is_empty() || line == b"\r" || (comment && line[0] == b'#') {
+            self.at += length;
+            return Some(None);
+        }
+        Some(Some(self.row()))
+    }
+
+    fn row(&mut self) -> TwinRow {
+        let (start, mut at) = (self.at, self.at);
+        let (mut fields, mut broken) = (Vec::new(), false);
+        loop {
+            let (quoted, mut text) = (self.bytes.get(at) == Some(&b'"'), Vec::new());
+            if quoted {
+                at += 1;
+                while self.bytes.get(at).is_some_and(|&b| b != b'"') || self.bytes[at.min(self.bytes.len())..].starts_with(b"\"\"") {
+                    text.push(self.bytes[at]);
+                    at += if self.bytes[at] == b'"' { 2 } else { 1 };
+                }
+                if at >= self.bytes.len() {
+                    self.at = at;
+                    let raw = &self.bytes[start..at];
+                    let raw = raw.strip_suffix(b"\n").map_or(raw, |line| line.strip_suffix(b"\r").unwrap_or(line));
+                    let at = start + raw.len();
+                    return TwinRow { range: start..at, fields, broken: true };
+                }
+                at += 1;
+                broken |= !self.ends_field(at);
+            }
+            while !self.ends_field(at) {
+                text.push(self.bytes[at]);
+                at += 1;
+            }
+            fields.push((quoted, text));
+            if self.bytes.get(at) != Some(&b',') {
+                break;
+            }
+            at += 1;
+        }
+        let end = at;
+        let rest = &self.bytes[at..];
+        self.at = at + rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |i| i + 1);
+        TwinRow { range: start..end, fields, broken }
+    }
+}
+
+fn twin_value(quoted: bool, text: &[u8], dtype: &DataType) -> Result<Option<String>, ()> {
+    if !quoted && text.is_empty() {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| ())?;
+    match dtype {
+        DataType::Int64 => text.parse::<i64>().map(|v| Some(v.to_string())).map_err(|_| ()),
+        DataType::Float64 => text.parse::<f64>().map(|v| Some(v.to_bits().to_string())).map_err(|_| ()),
+        _ => Ok(Some(text.to_owned())),
+    }
+}
+
+fn twin(bytes: &[u8], dtypes: &[DataType], comment: bool) -> Table {
+    let mut table = Table { columns: vec![Vec::new(); dtypes.len()], ..Table::default() };
+    let (mut twin, mut number) = (Twin { bytes, at: 0 }, 0);
+    while let Some(line) = twin.line(comment) {
+        let Some(row) = line else {
+            table.skipped += 1;
+            continue;
+        };
+        let start = row.range.start;
+        let values: Result<Vec<_>, _> =
+            row.fields.iter().zip(dtypes).map(|((quoted, text), dtype)| twin_value(*quoted, text, dtype)).collect();
+        match values {
+            Ok(values) if !row.broken && row.fields.len() == dtypes.len() => {
+                let lines = bytes[..start].iter().filter(|&&b| b == b'\n').count() as u64;
+                table.starts.push((start as u64, 1 + lines, number));
+                table.columns.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
+            }
+            _ => {
+                let value = String::from_utf8_lossy(&bytes[row.range]).into_owned();
+                let place = crate::error::Place { row: Some(number), ..Default::default() };
+                table.rejects.push(BadRow { place, column: None, value, reason: String::new() });
+            }
+        }
+        number += 1;
+    }
+    table
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let token = prop::sample::select(vec![
+        "\"", "\"\"", ",", ",", ",", "\n", "\n", "\r\n", "\r", "a", "bc", "1", "-2.5", "1234567", "#", "é", "\n\n",
+        "\"x,y\"", ",\"q\",", "\"a\nb\"", "longer text than eight", "12345678,1,1\n", "a,1,2\n", "\"a\",\"1\",\"2.5\"\n",
+        "0.12345678901234567,",
+    ]);
+    prop::collection::vec(token, 0..200).prop_map(|tokens| tokens.concat().into_bytes())
+}
+
+fn tables() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop::sample::select(vec!["", "B", "SYM001", "\"q\"", "\"a,b\"", "\"a\"\"b\"", "\"\"", "\"x\ny\"", "much longer text", "été"]);
+    let int = prop::sample::select(vec!["", "1", "-12345678", "99999999", "\"7\"", "123456789012", "+5", "0"]);
+    let float = prop::sample::select(vec!["", "1.5", "-0.0", "124.80286462336772", "\"2.25\"", "1e5", "100", ".5", "99.9999"]);
+    let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n", "\n\n"]);
+    prop::collection::vec((text, int, float, end), 0..300)
+        .prop_map(|rows| rows.iter().map(|(a, b, c, end)| format!("{a},{b},{c}{end}")).collect::<String>().into_bytes())
+}
+
+fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<(), TestCaseError> {
+    let dtypes = [DataType::Text, DataType::Int64, DataType::Float64];
+    let mut expected = twin(bytes, &dtypes, comment);
+    for level in Level::available() {
+        let setup = Setup { layout: layout(&dtypes, OnError::Keep, comment), rows, level };
+        let got = read(bytes, feeds, &setup);
+        prop_assert_eq!(&got.columns, &expected.columns);
+        prop_assert_eq!(&got.starts, &expected.starts);
+        prop_assert_eq!(got.skipped, expected.skipped);
+        let rows_of = |table: &Table| table.rejects.iter().map(|bad| (bad.place.row, bad.value.clone())).collect::<Vec<_>>();
+        prop_assert_eq!(rows_of(&got), rows_of(&expected));
+        prop_assert!(got.texts.iter().rev().skip(1).all(|&n| n == rows) || got.texts.last() == Some(&0));
+        let setup = Setup { layout: layout(&dtypes, OnError::Error, comment), rows, level };
+        let stopped = read(bytes, feeds, &setup);
+        let before = expected.rejects.first().map_or(expected.starts.len() as u64, |bad| bad.place.row.expect("known"));
+        prop_assert_eq!(stopped.starts.len() as u64, before);
+        prop_assert_eq!(stopped.error.is_some(), !expected.rejects.is_empty());
+        for (got, all) in stopped.columns.iter().zip(&mut expected.columns) {
+            prop_assert_eq!(&got[..], &all[..before as usize]);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn soup_is_read_as_the_twin_reads_it(
+        bytes in soup(), feeds in prop::collection::vec(1_usize..400, 1..5), rows in 1_usize..40, comment in any::<bool>(),
+    ) {
+        check(&bytes, &feeds, rows, comment)?;
+    }
+
+    #[test]
+    fn tables_are_read_as_the_twin_reads_them(
+        bytes in tables(), feeds in prop::collection::vec(1_usize..4000, 1..5), rows in 1_usize..400,
+    ) {
+        check(&bytes, &feeds, rows, false)?;
+    }
+
+    #[test]
+    fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000), rows in 1_usize..10) {
+        let dtypes = [DataType::Text, DataType::Binary];
+        for level in Level::available() {
+            let layout = Layout { starts: false, ..layout(&dtypes, OnError::Skip, true) };
+            let mut cutter = Cutter::new(layout.dialect, Limits::default(), rows, Start::default()).with_level(level);
+            cutter.space(bytes.len())[..bytes.len()].copy_from_slice(&bytes);
+            cutter.filled(bytes.len());
+            while let Some(text) = cutter.finish().expect("no limit") {
+                decode(&text, &layout, &mut Scratch::new(level));
+            }
+        }
+    }
+
+    #[test]
+    fn the_csv_crate_agrees(records in prop::collection::vec([".{0,12}", "[a\",\n\r]{0,5}", "x"], 1..60)) {
+        let mut writer = ::csv::WriterBuilder::new().quote_style(::csv::QuoteStyle::NonNumeric).from_writer(Vec::new());
+        records.iter().for_each(|record| writer.write_record(record).expect("written"));
+        let bytes = writer.into_inner().expect("flushed");
+        let setup = Setup {
+            layout: layout(&[DataType::Text, DataType::Text, DataType::Text], OnError::Error, false),
+            rows: 7,
+            level: Level::best(),
+        };
+        let table = read(&bytes, &[13], &setup);
+        prop_assert_eq!(&table.error, &None);
+        for (i, record) in records.iter().enumerate() {
+            for (column, text) in table.columns.iter().zip(record) {
+                prop_assert_eq!(column[i].as_ref(), Some(text));
+            }
+        }
+    }
+}
+
+fn cut_all(bytes: &[u8], limits: Limits, feed: usize) -> Result<Vec<usize>, Error> {
+    let mut cutter = Cutter::new(Dialect::default(), limits, 3, Start::default());
+    let mut rows = Vec::new();
+    for chunk in bytes.chunks(feed) {
+        cutter.space(chunk.len())[..chunk.len()].copy_from_slice(chunk);
+        cutter.filled(chunk.len());
+        while let Some(text) = cutter.cut()? {
+            rows.push(text.rows());
+        }
+    }
+    while let Some(text) = cutter.finish()? {
+        rows.push(text.rows());
+    }
+    Ok(rows)
+}
+
+#[test]
+fn a_line_may_be_just_as_long_as_the_limit() {
+    for length in [10, 100, 600, 1000] {
+        let exact = format!("{}\n{}\n", "a".repeat(length), "b\n".repeat(500)).repeat(3);
+        let longer = format!("{}{}\n", exact, "a".repeat(length + 1));
+        for feed in [1, 7, 64, 300, 100_000] {
+            let limits = Limits { max_line: length, ..Limits::default() };
+            assert_eq!(cut_all(exact.as_bytes(), limits, feed).expect("not too long").iter().sum::<usize>(), 1503);
+            let error = cut_all(longer.as_bytes(), limits, feed).expect_err("too long");
+            let Error::Limit { argument: "max_line", place, .. } = error else { panic!("{error:?}") };
+            assert_eq!(place.byte, Some(exact.len() as u64));
+            assert_eq!(place.line, Some(1 + 3 * 502));
+        }
+    }
+}
+
+#[test]
+fn errors_tell_where() {
+    let text = b"a,1,1\n\n\"b\n\",x,2\n\"c\",2,\xff\n";
+    let dtypes = [DataType::Text, DataType::Int64, DataType::Float64];
+    let read_with = |on_error| {
+        let setup = Setup { layout: layout(&dtypes, on_error, false), rows: 10, level: Level::best() };
+        read(text, &[5], &setup)
+    };
+    let Some(Error::BadRow(bad)) = read_with(OnError::Error).error else { panic!("no error") };
+    assert_eq!((bad.place.line, bad.place.byte, bad.place.row), (Some(3), Some(12), Some(1)));
+    assert_eq!((bad.column.as_deref(), &*bad.value, &*bad.reason), (Some("c1"), "x", "not an int64"));
+    let rejects = read_with(OnError::Keep).rejects;
+    assert_eq!(rejects.len(), 2);
+    assert_eq!((rejects[1].place.line, &*rejects[1].value), (Some(5), "\"c\",2,\u{fffd}"));
+}
+
+#[test]
+fn many_columns_and_long_rows() {
+    let columns = 100_000;
+    let row = vec!["1"; columns].join(",") + "\n";
+    let layout = Layout {
+        fields: columns,
+        columns: [0, columns - 1].map(|i| Column::new(i, "x", DataType::Int64)).into(),
+        ..layout(&[], OnError::Error, false)
+    };
+    for level in Level::available() {
+        let table = read(row.repeat(3).as_bytes(), &[1 << 20], &Setup { layout: layout.clone(), rows: 2, level });
+        assert_eq!(table.texts, [2, 1]);
+        assert_eq!(table.columns[1].len(), 3);
+    }
+}
+
+#[test]
+fn many_distinct_texts_become_plain() {
+    let bytes: String = (0..10_000).map(|i| format!("text {i}\n")).collect();
+    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 20_000, Start::default());
+    cutter.space(bytes.len())[..bytes.len()].copy_from_slice(bytes.as_bytes());
+    cutter.filled(bytes.len());
+    let text = cutter.finish().expect("no limit").expect("a text");
+    let decoded = decode(&text, &layout(&[DataType::Text], OnError::Error, false), &mut Scratch::default());
+    let texts = decoded.columns[0].as_string::<i32>();
+    assert!((0..10_000).all(|i| texts.value(i) == format!("text {i}")));
+}
+
+#[test]
+fn spelled_nulls_count_only_unquoted() {
+    let mut layout = layout(&[DataType::Int64, DataType::Text], OnError::Error, false);
+    layout.columns.iter_mut().for_each(|column| column.nulls = vec![b"-999".to_vec(), b"NA".to_vec()]);
+    let setup = Setup { layout, rows: 10, level: Level::best() };
+    let table = read(b"-999,NA\n\"-999\",\"NA\"\nNA,-999\n5,NAN\n", &[100], &setup);
+    assert_eq!(table.error, None);
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(table.columns[0], [None, text("-999"), None, text("5")]);
+    assert_eq!(table.columns[1], [None, text("NA"), None, text("NAN")]);
+}

@@ -1,0 +1,51 @@
+//! How much memory the process may use, and whether state keeps to its share.
+
+use std::fs;
+use std::sync::OnceLock;
+
+use crate::error::{Error, Place, Result};
+
+/// Refuses a state that has outgrown its limit.
+///
+/// # Errors
+/// [`Error::Limit`].
+pub(crate) fn check(bytes: u64, limit: u64) -> Result<()> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the windows or groups hold {} MiB, more than the {} MiB of max_state_bytes; raise it, \
+         use fewer keys, shorter windows or less lateness",
+        bytes >> 20,
+        limit >> 20
+    );
+    Err(Error::Limit { argument: "max_state_bytes", limit, message, place: Place::default() })
+}
+
+/// Half of the memory that this process may use: of the machine, or of its control group.
+pub(crate) fn default_limit() -> u64 {
+    static LIMIT: OnceLock<u64> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+        let number = |path: &&str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
+        groups.iter().filter_map(number).chain(machine).min().unwrap_or(u64::MAX) / 2
+    })
+}
+
+fn total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_found_and_kept() {
+        assert!(default_limit() > 1 << 20);
+        assert_eq!(total("MemTotal:       1024 kB\n"), Some(1 << 20));
+        assert!(check(2 << 20, 1 << 20).is_err() && check(1, 1).is_ok());
+    }
+}

@@ -1,0 +1,224 @@
+//! [`Plan`]: what a stream does, as plain data.
+//!
+//! A plan is a tree: sources are its leaves, and every other node has the streams it reads as inputs. It
+//! holds no file, no thread and no function: what the host language must supply (its objects' bytes and
+//! batches, its functions) is named by a number.
+
+mod csv;
+mod shown;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::Aggregate;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::types::Schema;
+use crate::window::{Late, Length};
+
+pub use csv::{Check, CsvInput, OnError, ReadCsv};
+
+/// How many rows a batch has if nothing else is asked for.
+pub const BATCH_ROWS: usize = 65_536;
+
+/// A stream, as plain data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What this node does.
+    pub node: Node,
+    /// The streams that it reads.
+    pub inputs: Vec<Arc<Plan>>,
+}
+
+/// What a node of a plan does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Node {
+    /// Reads CSV.
+    ReadCsv(Box<ReadCsv>),
+    /// Takes batches from the host language.
+    Host(Host),
+    /// These columns, and no others.
+    Select(Vec<(String, Expr)>),
+    /// These columns beside, or in place of, those there are.
+    WithColumns(Vec<(String, Expr)>),
+    /// The rows for which a condition holds.
+    Filter(Expr),
+    /// A function of the host language on each batch.
+    Map(Map),
+    /// Batches of so many rows.
+    Rebatch(usize),
+    /// The first rows.
+    Limit(u64),
+    /// Aggregates over windows.
+    Window(Box<WindowSpec>),
+    /// Aggregates over groups.
+    GroupBy(Box<GroupSpec>),
+}
+
+/// Batches from the host language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Which of the host's objects.
+    pub id: usize,
+    /// The function that made the source, such as `from_arrow`.
+    pub name: String,
+    /// The column that is the event time.
+    pub time: Option<String>,
+    /// How many rows a batch has; as they come if `None`.
+    pub batch_rows: Option<usize>,
+}
+
+/// A function of the host language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Map {
+    /// Which of the host's functions.
+    pub id: usize,
+    /// Its name, for people.
+    pub name: String,
+    /// What its batches look like; found out from the first if `None`.
+    pub schema: Option<Schema>,
+}
+
+/// Windows over event time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Windows {
+    /// Windows of one size that start every so often.
+    Hopping {
+        /// How long a window is.
+        size: Length,
+        /// How far apart starts are.
+        every: Length,
+        /// How far the first start is from the origin.
+        offset: Length,
+    },
+}
+
+/// Aggregates over windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowSpec {
+    /// The windows.
+    pub windows: Windows,
+    /// The keys and their names.
+    pub by: Vec<(String, Expr)>,
+    /// The event time, where it is not the source's.
+    pub time: Option<Expr>,
+    /// How far a row may lag behind.
+    pub lateness: Length,
+    /// What becomes of rows that lag further.
+    pub late: Late,
+    /// How many late rows may wait to be read.
+    pub max_kept: usize,
+    /// How many bytes the state may take; half of the memory if `None`.
+    pub max_state_bytes: Option<u64>,
+    /// The aggregates and their names.
+    pub aggregates: Vec<(String, Aggregate)>,
+}
+
+/// Aggregates over groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// The keys and their names.
+    pub by: Vec<(String, Expr)>,
+    /// How many bytes the state may take; half of the memory if `None`.
+    pub max_state_bytes: Option<u64>,
+    /// The aggregates and their names.
+    pub aggregates: Vec<(String, Aggregate)>,
+}
+
+impl Plan {
+    /// A source.
+    pub fn source(node: Node) -> Arc<Self> {
+        Arc::new(Self { node, inputs: Vec::new() })
+    }
+
+    /// A stage over this stream.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if an argument cannot be right whatever the schema is.
+    pub fn then(self: &Arc<Self>, node: Node) -> Result<Arc<Self>> {
+        node.check()?;
+        Ok(Arc::new(Self { node, inputs: vec![Arc::clone(self)] }))
+    }
+
+    /// The plan as text that [`from_json`](Self::from_json) reads.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it cannot be written, which would be a bug.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// The plan that was written as text.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the text is not a plan.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| Error::argument(format!("not a plan: {error}")))
+    }
+
+    /// A number that plans have in common only if they do the same.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn fingerprint(&self) -> Result<u64> {
+        let mut hasher = DefaultHasher::new();
+        self.to_json()?.hash(&mut hasher);
+        Ok(hasher.finish())
+    }
+
+    /// The leaves of the tree, in the order in which they are read.
+    pub fn leaves(&self) -> Vec<&Node> {
+        match self.inputs.is_empty() {
+            true => vec![&self.node],
+            false => self.inputs.iter().flat_map(|input| input.leaves()).collect(),
+        }
+    }
+}
+
+impl Node {
+    /// Checks what can be checked without a schema.
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Rebatch(0) => Err(Error::argument("rebatch needs at least 1 row in a batch, not 0")),
+            Self::Select(columns) if columns.is_empty() => Err(Error::argument("select needs at least one column")),
+            Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
+            Self::Window(spec) => spec.check(),
+            Self::GroupBy(spec) => {
+                let keys = spec.by.iter().map(|(name, _)| name.as_str());
+                unique(keys.chain(spec.aggregates.iter().map(|(name, _)| name.as_str())), "output")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl WindowSpec {
+    fn check(&self) -> Result<()> {
+        let Windows::Hopping { size, every, .. } = self.windows;
+        for (argument, length) in [("size", size), ("every", every)] {
+            if !length.is_positive() {
+                return Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")));
+            }
+        }
+        if self.lateness.is_negative() {
+            return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
+        }
+        let keys = self.by.iter().map(|(name, _)| name.as_str());
+        let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
+        unique(["window_start", "window_end"].into_iter().chain(keys).chain(aggregates), "output")
+    }
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Error::argument(format!("there are two {what}s named {name:?}; name one of them otherwise")));
+        }
+    }
+    Ok(())
+}

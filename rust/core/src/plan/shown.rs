@@ -1,0 +1,126 @@
+//! Plans as people read them: as the chain of calls that makes them.
+
+use std::fmt;
+
+use super::csv::{Check, CsvInput, OnError, ReadCsv};
+use super::{BATCH_ROWS, Host, Node, Plan, WindowSpec, Windows};
+use crate::expr::{Expr, Part};
+use crate::window::{Late, Length};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for input in &self.inputs {
+            write!(f, "{input}\n  .")?;
+        }
+        write!(f, "{}", self.node)
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReadCsv(read) => write!(f, "{read}"),
+            Self::Host(host) => write!(f, "{host}"),
+            Self::Select(columns) => write!(f, "select({})", named(columns)),
+            Self::WithColumns(columns) => write!(f, "with_columns({})", named(columns)),
+            Self::Filter(condition) => write!(f, "filter({condition})"),
+            Self::Map(map) => write!(f, "map_batches({})", map.name),
+            Self::Rebatch(rows) => write!(f, "rebatch({rows})"),
+            Self::Limit(rows) => write!(f, "limit({rows})"),
+            Self::Window(spec) => write!(f, "{spec}"),
+            Self::GroupBy(spec) => {
+                let keys: Vec<_> = spec.by.iter().map(one).collect();
+                write!(f, "group_by({}).agg({})", keys.join(", "), listed(&spec.aggregates))
+            }
+        }
+    }
+}
+
+/// `name=what` for each.
+fn listed<T: fmt::Display>(items: &[(String, T)]) -> String {
+    items.iter().map(|(name, item)| format!("{name}={item}")).collect::<Vec<_>>().join(", ")
+}
+
+fn named(columns: &[(String, Expr)]) -> String {
+    columns.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A plain column by its name alone, anything else as `name=what`.
+fn one((name, expr): &(String, Expr)) -> String {
+    match expr.parts() {
+        [Part::Column(column)] if **column == **name => format!("{name:?}"),
+        _ => format!("{name}={expr}"),
+    }
+}
+
+impl fmt::Display for ReadCsv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = vec![match &self.input {
+            CsvInput::Paths(paths) if paths.len() == 1 => format!("{:?}", paths[0]),
+            CsvInput::Paths(paths) => format!("{paths:?}"),
+            CsvInput::Bytes(bytes) => format!("<{} bytes>", bytes.len()),
+            CsvInput::Stdin => "\"-\"".into(),
+            CsvInput::Host { .. } => "<file>".into(),
+        }];
+        let mut option = |differs: bool, shown: String| parts.extend(differs.then_some(shown));
+        option(self.time.is_some(), format!("time={:?}", self.time.as_deref().unwrap_or_default()));
+        option(self.columns.is_some(), format!("columns={:?}", self.columns.as_deref().unwrap_or_default()));
+        option(self.names.is_some(), format!("names={:?}", self.names.as_deref().unwrap_or_default()));
+        option(self.delimiter != b',', format!("delimiter={:?}", char::from(self.delimiter).to_string()));
+        option(!self.schema.is_empty(), format!("schema={{{}}}", schema(self)));
+        option(!self.null_values.is_empty(), format!("null_values={:?}", self.null_values));
+        option(self.on_error != OnError::Error, format!("on_error={:?}", format!("{:?}", self.on_error).to_lowercase()));
+        option(self.check != Check::Used, "check=\"all\"".into());
+        option(self.batch_rows != BATCH_ROWS, format!("batch_rows={}", self.batch_rows));
+        option(self.threads.is_some(), format!("threads={}", self.threads.unwrap_or_default()));
+        write!(f, "read_csv({})", parts.join(", "))
+    }
+}
+
+fn schema(read: &ReadCsv) -> String {
+    read.schema.iter().map(|(name, dtype)| format!("{name:?}: \"{dtype}\"")).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(…", self.name)?;
+        if let Some(time) = &self.time {
+            write!(f, ", time={time:?}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for WindowSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "window({}", self.windows)?;
+        if !self.by.is_empty() {
+            let keys: Vec<_> = self.by.iter().map(one).collect();
+            write!(f, ", by={}", if keys.len() == 1 { keys[0].clone() } else { format!("[{}]", keys.join(", ")) })?;
+        }
+        if let Some(time) = &self.time {
+            write!(f, ", time={time}")?;
+        }
+        if self.lateness != Length::Ticks(0) {
+            write!(f, ", lateness={}", self.lateness)?;
+        }
+        if self.late != Late::Error {
+            write!(f, ", late={:?}", format!("{:?}", self.late).to_lowercase())?;
+        }
+        write!(f, ").agg({})", listed(&self.aggregates))
+    }
+}
+
+impl fmt::Display for Windows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Hopping { size, every, offset } = self;
+        match size == every {
+            true => write!(f, "tumbling({every}")?,
+            false => write!(f, "hopping({size}, {every}")?,
+        }
+        if *offset != Length::Ticks(0) {
+            write!(f, ", offset={offset}")?;
+        }
+        f.write_str(")")
+    }
+}

@@ -1,0 +1,191 @@
+//! Building: the stage of each node of a plan, and what comes out of it.
+
+use std::sync::Arc;
+
+use crate::aggregate::Recipe;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::expr::{Bound, Expr};
+use crate::memory;
+use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
+use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
+use crate::time;
+use crate::types::{DataType, Field, Schema};
+use crate::window::{Aside, Group, Grid, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
+
+/// What a stream carries.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Carries {
+    /// Its columns.
+    pub(crate) schema: Arc<Schema>,
+    /// Its event time, if it has one.
+    pub(crate) time: Option<EventTimeOf>,
+}
+
+/// The event time of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EventTimeOf {
+    /// The column that it was read from, where it was.
+    pub(crate) column: Option<Arc<str>>,
+    /// Its type.
+    pub(crate) dtype: DataType,
+}
+
+/// A stage and what comes out of it.
+pub(crate) type Made = (Box<dyn Stage>, Carries);
+
+/// Makes a stage once its input is known.
+pub(crate) struct Maker {
+    node: Node,
+}
+
+impl Maker {
+    /// For this node.
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node }
+    }
+
+    /// The stage for an input that looks like this batch.
+    ///
+    /// # Errors
+    /// As [`make`].
+    pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
+        let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time })?.0)
+    }
+
+    /// The ledger of a stage that has not seen anything.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::new(self.node.to_string())
+    }
+}
+
+/// The stage of a node over an input.
+///
+/// # Errors
+/// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
+/// twice.
+pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
+    let name = node.to_string();
+    match node {
+        Node::Select(columns) => project(columns, input, name),
+        Node::WithColumns(columns) => project(&with_columns(columns, &input.schema), input, name),
+        Node::Filter(condition) => {
+            let bound = condition.bind_condition(&input.schema)?;
+            Ok((Box::new(Filter::new(bound, name)), input.clone()))
+        }
+        Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
+        Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
+        Node::Window(spec) => window(spec, input, name),
+        Node::GroupBy(spec) => group(spec, input, name),
+        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => {
+            Err(Error::Internal(format!("{node} is not a stage")))
+        }
+    }
+}
+
+/// What comes out of a function of the host; `None` if only its first batch will tell.
+pub(crate) fn mapped(map: &Map, input: Option<&Carries>) -> Option<Carries> {
+    let schema = Arc::new(map.schema.clone()?);
+    let time = input.and_then(|input| input.time.clone());
+    let time = time.filter(|time| {
+        let at = time.column.as_deref().and_then(|column| schema.find(column));
+        at.is_some_and(|at| schema.fields()[at].dtype == time.dtype)
+    });
+    Some(Carries { schema, time })
+}
+
+fn project(columns: &[(String, Expr)], input: &Carries, name: String) -> Result<Made> {
+    let bound: Vec<Bound> = columns.iter().map(|(_, expr)| expr.bind(&input.schema)).collect::<Result<_>>()?;
+    let field = |((name, _), bound): (&(String, Expr), &Bound)| Field::new(name.as_str(), bound.dtype().clone());
+    let schema = Arc::new(Schema::new(columns.iter().zip(&bound).map(field).collect())?);
+    let carries = Carries { schema: Arc::clone(&schema), time: input.time.clone() };
+    Ok((Box::new(Project::new(bound, schema, name)), carries))
+}
+
+/// All columns of the input, with new ones in the place of old ones of their name, or at the end.
+fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> {
+    let mut columns: Vec<(String, Expr)> =
+        schema.fields().iter().map(|field| (field.name.to_string(), Expr::column(field.name.to_string()))).collect();
+    for (name, expr) in new {
+        match columns.iter_mut().find(|(known, _)| known == name) {
+            Some(column) => column.1 = expr.clone(),
+            None => columns.push((name.clone(), expr.clone())),
+        }
+    }
+    columns
+}
+
+fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
+    let bound_time = spec.time.as_ref().map(|expr| expr.bind(&input.schema)).transpose()?;
+    let time = match (&bound_time, &spec.time, &input.time) {
+        (Some(bound), Some(expr), _) => {
+            time::check(&expr.to_string(), bound.dtype())?;
+            bound.dtype().clone()
+        }
+        (_, _, Some(time)) => time.dtype.clone(),
+        _ => {
+            return Err(Error::argument(
+                "there is no event time; name its column with time=, at the source or at the window",
+            ));
+        }
+    };
+    let (grid, size) = grid(&spec.windows, &time)?;
+    let lateness = spec.lateness.ticks(&time, "lateness")?;
+    let (by, fields) = keys(&spec.by, &input.schema)?;
+    let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
+    let schema = results_schema(&time, &fields, &recipe)?;
+    let shape = Shape {
+        schema: Arc::clone(&schema),
+        size,
+        time: time.clone(),
+        by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+    };
+    let parts = WindowParts {
+        grid,
+        lateness,
+        late: spec.late,
+        by,
+        keys: Keys::new(&fields)?,
+        recipe,
+        shape,
+        aside: Aside::new(&input.schema, spec.max_kept)?,
+        time: bound_time,
+        batch_rows: BATCH_ROWS,
+        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+        name,
+    };
+    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
+    Ok((Box::new(Window::new(parts)), carries))
+}
+
+fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
+    let Windows::Hopping { size, every, offset } = windows;
+    let in_range = |length: &Length, argument: &str| match length.ticks(time, argument)? {
+        ticks if (1..=MAX_LENGTH).contains(&ticks) => Ok(ticks),
+        _ => Err(Error::argument(format!("{argument}={length}: it is out of the range of a window"))),
+    };
+    let (size, step) = (in_range(size, "size")?, in_range(every, "every")?);
+    let origin = every.origin().ticks(time, "every")?;
+    let offset = offset.ticks(time, "offset")?.rem_euclid(step);
+    Ok((Grid::new(size, step, origin % step + offset), size))
+}
+
+fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
+    let (by, fields) = keys(&spec.by, &input.schema)?;
+    let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
+    let schema = Arc::new(Schema::new(fields.iter().cloned().chain(recipe.fields()).collect())?);
+    let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
+    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
+    Ok((Box::new(stage), Carries { schema, time: None }))
+}
+
+fn keys(by: &[(String, Expr)], schema: &Schema) -> Result<(Vec<Bound>, Vec<Field>)> {
+    let bound: Vec<Bound> = by.iter().map(|(_, expr)| expr.bind(schema)).collect::<Result<_>>()?;
+    let dtype = |bound: &Bound| match bound.dtype() {
+        DataType::Categorical(_) => DataType::Text,
+        dtype => dtype.clone(),
+    };
+    let fields = by.iter().zip(&bound).map(|((name, _), bound)| Field::new(name.as_str(), dtype(bound))).collect();
+    Ok((bound, fields))
+}

@@ -1,0 +1,339 @@
+//! [`Run`]: a plan at work, as a state machine.
+//!
+//! [`Run::step`] does at most one input batch of work and says what came of it. It never calls the host
+//! language: where a plan needs the host, the step says so, and the host answers with [`Run::supply`] or
+//! [`Run::mapped`]. Whoever drives it can stop between any two steps.
+
+mod build;
+mod prepared;
+
+use std::sync::Arc;
+
+use crate::batch::Batch;
+use crate::error::{BadRow, Error, Result};
+use crate::source::{Fetch, Source, Supply};
+use crate::stage::{Ledger, Stage};
+use build::Maker;
+
+pub use prepared::{Offer, Prepared, is_enough};
+
+/// What came of a step.
+pub enum Step {
+    /// A batch.
+    Batch(Batch),
+    /// Nothing yet.
+    Idle,
+    /// The host must [`supply`](Run::supply) bytes or a batch to its object of this number.
+    Supply(usize),
+    /// The host must call its function of this number on the batch, and give the result to
+    /// [`mapped`](Run::mapped).
+    Map(usize, Batch),
+    /// There is no more.
+    End,
+}
+
+/// A node of a running plan.
+struct Node {
+    work: Work,
+    inputs: Vec<usize>,
+    ended: bool,
+}
+
+enum Work {
+    Source { source: Box<dyn Source>, host: Option<usize> },
+    Stage(Box<dyn Stage>),
+    /// A stage that is made when the first batch shows what its input looks like.
+    Unmade(Box<Maker>),
+    Map { id: usize, answer: Option<Batch>, time: Option<Arc<str>>, ledger: Ledger },
+    /// It has ended and let go of everything.
+    Gone(Ledger),
+}
+
+/// What a node has to say when asked for a batch.
+enum Flow {
+    Batch(Batch),
+    Idle,
+    Supply(usize),
+    Map(usize, Batch),
+    End,
+}
+
+/// A plan at work.
+pub struct Run {
+    /// Inputs stand before those that read them; the last one is the root.
+    nodes: Vec<Node>,
+    over: bool,
+    /// Which source the host was last asked to supply.
+    asked: Option<usize>,
+    mapping: Option<usize>,
+    rejects: Vec<BadRow>,
+    late: Vec<Batch>,
+    watermark: Option<i64>,
+    process: u32,
+}
+
+impl Run {
+    fn new(nodes: Vec<Node>) -> Self {
+        Self {
+            nodes,
+            over: false,
+            asked: None,
+            mapping: None,
+            rejects: Vec::new(),
+            late: Vec::new(),
+            watermark: None,
+            process: std::process::id(),
+        }
+    }
+
+    /// Does at most one input batch of work.
+    ///
+    /// # Errors
+    /// The earliest error of the stream, after all results of the rows before it. After that the run has
+    /// ended.
+    pub fn step(&mut self) -> Result<Step> {
+        if self.process != std::process::id() {
+            return Err(Error::Forked);
+        }
+        if self.over {
+            return Ok(Step::End);
+        }
+        let mut fresh = true;
+        let flow = self.pull(self.nodes.len() - 1, &mut fresh);
+        self.observe();
+        Ok(match flow {
+            Ok(Flow::Batch(batch)) if batch.rows() == 0 => Step::Idle,
+            Ok(Flow::Batch(batch)) => Step::Batch(batch),
+            Ok(Flow::Idle) => Step::Idle,
+            Ok(Flow::Supply(id)) => Step::Supply(id),
+            Ok(Flow::Map(id, batch)) => Step::Map(id, batch),
+            Ok(Flow::End) => {
+                self.close();
+                Step::End
+            }
+            Err(error) => {
+                self.close();
+                return Err(error);
+            }
+        })
+    }
+
+    /// Supplies what the last step has asked for.
+    ///
+    /// # Errors
+    /// If it is not what was asked for.
+    pub fn supply(&mut self, supply: Supply) -> Result<()> {
+        match self.asked.take().map(|at| &mut self.nodes[at].work) {
+            Some(Work::Source { source, .. }) => source.supply(supply),
+            _ => Ok(()), // closed meanwhile
+        }
+    }
+
+    /// Gives the result of the function that the last step has asked for.
+    ///
+    /// # Errors
+    /// If it does not look as declared.
+    pub fn mapped(&mut self, batch: Batch) -> Result<()> {
+        match self.mapping.take().map(|at| &mut self.nodes[at].work) {
+            Some(Work::Map { answer, time, ledger, .. }) => {
+                ledger.rows_out += batch.rows() as u64;
+                *answer = Some(prepared::retimed(batch, time.as_deref())?);
+                Ok(())
+            }
+            _ => Ok(()), // closed meanwhile
+        }
+    }
+
+    /// Ends the run and lets go of its files and threads. What has been set aside stays readable.
+    pub fn close(&mut self) {
+        self.over = true;
+        self.observe();
+        for node in &mut self.nodes {
+            let ledger = ledger_of(&node.work);
+            node.work = Work::Gone(ledger);
+        }
+    }
+
+    /// What became of the rows, stage by stage, from the sources on.
+    pub fn ledgers(&self) -> Vec<Ledger> {
+        self.nodes.iter().map(|node| ledger_of(&node.work)).collect()
+    }
+
+    /// How far event time has come, less the lateness, for the last stage that has windows.
+    pub fn watermark(&self) -> Option<i64> {
+        self.watermark
+    }
+
+    /// Takes out the bad rows that were set aside.
+    pub fn take_rejects(&mut self) -> Vec<BadRow> {
+        self.observe();
+        std::mem::take(&mut self.rejects)
+    }
+
+    /// Takes out the late rows that were set aside.
+    pub fn take_late(&mut self) -> Vec<Batch> {
+        for node in &mut self.nodes {
+            if let Work::Stage(stage) = &mut node.work {
+                self.late.append(&mut stage.take_late());
+            }
+        }
+        std::mem::take(&mut self.late)
+    }
+
+    /// Notes what is asked for after the stages have gone.
+    fn observe(&mut self) {
+        for node in &mut self.nodes {
+            match &mut node.work {
+                Work::Source { source, .. } if self.over => self.rejects.append(&mut source.take_rejects()),
+                Work::Stage(stage) => {
+                    self.watermark = stage.watermark().or(self.watermark);
+                    if self.over {
+                        self.late.append(&mut stage.take_late());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The next batch of a node. `fresh` says that a source may still be asked in this step.
+    fn pull(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+        match &mut self.nodes[at].work {
+            Work::Gone(_) => Ok(Flow::End),
+            Work::Source { .. } => self.pull_source(at, fresh),
+            Work::Map { .. } => self.pull_map(at, fresh),
+            Work::Stage(_) | Work::Unmade(_) => self.pull_stage(at, fresh),
+        }
+    }
+
+    fn pull_source(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+        if !std::mem::take(fresh) {
+            return Ok(Flow::Idle);
+        }
+        let Work::Source { source, host } = &mut self.nodes[at].work else { return Ok(Flow::End) };
+        let host = *host;
+        Ok(match source.fetch()? {
+            Fetch::Batch(batch) => Flow::Batch(batch),
+            Fetch::NotYet => Flow::Idle,
+            Fetch::End => Flow::End,
+            Fetch::Ask => {
+                self.asked = Some(at);
+                Flow::Supply(host.unwrap_or_default())
+            }
+        })
+    }
+
+    fn pull_map(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+        if let Work::Map { answer, .. } = &mut self.nodes[at].work
+            && let Some(batch) = answer.take()
+        {
+            return Ok(Flow::Batch(batch));
+        }
+        let input = self.nodes[at].inputs[0];
+        loop {
+            let batch = match self.pull(input, fresh)? {
+                Flow::Batch(batch) if batch.rows() == 0 => continue,
+                Flow::Batch(batch) => batch,
+                other => return Ok(other),
+            };
+            let Work::Map { id, ledger, .. } = &mut self.nodes[at].work else { return Ok(Flow::End) };
+            ledger.rows_in += batch.rows() as u64;
+            self.mapping = Some(at);
+            return Ok(Flow::Map(*id, batch));
+        }
+    }
+
+    fn pull_stage(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+        loop {
+            let node = &mut self.nodes[at];
+            if let Work::Stage(stage) = &mut node.work {
+                if let Some(batch) = stage.pull()? {
+                    return Ok(Flow::Batch(batch));
+                }
+                if stage.is_done() && !node.ended {
+                    self.let_go(at);
+                }
+                if self.nodes[at].ended || matches!(&self.nodes[at].work, Work::Stage(stage) if stage.is_done()) {
+                    return Ok(Flow::End);
+                }
+            }
+            let input = match &self.nodes[at].work {
+                Work::Stage(stage) => stage.wants(),
+                _ => 0,
+            };
+            let flow = self.pull(self.nodes[at].inputs[input], fresh)?;
+            match flow {
+                Flow::Batch(batch) => {
+                    self.make(at, Some(&batch))?;
+                    if let Work::Stage(stage) = &mut self.nodes[at].work {
+                        stage.push(input, batch);
+                    }
+                }
+                Flow::End => {
+                    self.make(at, None)?;
+                    self.nodes[at].ended = true;
+                    match &mut self.nodes[at].work {
+                        Work::Stage(stage) => stage.end(input),
+                        _ => return Ok(Flow::End),
+                    }
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Makes a stage that was waiting to see its input.
+    fn make(&mut self, at: usize, batch: Option<&Batch>) -> Result<()> {
+        if let Work::Unmade(maker) = &self.nodes[at].work
+            && let Some(batch) = batch
+        {
+            let stage = maker.make(batch)?;
+            self.nodes[at].work = Work::Stage(stage);
+        }
+        Ok(())
+    }
+
+    /// Lets go of all that the node has read: it wants nothing more.
+    fn let_go(&mut self, at: usize) {
+        for input in self.nodes[at].inputs.clone() {
+            self.let_go(input);
+            let node = &mut self.nodes[input];
+            if let Work::Source { source, .. } = &mut node.work {
+                self.rejects.append(&mut source.take_rejects());
+            }
+            if let Work::Stage(stage) = &mut node.work {
+                self.late.append(&mut stage.take_late());
+            }
+            node.work = Work::Gone(ledger_of(&node.work));
+        }
+    }
+}
+
+fn ledger_of(work: &Work) -> Ledger {
+    match work {
+        Work::Source { source, .. } => source.ledger(),
+        Work::Stage(stage) => stage.ledger(),
+        Work::Unmade(maker) => maker.ledger(),
+        Work::Map { ledger, .. } | Work::Gone(ledger) => ledger.clone(),
+    }
+}
+
+impl Iterator for Run {
+    type Item = Result<Batch>;
+
+    /// The next batch of a plan that needs nothing of the host.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            return match self.step() {
+                Ok(Step::Batch(batch)) => Some(Ok(batch)),
+                Ok(Step::Idle) => continue,
+                Ok(Step::End) => None,
+                Ok(Step::Supply(_) | Step::Map(..)) => {
+                    self.close();
+                    Some(Err(Error::Internal("the plan needs a host that is not there".into())))
+                }
+                Err(error) => Some(Err(error)),
+            };
+        }
+    }
+}

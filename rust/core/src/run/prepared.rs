@@ -1,0 +1,278 @@
+//! [`Prepared`]: a plan that has been checked against the schemas of its sources.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::build::{Carries, EventTimeOf, Maker, make, mapped};
+use super::{Node as RunNode, Run, Work};
+use crate::batch::{Batch, EventTime};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::plan::{CsvInput, Node, Plan, ReadCsv};
+use crate::source::{Csv, CsvHead, HostBatches, Sample};
+use crate::stage::Ledger;
+use crate::time;
+use crate::types::Schema;
+use crate::window::Late;
+
+/// What the host knows of one of its objects before it is read.
+pub enum Offer {
+    /// An object that gives batches of this schema.
+    Schema(Schema),
+    /// A file of which this has been read.
+    Sample(Sample),
+}
+
+/// A leaf of the plan, before it is read.
+enum Leaf {
+    /// Taken by the run; files can be opened anew for another.
+    Csv(Box<Mutex<Option<CsvHead>>>),
+    Host(Arc<Schema>),
+}
+
+/// A plan that has been checked against the schemas of its sources.
+///
+/// What can be read only once is held open in it, so that nothing is lost between looking at the schema
+/// and reading.
+pub struct Prepared {
+    plan: Arc<Plan>,
+    leaves: Vec<Leaf>,
+    samples: Vec<Mutex<Option<Sample>>>,
+    carries: Option<Carries>,
+    needed: Option<HashSet<String>>,
+}
+
+impl Prepared {
+    /// Opens the sources, looks at their columns and checks the plan. The host offers what it knows of its
+    /// objects, by number.
+    ///
+    /// # Errors
+    /// What is found wrong with the sources or the plan.
+    pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
+        let (mut leaves, mut samples) = (Vec::new(), Vec::new());
+        for node in plan.leaves() {
+            let (leaf, sample) = match node {
+                Node::ReadCsv(read) => csv_leaf(read, &mut offer)?,
+                Node::Host(host) => match offer(host.id)? {
+                    Offer::Schema(schema) => (Leaf::Host(Arc::new(schema)), None),
+                    Offer::Sample(_) => return Err(Error::Internal("a source of batches was offered bytes".into())),
+                },
+                other => return Err(Error::Internal(format!("{other} is not a source"))),
+            };
+            leaves.push(leaf);
+            samples.push(Mutex::new(sample));
+        }
+        let needed = needed(&plan);
+        let mut prepared = Self { plan, leaves, samples, carries: None, needed };
+        let plan = Arc::clone(&prepared.plan);
+        prepared.carries = prepared.check(&plan, &mut 0)?;
+        Ok(prepared)
+    }
+
+    /// The columns that come out.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a function of the host did not declare what it gives.
+    pub fn schema(&self) -> Result<Arc<Schema>> {
+        self.carries.as_ref().map(|carries| Arc::clone(&carries.schema)).ok_or_else(|| {
+            Error::argument(
+                "what map_batches gives is known only when it runs; declare it with map_batches(fn, schema=…)",
+            )
+        })
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// [`Error::Consumed`] if a source can be read only once and has been; [`Error::Io`].
+    pub fn run(&self) -> Result<Run> {
+        let mut nodes = Vec::new();
+        self.build(&self.plan, true, &mut 0, &mut nodes)?;
+        Ok(Run::new(nodes))
+    }
+
+    fn check(&self, plan: &Plan, leaf: &mut usize) -> Result<Option<Carries>> {
+        if plan.inputs.is_empty() {
+            *leaf += 1;
+            return self.leaf(&plan.node, *leaf - 1).map(Some);
+        }
+        let inputs = plan.inputs.iter().map(|input| self.check(input, leaf)).collect::<Result<Vec<_>>>()?;
+        match (&plan.node, &inputs[0]) {
+            (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
+            (_, None) => Ok(None),
+            (node, Some(input)) => Ok(Some(make(node, input)?.1)),
+        }
+    }
+
+    /// What a leaf carries.
+    fn leaf(&self, node: &Node, at: usize) -> Result<Carries> {
+        let (schema, column) = match (node, &self.leaves[at]) {
+            (Node::ReadCsv(read), Leaf::Csv(head)) => {
+                let head = head.lock().unwrap_or_else(PoisonError::into_inner);
+                let head = head.as_ref().ok_or_else(|| Error::Internal("a source was taken too early".into()))?;
+                (Arc::clone(&head.schema), read.time.as_deref())
+            }
+            (Node::Host(host), Leaf::Host(schema)) => (Arc::clone(schema), host.time.as_deref()),
+            _ => return Err(Error::Internal("a source is not what it was".into())),
+        };
+        let time = column
+            .map(|column| {
+                let dtype = schema.fields()[schema.index(column)?].dtype.clone();
+                time::check(column, &dtype)?;
+                Ok::<_, Error>(EventTimeOf { column: Some(column.into()), dtype })
+            })
+            .transpose()?;
+        Ok(Carries { schema, time })
+    }
+
+    /// Makes the nodes of the plan; gives what comes out of the last. `seen` says that somebody sees the
+    /// batches, so that they must be of the size that was asked for.
+    fn build(&self, plan: &Plan, seen: bool, leaf: &mut usize, nodes: &mut Vec<RunNode>) -> Result<Option<Carries>> {
+        if plan.inputs.is_empty() {
+            *leaf += 1;
+            let (work, carries) = self.start(&plan.node, *leaf - 1, seen)?;
+            nodes.push(RunNode { work, inputs: Vec::new(), ended: false });
+            return Ok(Some(carries));
+        }
+        let seen = match plan.node {
+            Node::Map(_) => true,
+            Node::Window(_) | Node::GroupBy(_) | Node::Rebatch(_) => false,
+            _ => seen,
+        };
+        let (mut inputs, mut carried) = (Vec::new(), Vec::new());
+        for input in &plan.inputs {
+            carried.push(self.build(input, seen, leaf, nodes)?);
+            inputs.push(nodes.len() - 1);
+        }
+        let input = carried.swap_remove(0);
+        let (work, carries) = stage(&plan.node, input)?;
+        nodes.push(RunNode { work, inputs, ended: false });
+        Ok(carries)
+    }
+
+    fn start(&self, node: &Node, at: usize, seen: bool) -> Result<(Work, Carries)> {
+        match (node, &self.leaves[at]) {
+            (Node::ReadCsv(read), Leaf::Csv(head)) => {
+                let taken = head.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let mut head = taken.map_or_else(|| CsvHead::open(read), Ok)?;
+                head.narrow(self.needed.as_ref());
+                let sample = self.samples[at].lock().unwrap_or_else(PoisonError::into_inner).take();
+                let host = match read.input {
+                    CsvInput::Host { id } => Some(id),
+                    _ => None,
+                };
+                let carries = Carries {
+                    schema: Arc::clone(&head.schema),
+                    time: head.time.map(|at| {
+                        let field = &head.schema.fields()[at];
+                        EventTimeOf { column: Some(Arc::clone(&field.name)), dtype: field.dtype.clone() }
+                    }),
+                };
+                let source = Box::new(Csv::start(read, head, sample, seen)?);
+                Ok((Work::Source { source, host }, carries))
+            }
+            (Node::Host(host), Leaf::Host(schema)) => {
+                let source = Box::new(HostBatches::start(host, Arc::clone(schema), seen)?);
+                Ok((Work::Source { source, host: Some(host.id) }, self.leaf(node, at)?))
+            }
+            _ => Err(Error::Internal("a source is not what it was".into())),
+        }
+    }
+}
+
+/// The work of a node that has an input, and what comes out of it.
+fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)> {
+    Ok(match (node, input) {
+        (Node::Map(map), input) => {
+            let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
+            let work = Work::Map { id: map.id, answer: None, time, ledger: Ledger::new(node.to_string()) };
+            (work, mapped(map, input.as_ref()))
+        }
+        (node, Some(input)) => {
+            let (stage, carries) = make(node, &input)?;
+            (Work::Stage(stage), Some(carries))
+        }
+        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone()))), None),
+    })
+}
+
+/// Gives a batch from the host's function the event time of its rows, if it has the column.
+pub(super) fn retimed(batch: Batch, column: Option<&str>) -> Result<Batch> {
+    let Some(at) = column.and_then(|column| batch.schema().find(column)) else {
+        return Ok(batch.with_time(None));
+    };
+    if time::check("", &batch.schema().fields()[at].dtype).is_err() {
+        return Ok(batch.with_time(None));
+    }
+    let ticks = time::ticks(&batch.columns()[at], &batch)?;
+    let dtype = batch.schema().fields()[at].dtype.clone();
+    Ok(batch.with_time(Some(EventTime::new(dtype, ticks))))
+}
+
+fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<(Leaf, Option<Sample>)> {
+    read.check()?;
+    let (head, sample) = match read.input {
+        CsvInput::Host { id } => match offer(id)? {
+            Offer::Schema(_) => return Err(Error::Internal("a file was offered a schema".into())),
+            Offer::Sample(sample) => {
+                let head = CsvHead::of_sample(read, &sample, "<file>")?;
+                (head.ok_or_else(|| Error::Internal("the sample is too short".into()))?, Some(sample))
+            }
+        },
+        _ => (CsvHead::open(read)?, None),
+    };
+    Ok((Leaf::Csv(Box::new(Mutex::new(Some(head)))), sample))
+}
+
+/// Whether a sample of a file tells what must be known before reading it.
+///
+/// # Errors
+/// What is found wrong with it.
+pub fn is_enough(read: &ReadCsv, sample: &Sample) -> Result<bool> {
+    Ok(CsvHead::of_sample(read, sample, "<file>")?.is_some())
+}
+
+/// The columns that the plan uses of its sources; `None` for all.
+fn needed(plan: &Plan) -> Option<HashSet<String>> {
+    let of = |exprs: &mut dyn Iterator<Item = &Expr>| -> HashSet<String> {
+        exprs.flat_map(Expr::columns).map(str::to_owned).collect()
+    };
+    let aggregated = |aggregates: &[(String, crate::aggregate::Aggregate)]| -> HashSet<String> {
+        let parts = aggregates.iter().flat_map(|(_, a)| [&a.column, &a.weight, &a.filter].into_iter().flatten());
+        of(&mut { parts })
+    };
+    let input = plan.inputs.first()?;
+    let below = match &plan.node {
+        Node::Select(columns) => Some(of(&mut columns.iter().map(|(_, expr)| expr))),
+        Node::Window(spec) if spec.late != Late::Keep => {
+            let mut names = aggregated(&spec.aggregates);
+            names.extend(of(&mut spec.by.iter().map(|(_, expr)| expr).chain(&spec.time)));
+            Some(names)
+        }
+        Node::GroupBy(spec) => {
+            let mut names = aggregated(&spec.aggregates);
+            names.extend(of(&mut spec.by.iter().map(|(_, expr)| expr)));
+            Some(names)
+        }
+        _ => None,
+    };
+    narrowed(input, below)
+}
+
+/// What is needed of the sources when `wanted` is needed of this stream.
+fn narrowed(plan: &Plan, wanted: Option<HashSet<String>>) -> Option<HashSet<String>> {
+    let Some(input) = plan.inputs.first() else { return wanted };
+    let Some(mut wanted) = wanted else { return needed(plan) };
+    match &plan.node {
+        Node::Filter(condition) => {
+            wanted.extend(condition.columns().map(str::to_owned));
+            narrowed(input, Some(wanted))
+        }
+        Node::WithColumns(columns) => {
+            wanted.extend(columns.iter().flat_map(|(_, expr)| expr.columns()).map(str::to_owned));
+            narrowed(input, Some(wanted))
+        }
+        Node::Limit(_) | Node::Rebatch(_) => narrowed(input, Some(wanted)),
+        _ => needed(plan),
+    }
+}

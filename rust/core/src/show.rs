@@ -1,0 +1,88 @@
+//! Values as people read them.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as Arrow;
+
+use crate::column::{Texts, as_i64};
+use crate::types::{DataType, TimeUnit};
+
+/// An event time, such as `2024-03-01T09:30:00`.
+pub(crate) fn time(ticks: i64, dtype: &DataType) -> String {
+    match dtype {
+        DataType::Timestamp(unit, zone) => {
+            format!("{}{}", timestamp(ticks, *unit), if zone.is_some() { "Z" } else { "" })
+        }
+        DataType::Date => timestamp(ticks.saturating_mul(86_400), TimeUnit::Second)[..10].to_owned(),
+        _ => ticks.to_string(),
+    }
+}
+
+/// A length of event time, such as `90s`.
+pub(crate) fn length(ticks: i64, dtype: &DataType) -> String {
+    match dtype {
+        DataType::Timestamp(unit, _) => {
+            let per_second = unit.per_second();
+            if ticks % per_second == 0 { format!("{}s", ticks / per_second) } else { format!("{ticks}{}", unit.name()) }
+        }
+        DataType::Date => format!("{ticks}d"),
+        _ => ticks.to_string(),
+    }
+}
+
+fn timestamp(ticks: i64, unit: TimeUnit) -> String {
+    let (seconds, rest) = (ticks.div_euclid(unit.per_second()), ticks.rem_euclid(unit.per_second()));
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+    let digits = unit.per_second().ilog10() as usize;
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:0digits$}") };
+    format!("{year:04}-{month:02}-{day:02}T{clock}{fraction}")
+}
+
+/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    (year, month, of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+/// One value of a column.
+pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
+    if column.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) {
+        return "null".into();
+    }
+    match column.data_type() {
+        Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View | Arrow::Dictionary(..) => Texts::of(column).get(row).to_owned(),
+        Arrow::Boolean => column.as_boolean().value(row).to_string(),
+        Arrow::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
+        Arrow::Float32 => column.as_primitive::<Float32Type>().value(row).to_string(),
+        Arrow::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row),
+        other => match (as_i64(column), DataType::from_arrow(other)) {
+            (Some(values), Some(dtype)) => time(values[row], &dtype),
+            _ => "…".into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_like_iso() {
+        let micro = DataType::Timestamp(TimeUnit::Micro, None);
+        assert_eq!(time(0, &micro), "1970-01-01T00:00:00");
+        assert_eq!(time(-1, &micro), "1969-12-31T23:59:59.999999");
+        assert_eq!(time(1_709_164_800_000_000, &micro), "2024-02-29T00:00:00");
+        assert_eq!(time(-25_508, &DataType::Date), "1900-03-01");
+        assert_eq!(time(7, &DataType::Int64), "7");
+        assert_eq!(length(90_000_000, &micro), "90s");
+    }
+}

@@ -1,0 +1,272 @@
+//! [`Ahead`]: decodes texts on several threads and hands the results out in order.
+//!
+//! Whoever works takes the feeder, cuts one text, puts the feeder back and decodes the text. So reading is
+//! done by one thread at a time and in order, and decoding by all. The consumer works too whenever what it
+//! waits for is not there, so that `threads` threads in all are busy, and one thread needs no other.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::feeder::{Fed, Feeder};
+use crate::csv::{self, Decoded, Layout, Scratch, Start};
+use crate::error::{Error, Result};
+
+/// A decoded text.
+pub(crate) struct Made {
+    /// What it says.
+    pub(crate) decoded: Decoded,
+    /// The source that it is of.
+    pub(crate) source: Arc<str>,
+    /// Where it starts.
+    pub(crate) first: Start,
+    /// How many rows it has, bad ones counted.
+    pub(crate) rows: u64,
+}
+
+/// What is to be had next.
+pub(crate) enum Next {
+    /// The next text, decoded.
+    Made(Box<Made>),
+    /// Nothing yet.
+    NotYet,
+    /// There is no more.
+    End,
+}
+
+/// What the threads share.
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    layout: Layout,
+    window: u64,
+}
+
+struct State {
+    /// Taken out by the one who is cutting.
+    feeder: Option<Feeder>,
+    /// How many texts have been cut, and how many handed out.
+    cut: u64,
+    taken: u64,
+    made: BTreeMap<u64, Result<Made>>,
+    ended: bool,
+    closed: bool,
+    bytes_read: u64,
+    skipped: u64,
+    spare: Vec<Vec<u8>>,
+}
+
+/// What came of trying to work.
+enum Worked {
+    /// A text was cut and decoded, or the end was found.
+    Done,
+    /// There is nothing to do now.
+    Nothing,
+    /// The input had nothing.
+    Waited,
+}
+
+/// Decodes ahead of the consumer.
+pub(crate) struct Ahead {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    scratch: Scratch,
+    process: u32,
+    helpers: usize,
+}
+
+/// How long to wait for other threads before answering that there is nothing yet.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+impl Ahead {
+    /// Over what the feeder reads, on so many threads, the consumer's among them.
+    pub(crate) fn new(feeder: Feeder, layout: Layout, threads: usize, prefetch: usize) -> Self {
+        let state = State {
+            bytes_read: feeder.bytes_read(),
+            feeder: Some(feeder),
+            cut: 0,
+            taken: 0,
+            made: BTreeMap::new(),
+            ended: false,
+            closed: false,
+            skipped: 0,
+            spare: Vec::new(),
+        };
+        // One text at least must be under way for the consumer to have something to take.
+        let window = if threads == 1 { 1 } else { (threads * prefetch).max(1) as u64 };
+        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), layout, window };
+        Self {
+            shared: Arc::new(shared),
+            threads: Vec::new(),
+            scratch: Scratch::default(),
+            process: std::process::id(),
+            helpers: threads - 1,
+        }
+    }
+
+    /// The next text. Waits a little if another thread is at it.
+    ///
+    /// # Errors
+    /// What reading and cutting found wrong, after all texts before it; [`Error::Forked`] in a child.
+    pub(crate) fn next(&mut self) -> Result<Next> {
+        if self.process != std::process::id() {
+            return Err(Error::Forked);
+        }
+        self.start();
+        loop {
+            let mut state = self.shared.lock();
+            let seq = state.taken;
+            if let Some(made) = state.made.remove(&seq) {
+                state.taken += 1;
+                drop(state);
+                self.shared.changed.notify_all();
+                return made.map(|made| Next::Made(Box::new(made)));
+            }
+            if state.ended && state.taken == state.cut {
+                return Ok(Next::End);
+            }
+            drop(state);
+            match self.shared.work(&mut self.scratch) {
+                Worked::Done => {}
+                Worked::Waited => return Ok(Next::NotYet),
+                Worked::Nothing => {
+                    let state = self.shared.lock();
+                    let waits = |state: &mut State| !state.made.contains_key(&seq) && !(state.ended && state.cut == seq);
+                    let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, waits);
+                    if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+                        return Ok(Next::NotYet);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives bytes that the host supplied to the feeder.
+    pub(crate) fn supply(&mut self, bytes: &[u8]) {
+        if let Some(feeder) = &mut self.shared.lock().feeder {
+            feeder.supply(bytes);
+        }
+    }
+
+    /// How many bytes have been read, and how many lines before headers were skipped since last asked.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        if self.process != std::process::id() {
+            return (0, 0);
+        }
+        let mut state = self.shared.lock();
+        (state.bytes_read, std::mem::take(&mut state.skipped))
+    }
+
+    /// Starts the other threads, if they do not run yet.
+    fn start(&mut self) {
+        while self.threads.len() < self.helpers {
+            let shared = Arc::clone(&self.shared);
+            let name = format!("rillet-{}", self.threads.len());
+            match std::thread::Builder::new().name(name).spawn(move || shared.run()) {
+                Ok(thread) => self.threads.push(thread),
+                // With fewer threads it is slower, and that is all.
+                Err(_) => self.helpers = self.threads.len(),
+            }
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return; // the threads are the parent's
+        }
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic there has been reported as an error already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a helping thread does until there is nothing left to do.
+    fn run(&self) {
+        let mut scratch = Scratch::default();
+        loop {
+            match self.work(&mut scratch) {
+                Worked::Done | Worked::Waited => {}
+                Worked::Nothing => {
+                    let idle = |state: &mut State| !state.closed && !state.ended && !self.has_work(state);
+                    let state = self.changed.wait_while(self.lock(), idle);
+                    drop(state.unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+            let state = self.lock();
+            if state.closed || state.ended {
+                return;
+            }
+        }
+    }
+
+    fn has_work(&self, state: &State) -> bool {
+        state.feeder.is_some() && !state.ended && !state.closed && state.cut < state.taken + self.window
+    }
+
+    /// Cuts a text and decodes it, if there is room for one and nobody else is cutting.
+    fn work(&self, scratch: &mut Scratch) -> Worked {
+        let mut state = self.lock();
+        if !self.has_work(&state) {
+            return Worked::Nothing;
+        }
+        let Some(mut feeder) = state.feeder.take() else { return Worked::Nothing };
+        state.spare.drain(..).for_each(|buffer| feeder.recycle(buffer));
+        drop(state);
+        let fed = feeder.next();
+        let mut state = self.lock();
+        state.bytes_read = feeder.bytes_read();
+        state.skipped += feeder.take_skipped();
+        state.feeder = Some(feeder);
+        let seq = state.cut;
+        let piece = match fed {
+            Ok(Fed::Piece(piece)) => piece,
+            Ok(Fed::NotYet) => return Worked::Waited,
+            Ok(Fed::End) => {
+                state.ended = true;
+                drop(state);
+                self.changed.notify_all();
+                return Worked::Done;
+            }
+            Err(error) => {
+                (state.ended, state.cut) = (true, seq + 1);
+                state.made.insert(seq, Err(error));
+                drop(state);
+                self.changed.notify_all();
+                return Worked::Done;
+            }
+        };
+        state.cut += 1;
+        drop(state);
+        self.changed.notify_all();
+        let made = self.decode(&piece.text, piece.source, scratch);
+        let mut state = self.lock();
+        state.spare.push(piece.text.into_buffer());
+        state.made.insert(seq, made);
+        drop(state);
+        self.changed.notify_all();
+        Worked::Done
+    }
+
+    /// Decodes a text. A panic, which would be a bug, becomes an error instead of a thread that is gone.
+    fn decode(&self, text: &csv::Text, source: Arc<str>, scratch: &mut Scratch) -> Result<Made> {
+        let run = std::panic::AssertUnwindSafe(|| csv::decode(text, &self.layout, scratch));
+        let decoded = std::panic::catch_unwind(run).map_err(|panic| Error::Internal(message(&*panic)))?;
+        Ok(Made { decoded, source, first: text.first(), rows: text.rows() as u64 })
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
+}

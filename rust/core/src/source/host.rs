@@ -1,0 +1,140 @@
+//! [`HostBatches`]: batches that the host language supplies.
+
+use std::sync::Arc;
+
+use super::{Fetch, Source, Supply};
+use crate::batch::{Batch, EventTime, Origin};
+use crate::error::{Error, Result};
+use crate::plan::Host;
+use crate::stage::Ledger;
+use crate::time;
+use crate::types::Schema;
+
+/// Batches that the host language supplies, cut to the size asked for.
+pub(crate) struct HostBatches {
+    schema: Arc<Schema>,
+    time: Option<usize>,
+    name: Arc<str>,
+    batch_rows: usize,
+    exact: bool,
+    waiting: Option<Batch>,
+    held: Vec<Batch>,
+    ended: bool,
+    row: u64,
+    failure: Option<Error>,
+    ledger: Ledger,
+}
+
+impl HostBatches {
+    /// Batches of this schema. `exact` says that somebody sees the batches.
+    ///
+    /// # Errors
+    /// If the event time is not a column that can be one.
+    pub(crate) fn start(host: &Host, schema: Arc<Schema>, exact: bool) -> Result<Self> {
+        let time = host.time.as_deref().map(|name| schema.index(name)).transpose()?;
+        Ok(Self {
+            time,
+            schema,
+            name: host.name.as_str().into(),
+            batch_rows: host.batch_rows.unwrap_or(usize::MAX),
+            exact: exact && host.batch_rows.is_some(),
+            waiting: None,
+            held: Vec::new(),
+            ended: false,
+            row: 0,
+            failure: None,
+            ledger: Ledger::new(host.name.clone()),
+        })
+    }
+
+    /// Gives the batch its event time and origin.
+    fn adopt(&mut self, batch: Batch) -> Result<Batch> {
+        if batch.schema() != &self.schema {
+            return Err(Error::argument(format!(
+                "{}: the columns of a batch differ from those of the first: {} instead of {}",
+                self.name,
+                listed(batch.schema()),
+                listed(&self.schema)
+            )));
+        }
+        let origin = Origin { source: Some(Arc::clone(&self.name)), row: self.row, ..Origin::default() };
+        self.row += batch.rows() as u64;
+        let batch = batch.with_origin(origin);
+        let time = self.time.map(|at| time::ticks(&batch.columns()[at], &batch)).transpose()?;
+        let dtype = self.time.map(|at| self.schema.fields()[at].dtype.clone());
+        Ok(batch.with_time(dtype.zip(time).map(|(dtype, ticks)| EventTime::new(dtype, ticks))))
+    }
+
+    /// The rows before the first that has no event time, and the error of that one.
+    fn before_null(&self, batch: &Batch) -> Option<usize> {
+        let nulls = batch.columns()[self.time?].logical_nulls()?;
+        (0..nulls.len()).find(|&row| nulls.is_null(row))
+    }
+}
+
+fn listed(schema: &Schema) -> String {
+    schema.fields().iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect::<Vec<_>>().join(", ")
+}
+
+impl Source for HostBatches {
+    fn fetch(&mut self) -> Result<Fetch> {
+        let missing = self.batch_rows - self.held.iter().map(Batch::rows).sum::<usize>();
+        if let Some(batch) = self.waiting.take() {
+            let rows = batch.rows().min(missing);
+            if rows < batch.rows() {
+                self.waiting = Some(batch.slice(rows, batch.rows() - rows));
+            }
+            let piece = if rows < batch.rows() { batch.slice(0, rows) } else { batch };
+            self.held.push(piece);
+            if rows < missing && self.exact {
+                return Ok(Fetch::NotYet);
+            }
+        } else if !self.ended {
+            return Ok(Fetch::Ask);
+        }
+        if self.held.is_empty() {
+            return self.failure.take().map_or(Ok(Fetch::End), Err);
+        }
+        let batch = crate::stage::concat(&std::mem::take(&mut self.held));
+        self.ledger.passed += batch.rows() as u64;
+        self.ledger.rows_out = self.ledger.passed;
+        Ok(Fetch::Batch(batch))
+    }
+
+    fn supply(&mut self, supply: Supply) -> Result<()> {
+        let batch = match supply {
+            Supply::Batch(batch) => batch,
+            Supply::End => {
+                self.ended = true;
+                return Ok(());
+            }
+            Supply::Bytes(_) => return Err(Error::Internal("a source of batches was supplied bytes".into())),
+        };
+        self.ledger.rows_in += batch.rows() as u64;
+        let good = self.before_null(&batch);
+        let adopted = match good {
+            None => self.adopt(batch),
+            Some(row) => {
+                let rest = batch.slice(row, batch.rows() - row);
+                let adopted = self.adopt(batch.slice(0, row));
+                self.failure = self.adopt(rest).err();
+                self.ended = true;
+                self.ledger.rejected += 1;
+                adopted
+            }
+        };
+        match adopted {
+            Ok(batch) => self.waiting = Some(batch).filter(|batch| batch.rows() > 0),
+            Err(error) => {
+                self.failure = Some(error);
+                self.ended = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn ledger(&self) -> Ledger {
+        let held = self.waiting.iter().chain(&self.held).map(Batch::rows).sum::<usize>() as u64;
+        Ledger { held, ..self.ledger.clone() }
+    }
+}

@@ -1,0 +1,109 @@
+//! [`Input`]: bytes from a file, a pipe or memory.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::{Error, Result};
+
+/// Where bytes come from.
+pub(crate) enum Input {
+    /// A regular file, of which the size is known; reading it does not wait for anybody.
+    File(File, String, u64),
+    /// A pipe, a terminal or a device.
+    Pipe(File, String),
+    /// Standard input.
+    Stdin,
+    /// Memory, from an offset on.
+    Memory(Arc<[u8]>, usize),
+}
+
+/// What one read brought.
+pub(crate) enum Got {
+    /// So many bytes; none at the end.
+    Bytes(usize),
+    /// Nothing for now.
+    Nothing,
+}
+
+/// How long to wait for a pipe before answering that there is nothing.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+impl Input {
+    /// Opens a path. A pipe without a writer does not make it wait.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn open(path: &str) -> Result<Self> {
+        let failed = |error: io::Error| Error::io(&error, path);
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(failed(io::Error::from_raw_os_error(rustix::io::Errno::ISDIR.raw_os_error())));
+        }
+        Ok(match metadata.is_file() {
+            true => Self::File(file, path.to_owned(), metadata.len()),
+            false => Self::Pipe(file, path.to_owned()),
+        })
+    }
+
+    /// Whether it can be read only once.
+    pub(crate) fn is_one_shot(&self) -> bool {
+        matches!(self, Self::Pipe(..) | Self::Stdin)
+    }
+
+    /// What users call it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::File(_, path, _) | Self::Pipe(_, path) => path,
+            Self::Stdin => "<stdin>",
+            Self::Memory(..) => "<bytes>",
+        }
+    }
+
+    /// How many bytes there are, if that is known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(_, _, size) => Some(*size),
+            Self::Memory(bytes, _) => Some(bytes.len() as u64),
+            _ => None,
+        }
+    }
+
+    /// Reads some bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<Got> {
+        let read = match self {
+            Self::File(file, _, _) => file.read(space),
+            Self::Pipe(file, _) => read_pipe(file.as_fd(), space),
+            Self::Stdin => read_pipe(io::stdin().as_fd(), space),
+            Self::Memory(bytes, at) => {
+                let len = space.len().min(bytes.len() - *at);
+                space[..len].copy_from_slice(&bytes[*at..*at + len]);
+                *at += len;
+                Ok(len)
+            }
+        };
+        match read {
+            Ok(len) => Ok(Got::Bytes(len)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Ok(Got::Nothing),
+            Err(error) => Err(Error::io(&error, self.name())),
+        }
+    }
+}
+
+/// Reads what is there, waiting a little for it.
+fn read_pipe(pipe: BorrowedFd<'_>, space: &mut [u8]) -> io::Result<usize> {
+    let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
+    match rustix::event::poll(&mut polled, Some(&PATIENCE))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(rustix::io::read(pipe, space)?),
+    }
+}

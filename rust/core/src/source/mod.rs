@@ -1,0 +1,69 @@
+//! Sources: where batches come from.
+//!
+//! A CSV source is a [`Feeder`](feeder::Feeder), which reads bytes and cuts them into texts of whole rows, in
+//! order, and any number of threads that decode those texts, each on its own. [`Ahead`](ahead::Ahead) lets
+//! them run ahead of the consumer, as far as the prefetch allows, and hands the batches out in order.
+
+mod ahead;
+mod categories;
+mod csv;
+mod feeder;
+mod head;
+mod host;
+mod input;
+
+use crate::batch::Batch;
+use crate::error::{BadRow, Result};
+use crate::stage::Ledger;
+
+pub(crate) use csv::Csv;
+pub(crate) use head::CsvHead;
+pub use head::Sample;
+pub(crate) use host::HostBatches;
+
+/// What a source has to say when asked for a batch.
+pub(crate) enum Fetch {
+    /// A batch.
+    Batch(Batch),
+    /// Nothing yet: ask again.
+    NotYet,
+    /// The host must supply something first.
+    Ask,
+    /// There is no more.
+    End,
+}
+
+/// What the host supplies when asked.
+pub enum Supply {
+    /// Bytes of a file.
+    Bytes(Vec<u8>),
+    /// A batch.
+    Batch(Batch),
+    /// There is no more.
+    End,
+}
+
+/// Where batches come from.
+pub(crate) trait Source: Send {
+    /// The next batch. Does a bounded amount of work.
+    ///
+    /// # Errors
+    /// The earliest error, after all batches of the rows before it.
+    fn fetch(&mut self) -> Result<Fetch>;
+
+    /// Takes what it has asked the host for.
+    ///
+    /// # Errors
+    /// If the host supplied what cannot be used.
+    fn supply(&mut self, _: Supply) -> Result<()> {
+        Ok(())
+    }
+
+    /// Its rows so far.
+    fn ledger(&self) -> Ledger;
+
+    /// Takes out the bad rows that were set aside.
+    fn take_rejects(&mut self) -> Vec<BadRow> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,59 @@
+//! Stages: what a plan does to the batches that pass.
+//!
+//! A [`Stage`] is pushed batches and pulled results, and keeps a [`Ledger`] of its rows. It holds plain
+//! data only, and knows neither where its input comes from nor where its output goes.
+
+mod filter;
+mod ledger;
+mod limit;
+mod project;
+mod rebatch;
+
+use crate::batch::Batch;
+use crate::error::Result;
+
+pub(crate) use filter::Filter;
+pub use ledger::Ledger;
+pub(crate) use limit::Limit;
+pub(crate) use project::Project;
+pub(crate) use rebatch::{Rebatch, concat};
+
+/// One operator of a running plan.
+pub(crate) trait Stage: Send {
+    /// Takes a batch of one of its inputs. Called only when [`pull`](Self::pull) has said that there is
+    /// nothing more.
+    fn push(&mut self, input: usize, batch: Batch);
+
+    /// Hears that one of its inputs has ended.
+    fn end(&mut self, input: usize);
+
+    /// The next result of what it has been pushed; `None` when it needs more. A batch without rows may
+    /// come too: it carries event time on.
+    ///
+    /// # Errors
+    /// The earliest error of the rows pushed, after all results of the rows before it.
+    fn pull(&mut self) -> Result<Option<Batch>>;
+
+    /// Which input it wants next.
+    fn wants(&self) -> usize {
+        0
+    }
+
+    /// Whether it will give nothing more, whatever its inputs bring.
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    /// Its rows so far.
+    fn ledger(&self) -> Ledger;
+
+    /// How far event time has come, less the lateness, for stages that have windows.
+    fn watermark(&self) -> Option<i64> {
+        None
+    }
+
+    /// Takes out the late rows that were set aside.
+    fn take_late(&mut self) -> Vec<Batch> {
+        Vec::new()
+    }
+}

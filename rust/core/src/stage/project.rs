@@ -1,0 +1,74 @@
+//! [`Project`]: makes columns out of columns.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+
+use super::{Ledger, Stage};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::expr::{Bound, Fault};
+use crate::types::Schema;
+
+/// Makes columns out of columns, row by row.
+pub(crate) struct Project {
+    columns: Vec<Bound>,
+    schema: Arc<Schema>,
+    input: Option<Batch>,
+    failure: Option<Error>,
+    ledger: Ledger,
+}
+
+impl Project {
+    /// These expressions become the columns of `schema`.
+    pub(crate) fn new(columns: Vec<Bound>, schema: Arc<Schema>, name: String) -> Self {
+        Self { columns, schema, input: None, failure: None, ledger: Ledger::new(name) }
+    }
+
+    /// The columns, and the earliest row of which one has no value.
+    fn evaluate(&self, batch: &Batch) -> (Vec<ArrayRef>, Option<Fault>) {
+        let mut first: Option<Fault> = None;
+        let mut evaluate = |bound: &Bound| {
+            let evaluated = bound.evaluate(batch);
+            if let Some(fault) = evaluated.fault
+                && first.as_ref().is_none_or(|known| fault.row < known.row)
+            {
+                first = Some(fault);
+            }
+            evaluated.column
+        };
+        (self.columns.iter().map(&mut evaluate).collect(), first)
+    }
+}
+
+impl Stage for Project {
+    fn push(&mut self, _: usize, batch: Batch) {
+        self.ledger.rows_in += batch.rows() as u64;
+        self.ledger.held = batch.rows() as u64;
+        self.input = Some(batch);
+    }
+
+    fn end(&mut self, _: usize) {}
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let Some(batch) = self.input.take() else { return Ok(None) };
+        let (columns, fault) = self.evaluate(&batch);
+        let (rows, failure) = match fault {
+            Some(fault) => (fault.row, Some(fault.into_error(&batch))),
+            None => (batch.rows(), None),
+        };
+        self.failure = failure;
+        self.ledger.held -= rows as u64;
+        self.ledger.passed += rows as u64;
+        self.ledger.rows_out = self.ledger.passed;
+        let made = batch.with_columns(Arc::clone(&self.schema), columns);
+        Ok(Some(if rows < made.rows() { made.slice(0, rows) } else { made }))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Fifo`]: the panes of overlapping windows, combined without doing the same work for each window.
+//!
+//! Panes are cut into blocks of as many as a window has, at absolute pane numbers. A window then covers
+//! the end of one block and the beginning of the next. For the older block each pane keeps the
+//! combination of itself and all newer panes of the block (`suffixes`); of the newer block the
+//! combination of all panes so far is kept (`back`). A result is one combination of the two, so that it
+//! costs the same however many windows overlap; and the tree in which panes are combined depends on pane
+//! numbers alone, never on what has been before. (This is van Herk's and Gil and Werman's method, with
+//! keys for lanes.)
+
+use super::grid::Grid;
+use super::panes::{Pane, Panes};
+use super::places::Places;
+use crate::aggregate::{NO_SLOT, Table};
+
+/// The combined panes of the windows that are open.
+pub(crate) struct Fifo {
+    grid: Grid,
+    /// Per place: the older block, from the first pane of the window on.
+    front: Table,
+    /// Per place: the newer block, up to the last pane of the window.
+    back: Table,
+    /// Per slot: the pane and all newer ones of its block.
+    suffixes: Table,
+    /// Per slot: the slot of the same key in the next pane of the block that has it.
+    next: Vec<u32>,
+    /// The last pane of the latest window, if there was one.
+    last: Option<i64>,
+    /// Keys that got rows in panes that are combined already.
+    changed: Vec<u32>,
+}
+
+impl Fifo {
+    /// Nothing combined yet.
+    pub(crate) fn new(grid: Grid, table: &Table) -> Self {
+        Self {
+            grid,
+            front: table.fresh(),
+            back: table.fresh(),
+            suffixes: table.fresh(),
+            next: Vec::new(),
+            last: None,
+            changed: Vec::new(),
+        }
+    }
+
+    /// The last pane of the next window that has rows.
+    pub(crate) fn next_window(&self, panes: &Panes) -> Option<i64> {
+        let oldest = self.grid.last_pane(panes.front()?.id);
+        Some(self.last.map_or(oldest, |last| (last + self.grid.stride()).max(oldest)))
+    }
+
+    /// Notes that a key got a row in this pane, which may be combined already.
+    pub(crate) fn touch(&mut self, pane: i64, key: u32) {
+        if self.last.is_some_and(|last| pane <= last) {
+            self.changed.push(key);
+        }
+    }
+
+    /// Moves on to the window that ends with the pane `last`: takes panes in, and lets go of those before
+    /// its first.
+    pub(crate) fn advance(&mut self, last: i64, panes: &mut Panes, table: &Table, places: &mut Places) {
+        self.make_room(panes, places);
+        self.repair(panes, table, places);
+        let first = last - self.grid.panes() + 1;
+        let from = self.last.map_or(i64::MIN, |last| last + 1);
+        let block = self.block(last);
+        if self.last.is_some_and(|old| self.block(old) < block) {
+            self.take_back(first..block.min(from), panes, table, places);
+            // What came between the old window's end and the new block belongs to the older one.
+            self.turn(first..block, panes, table, places);
+        }
+        if self.last.is_none() && first < block {
+            self.turn(first..block, panes, table, places);
+        }
+        self.take_back(block.max(from)..last + 1, panes, table, places);
+        self.last = Some(last);
+        self.let_go(first, panes, places);
+    }
+
+    /// Appends the window's results to a table, and its keys to `keys`, in the order of their places.
+    pub(crate) fn results(&self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
+        let has_rows = |&(place, _): &(u32, u32)| self.front.rows[place as usize] + self.back.rows[place as usize] > 0;
+        let (taken, live): (Vec<u32>, Vec<u32>) = places.taken().filter(has_rows).unzip();
+        let from = results.len() as u32;
+        let to: Vec<u32> = (from..from + taken.len() as u32).collect();
+        results.grow(to.len() + from as usize);
+        results.copy(&to, &self.front, &taken);
+        results.combine(&to, &self.back, &taken);
+        keys.extend(live);
+    }
+
+    /// Follows a renumbering of places.
+    pub(crate) fn follow_places(&mut self, old: &[u32]) {
+        self.front.keep(old);
+        self.back.keep(old);
+    }
+
+    /// Follows a renumbering of slots.
+    pub(crate) fn follow_slots(&mut self, old: &[u32]) {
+        let mut new = vec![NO_SLOT; self.next.len().max(old.iter().max().map_or(0, |&max| max as usize + 1))];
+        old.iter().enumerate().for_each(|(to, &from)| new[from as usize] = to as u32);
+        self.suffixes.grow(new.len());
+        self.next.resize(new.len(), NO_SLOT);
+        self.suffixes.keep(old);
+        let follow = |&from: &u32| match self.next[from as usize] {
+            NO_SLOT => NO_SLOT,
+            slot => new[slot as usize],
+        };
+        self.next = old.iter().map(follow).collect();
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.front.bytes() + self.back.bytes() + self.suffixes.bytes() + self.next.capacity() * 4
+    }
+
+    fn block(&self, pane: i64) -> i64 {
+        pane - pane.rem_euclid(self.grid.panes())
+    }
+
+    fn make_room(&mut self, panes: &Panes, places: &Places) {
+        self.front.grow(places.len());
+        self.back.grow(places.len());
+        self.suffixes.grow(panes.slots());
+        if self.next.len() < panes.slots() {
+            self.next.resize(panes.slots(), NO_SLOT);
+        }
+    }
+
+    /// Takes panes into the newer block.
+    fn take_back(&mut self, ids: std::ops::Range<i64>, panes: &Panes, table: &Table, places: &Places) {
+        for pane in panes.range(ids) {
+            self.back.combine(&places_of(pane, places), table, &pane.slots);
+        }
+    }
+
+    /// Makes these panes the older block, and the newer one empty.
+    fn turn(&mut self, ids: std::ops::Range<i64>, panes: &Panes, table: &Table, places: &Places) {
+        let all: Vec<u32> = (0..places.len() as u32).collect();
+        self.front.clear(&all);
+        self.back.clear(&all);
+        let mut newer = vec![NO_SLOT; places.len()];
+        for pane in panes.range(ids).rev() {
+            let at = places_of(pane, places);
+            self.suffixes.copy(&pane.slots, table, &pane.slots);
+            self.suffixes.combine(&pane.slots, &self.front, &at);
+            self.front.copy(&at, &self.suffixes, &pane.slots);
+            for (&slot, &place) in pane.slots.iter().zip(&at) {
+                self.next[slot as usize] = std::mem::replace(&mut newer[place as usize], slot);
+            }
+        }
+    }
+
+    /// Lets go of the panes before `first`.
+    fn let_go(&mut self, first: i64, panes: &mut Panes, places: &mut Places) {
+        while panes.front().is_some_and(|pane| pane.id < first) {
+            let Some(pane) = panes.pop() else { return };
+            let at = places_of(&pane, places);
+            let with_next = |&(_, slot): &(u32, u32)| self.next[slot as usize] != NO_SLOT;
+            let (ends, goes_on): (Vec<_>, Vec<_>) =
+                at.iter().copied().zip(pane.slots.iter().copied()).partition(|pair| !with_next(pair));
+            self.front.clear(&ends.iter().map(|&(place, _)| place).collect::<Vec<_>>());
+            let (to, from): (Vec<u32>, Vec<u32>) =
+                goes_on.into_iter().map(|(place, slot)| (place, self.next[slot as usize])).unzip();
+            self.front.copy(&to, &self.suffixes, &from);
+            pane.keys.iter().for_each(|&key| places.release(key));
+            panes.reuse(pane);
+        }
+    }
+
+    /// Combines anew what has changed since it was combined.
+    fn repair(&mut self, panes: &Panes, table: &Table, places: &Places) {
+        let Some(last) = self.last else { return };
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        let (first, block) = (last - self.grid.panes() + 1, self.block(last));
+        for key in changed {
+            let place = [places.of(key)];
+            self.front.clear(&place);
+            self.back.clear(&place);
+            let mut newer = NO_SLOT;
+            for slot in panes.range(first..block).rev().filter_map(|pane| slot_of(pane, key)) {
+                self.suffixes.copy(&[slot], table, &[slot]);
+                self.suffixes.combine(&[slot], &self.front, &place);
+                self.front.copy(&place, &self.suffixes, &[slot]);
+                self.next[slot as usize] = std::mem::replace(&mut newer, slot);
+            }
+            for slot in panes.range(block..last + 1).filter_map(|pane| slot_of(pane, key)) {
+                self.back.combine(&place, table, &[slot]);
+            }
+        }
+    }
+}
+
+fn places_of(pane: &Pane, places: &Places) -> Vec<u32> {
+    pane.keys.iter().map(|&key| places.of(key)).collect()
+}
+
+fn slot_of(pane: &Pane, key: u32) -> Option<u32> {
+    pane.keys.iter().position(|&known| known == key).map(|at| pane.slots[at])
+}

@@ -1,0 +1,172 @@
+//! [`Grid`]: the arithmetic of windows and panes.
+//!
+//! Windows are `[o + k·step, o + k·step + size)` for every integer `k`. A *pane* is a piece between two
+//! neighbouring window edges: no edge lies within one, so that a window is a whole number of panes. With
+//! `p = size mod step` a step is cut into two panes at `p`, or is one pane if `p` is 0.
+
+/// The longest size or step of a window.
+pub(crate) const MAX_LENGTH: i64 = i64::MAX / 4;
+
+/// Windows of one size and step, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    size: i64,
+    step: i64,
+    offset: i64,
+    /// Where a step is cut; 0 if it is not.
+    cut: i64,
+}
+
+impl Grid {
+    /// Windows of this size, step and offset.
+    ///
+    /// # Panics
+    /// In debug builds, if size or step are not in `1..=MAX_LENGTH`.
+    pub(crate) fn new(size: i64, step: i64, offset: i64) -> Self {
+        debug_assert!((1..=MAX_LENGTH).contains(&size) && (1..=MAX_LENGTH).contains(&step));
+        Self { size, step, offset: offset.rem_euclid(step), cut: size % step }
+    }
+
+    /// Whether a time is so far from the ends of the scale that the edges around it do not overflow.
+    pub(crate) fn holds(&self, time: i64) -> bool {
+        let room = self.size + self.step + 1;
+        (i64::MIN + room..=i64::MAX - room).contains(&time)
+    }
+
+    /// The number of the step that a time is in, and how far it is into it.
+    fn step_of(&self, time: i64) -> (i64, i64) {
+        let from = time - self.offset;
+        (from.div_euclid(self.step), from.rem_euclid(self.step))
+    }
+
+    /// The pane that a time is in; `None` if no window has it.
+    pub(crate) fn pane(&self, time: i64) -> Option<i64> {
+        let (step, into) = self.step_of(time);
+        if into >= self.size {
+            return None;
+        }
+        Some(if self.cut == 0 { step } else { 2 * step + i64::from(into >= self.cut) })
+    }
+
+    /// The times of a pane: its start and its end.
+    pub(crate) fn bounds(&self, pane: i64) -> (i64, i64) {
+        if self.cut == 0 {
+            let start = self.offset + pane * self.step;
+            return (start, start + self.step);
+        }
+        let start = self.offset + pane.div_euclid(2) * self.step;
+        match pane.rem_euclid(2) {
+            0 => (start, start + self.cut),
+            _ => (start + self.cut, start + self.step),
+        }
+    }
+
+    /// The first time after this one that a step starts at.
+    pub(crate) fn next_start(&self, time: i64) -> i64 {
+        let (_, into) = self.step_of(time);
+        time - into + self.step
+    }
+
+    /// The earliest time from which ends can be counted.
+    pub(crate) fn first_time(&self) -> i64 {
+        i64::MIN + self.size + self.step + 1
+    }
+
+    /// How many panes a window has.
+    pub(crate) fn panes(&self) -> i64 {
+        let steps = self.size / self.step;
+        if self.cut == 0 { steps } else { 2 * steps + 1 }
+    }
+
+    /// How many panes lie between the ends of one window and of the next.
+    pub(crate) fn stride(&self) -> i64 {
+        if self.cut == 0 { 1 } else { 2 }
+    }
+
+    /// The least pane from this one on that a window ends with.
+    pub(crate) fn last_pane(&self, pane: i64) -> i64 {
+        // Where a step is cut, a window ends with the pane before the cut.
+        if self.cut == 0 { pane } else { pane + pane.rem_euclid(2) }
+    }
+
+    /// The start and end of the window that ends with this pane.
+    pub(crate) fn window(&self, last_pane: i64) -> (i64, i64) {
+        let (_, end) = self.bounds(last_pane);
+        (end - self.size, end)
+    }
+
+    /// The first end of a window after a time.
+    pub(crate) fn next_end(&self, time: i64) -> i64 {
+        let from = time - self.offset - self.size;
+        self.offset + self.size + (from.div_euclid(self.step) + 1) * self.step
+    }
+
+    /// The first pane that may still get rows that miss no window, when this is the next end to come.
+    pub(crate) fn active(&self, next_end: i64) -> i64 {
+        let (step, _) = self.step_of(next_end - self.step);
+        if self.cut == 0 { step } else { 2 * step + 1 }
+    }
+
+    /// How many panes may get rows at a time, at most, with this lateness.
+    pub(crate) fn active_panes(&self, lateness: i64) -> i64 {
+        if lateness == 0 { 1 } else { (lateness / self.step).saturating_add(2).saturating_mul(self.stride()) }
+    }
+
+    /// How many windows that have the time had ended at the watermark, and how many had not.
+    pub(crate) fn missed(&self, time: i64, watermark: i64) -> (u64, u64) {
+        let (step, into) = self.step_of(time);
+        if into >= self.size {
+            return (0, 0);
+        }
+        let windows = (self.size - 1 - into) / self.step + 1;
+        let last_end = self.offset + step * self.step + self.size;
+        let open = (last_end - watermark.min(last_end) + self.step - 1) / self.step;
+        let open = open.min(windows);
+        ((windows - open) as u64, open as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All windows that have the time, by trying.
+    fn windows(grid: &Grid, time: i64) -> Vec<(i64, i64)> {
+        let near = (time - grid.size - grid.step)..=time;
+        near.filter(|start| (start - grid.offset).rem_euclid(grid.step) == 0)
+            .map(|start| (start, start + grid.size))
+            .filter(|&(start, end)| start <= time && time < end)
+            .collect()
+    }
+
+    #[test]
+    fn formulas_agree_with_trying() {
+        for (size, step, offset) in (1..9).flat_map(|size| (1..9).flat_map(move |step| [0, 1, 3, -2].map(|o| (size, step, o)))) {
+            let grid = Grid::new(size, step, offset);
+            for time in -30..30 {
+                let all = windows(&grid, time);
+                let pane = grid.pane(time);
+                assert_eq!(pane.is_some(), !all.is_empty(), "{grid:?} {time}");
+                let Some(pane) = pane else { continue };
+                let (start, end) = grid.bounds(pane);
+                assert!(start <= time && time < end);
+                // The windows that end with a pane from this one on and start no later are those that have it.
+                let mut last = grid.last_pane(pane);
+                let mut found = Vec::new();
+                while last - grid.panes() < pane {
+                    found.push(grid.window(last));
+                    last += grid.stride();
+                }
+                assert_eq!(found, all, "{grid:?} {time}");
+                for watermark in -40..40 {
+                    let closed = all.iter().filter(|(_, end)| *end <= watermark).count() as u64;
+                    assert_eq!(grid.missed(time, watermark), (closed, all.len() as u64 - closed), "{grid:?} {time} {watermark}");
+                }
+            }
+            for time in -30..30 {
+                let ends = (time + 1..time + 40).find(|end| (end - size - offset).rem_euclid(step) == 0);
+                assert_eq!(Some(grid.next_end(time)), ends);
+            }
+        }
+    }
+}

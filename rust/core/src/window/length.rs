@@ -1,0 +1,198 @@
+//! [`Length`]: a length of event time as the user writes it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::types::DataType;
+
+/// A length of event time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Length {
+    /// Ticks of the time column, in whatever unit it has.
+    Ticks(i64),
+    /// A fixed length.
+    Fixed {
+        /// Whole seconds.
+        seconds: i64,
+        /// The rest, in nanoseconds.
+        nanos: u32,
+    },
+    /// Calendar days.
+    Days(i64),
+    /// Calendar weeks, which start on Monday.
+    Weeks(i64),
+}
+
+/// The first Monday of 1970, in days since the first of January.
+const MONDAY: i64 = 4;
+const DAY: i64 = 86_400;
+
+impl Length {
+    /// The length in ticks of a time column of this type.
+    ///
+    /// # Errors
+    /// If the length is finer than the column's unit or out of its range, or if it has a unit and the
+    /// column has none.
+    pub(crate) fn ticks(self, time: &DataType, argument: &str) -> Result<i64> {
+        let refused = |why: &str| Err(Error::argument(format!("{argument}={self}: {why}")));
+        let (seconds, nanos) = match self {
+            Self::Ticks(ticks) => return Ok(ticks),
+            Self::Fixed { seconds, nanos } => (Some(seconds), nanos),
+            Self::Days(days) => (days.checked_mul(DAY), 0),
+            Self::Weeks(weeks) => (weeks.checked_mul(7 * DAY), 0),
+        };
+        let per_second = match time {
+            DataType::Timestamp(unit, _) => i128::from(unit.per_second()),
+            DataType::Date => return self.in_days(seconds, nanos, argument),
+            _ => {
+                return refused(
+                    "the time column is an integer without a unit; give the length as an integer, \
+                     or declare the column a timestamp with schema=",
+                );
+            }
+        };
+        if let (Self::Days(_) | Self::Weeks(_), DataType::Timestamp(_, Some(zone))) = (self, time)
+            && !matches!(&**zone, "UTC" | "Z" | "+00:00" | "Etc/UTC")
+        {
+            return refused(&format!(
+                "calendar days in the zone {zone} are not there yet; use \"24h\" for fixed lengths, or cast the column to UTC"
+            ));
+        }
+        let nanos = i128::from(seconds.unwrap_or(i64::MAX)) * 1_000_000_000 + i128::from(nanos);
+        let ticks = nanos * per_second;
+        match i64::try_from(ticks / 1_000_000_000) {
+            _ if ticks % 1_000_000_000 != 0 => refused("it is finer than the unit of the time column"),
+            Ok(ticks) => Ok(ticks),
+            Err(_) => refused("it is out of the range of the time column"),
+        }
+    }
+
+    fn in_days(self, seconds: Option<i64>, nanos: u32, argument: &str) -> Result<i64> {
+        match seconds {
+            Some(seconds) if seconds % DAY == 0 && nanos == 0 => Ok(seconds / DAY),
+            _ => Err(Error::argument(format!("{argument}={self}: the time column counts whole days"))),
+        }
+    }
+
+    /// Where windows of this step start counting, in the same length's terms.
+    pub(crate) fn origin(self) -> Self {
+        match self {
+            Self::Weeks(_) => Self::Days(MONDAY),
+            _ => Self::Ticks(0),
+        }
+    }
+
+    /// Whether it is longer than nothing.
+    pub fn is_positive(self) -> bool {
+        match self {
+            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) => n > 0,
+            Self::Fixed { seconds, nanos } => seconds > 0 || seconds == 0 && nanos > 0,
+        }
+    }
+
+    /// Whether it is shorter than nothing.
+    pub fn is_negative(self) -> bool {
+        match self {
+            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) => n < 0,
+            Self::Fixed { seconds, .. } => seconds < 0,
+        }
+    }
+}
+
+/// The units that a length may be written in: name, then the length of one.
+const UNITS: [(&str, i128); 6] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+impl FromStr for Length {
+    type Err = Error;
+
+    /// Reads `90s`, `1h30m`, `-5m`, `1d` or `2w`.
+    fn from_str(text: &str) -> Result<Self> {
+        parse(text).ok_or_else(|| {
+            let hint = match text.trim_end_matches(|c: char| c.is_alphabetic()).len() {
+                n if matches!(&text[n..], "mo" | "q" | "y") => "; calendar months, quarters and years are not there yet",
+                _ => "",
+            };
+            Error::argument(format!(
+                "{text:?} is not a length of time; write it like \"250ms\", \"90s\", \"5m\", \"1h30m\", \"1d\" or \"1w\"{hint}"
+            ))
+        })
+    }
+}
+
+fn parse(text: &str) -> Option<Length> {
+    let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let sign = if negative { -1 } else { 1 };
+    for (suffix, whole) in [("d", Length::Days as fn(i64) -> Length), ("w", Length::Weeks)] {
+        if let Some(Ok(n)) = body.strip_suffix(suffix).map(digits) {
+            return Some(whole(sign as i64 * n));
+        }
+    }
+    let (mut rest, mut nanos) = (body, 0i128);
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit())?;
+        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| number + n);
+        let (_, size) = UNITS.iter().find(|(name, _)| *name == &rest[number..unit])?;
+        nanos += i128::from(digits(&rest[..number]).ok()?) * size;
+        rest = &rest[unit..];
+    }
+    let nanos = sign * nanos;
+    let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
+    (!body.is_empty()).then_some(Length::Fixed { seconds, nanos: nanos.rem_euclid(1_000_000_000) as u32 })
+}
+
+fn digits(text: &str) -> Result<i64, std::num::ParseIntError> {
+    // A sign would be accepted by `parse`, and an empty text must not be.
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse() } else { "-".parse() }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticks(n) => write!(f, "{n}"),
+            Self::Days(n) => write!(f, "\"{n}d\""),
+            Self::Weeks(n) => write!(f, "\"{n}w\""),
+            Self::Fixed { seconds, nanos } => {
+                let total = i128::from(*seconds) * 1_000_000_000 + i128::from(*nanos);
+                let (name, size) = UNITS.iter().rev().find(|(_, size)| total % size == 0).unwrap_or(&UNITS[0]);
+                write!(f, "\"{}{name}\"", total / size)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::TimeUnit;
+
+    #[test]
+    fn lengths_are_read_and_shown() {
+        for (text, shown) in [("90s", "\"90s\""), ("1h30m", "\"90m\""), ("60s", "\"1m\""), ("-5m", "\"-5m\""), ("1d", "\"1d\""), ("250ms", "\"250ms\"")] {
+            assert_eq!(text.parse::<Length>().expect(text).to_string(), shown);
+        }
+        for bad in ["", "5", "m", "1mo", "1x", "--1s", "1.5s", " 1s", "+1d"] {
+            assert!(bad.parse::<Length>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_of_the_column() {
+        let micro = DataType::Timestamp(TimeUnit::Micro, None);
+        let length: Length = "1m".parse().expect("a length");
+        assert_eq!(length.ticks(&micro, "size"), Ok(60_000_000));
+        assert!("5ns".parse::<Length>().expect("a length").ticks(&micro, "size").is_err());
+        assert!(length.ticks(&DataType::Int64, "size").is_err());
+        assert_eq!(Length::Weeks(1).ticks(&DataType::Date, "size"), Ok(7));
+    }
+}

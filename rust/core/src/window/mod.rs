@@ -1,0 +1,27 @@
+//! Windows over event time, and groups.
+//!
+//! How a row flows: its key gets a number ([`Keys`]), its time a pane ([`Grid`]), key and pane together a
+//! slot ([`Panes`]); the aggregates' partials are folded by slot ([`crate::aggregate::Table`]). When the
+//! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
+//! results go out in the order of the keys' places ([`Places`]).
+
+mod clock;
+mod emission;
+mod fifo;
+mod grid;
+mod group;
+mod keys;
+mod late;
+mod length;
+mod operator;
+mod panes;
+mod places;
+
+pub(crate) use grid::{Grid, MAX_LENGTH};
+pub(crate) use group::Group;
+pub(crate) use keys::Keys;
+pub(crate) use emission::Shape;
+pub(crate) use late::Aside;
+pub use late::Late;
+pub use length::Length;
+pub(crate) use operator::{Window, WindowParts, results_schema};

@@ -1,0 +1,563 @@
+//! [`Window`]: the operator of tumbling and hopping windows.
+//!
+//! A batch is worked off in *rounds*. A round first goes through rows one by one as far as order matters:
+//! it gives each accepted row a slot and notes, as [`Event`]s, where the watermark closed windows. Then all
+//! its rows are folded at once, column by column. Then the events are replayed: keys take their places,
+//! windows close, results go out. Slots of different panes are different, so that rows after a close
+//! cannot reach what it closes; a row that is partly late could, and so it starts a new round.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+
+use super::clock::Clock;
+use super::emission::{Emission, Shape};
+use super::fifo::Fifo;
+use super::grid::Grid;
+use super::keys::Keys;
+use super::late::{Aside, Late};
+use super::panes::Panes;
+use super::places::Places;
+use crate::aggregate::{Inputs, NO_SLOT, Recipe, Table};
+use crate::batch::{Batch, EventTime, High};
+use crate::error::{Error, LateRow, Place, Result};
+use crate::expr::{Bound, Fault};
+use crate::memory;
+use crate::stage::{Ledger, Stage};
+use crate::time;
+use crate::types::{DataType, Field, Schema};
+
+/// What a window operator is made of.
+pub(crate) struct WindowParts {
+    /// The windows.
+    pub(crate) grid: Grid,
+    /// How far a row may lag behind, in ticks.
+    pub(crate) lateness: i64,
+    /// What becomes of rows that lag further.
+    pub(crate) late: Late,
+    /// The columns of the keys.
+    pub(crate) by: Vec<Bound>,
+    /// No keys.
+    pub(crate) keys: Keys,
+    /// The aggregates.
+    pub(crate) recipe: Recipe,
+    /// What results look like.
+    pub(crate) shape: Shape,
+    /// Nothing set aside.
+    pub(crate) aside: Aside,
+    /// Event time, where it is not what the batches carry.
+    pub(crate) time: Option<Bound>,
+    /// How many results a batch may have.
+    pub(crate) batch_rows: usize,
+    /// How many bytes the state may take.
+    pub(crate) max_state: u64,
+    /// The stage, as in the plan.
+    pub(crate) name: String,
+}
+
+/// What happened in the course of a round.
+struct Event {
+    /// How many of the round's new slots had been given out.
+    fresh: usize,
+    /// How far event time had come before.
+    before: i64,
+    /// The watermark that closed windows.
+    watermark: i64,
+}
+
+/// What becomes of a row behind the watermark.
+enum Admission {
+    /// It goes to its pane.
+    Open,
+    /// It missed all its windows, and has been dealt with.
+    Closed,
+    /// It missed some, which must be gone before it goes to its pane.
+    Later,
+}
+
+/// The batch that is being worked off.
+struct Current {
+    batch: Batch,
+    time: EventTime,
+    numbers: Vec<u32>,
+    inputs: Inputs,
+    row: usize,
+    /// The rows before this one are good.
+    end: usize,
+    sorted: bool,
+}
+
+/// The operator of tumbling and hopping windows.
+pub(crate) struct Window {
+    parts: WindowParts,
+    clock: Clock,
+    panes: Panes,
+    places: Places,
+    table: Table,
+    /// The combined panes, if a window has several, and the results read off them.
+    fifo: Option<(Fifo, Table)>,
+    current: Option<Current>,
+    slots: Vec<u32>,
+    fresh: Vec<u32>,
+    held: usize,
+    events: VecDeque<Event>,
+    closing: Option<(i64, i64)>,
+    emission: Emission,
+    failure: Option<Error>,
+    ended: bool,
+    unsent_mark: bool,
+    ledger: Ledger,
+}
+
+impl Window {
+    /// An operator that has seen nothing.
+    pub(crate) fn new(parts: WindowParts) -> Self {
+        let table = Table::new(&parts.recipe);
+        let fifo = (parts.grid.panes() > 1).then(|| (Fifo::new(parts.grid, &table), table.fresh()));
+        Self {
+            clock: Clock::new(parts.grid, parts.lateness),
+            ledger: Ledger::new(parts.name.clone()),
+            panes: Panes::new(),
+            places: Places::default(),
+            table,
+            fifo,
+            current: None,
+            slots: Vec::new(),
+            fresh: Vec::new(),
+            held: 0,
+            events: VecDeque::new(),
+            closing: None,
+            emission: Emission::default(),
+            failure: None,
+            ended: false,
+            unsent_mark: false,
+            parts,
+        }
+    }
+
+    /// Reads the batch: keys, inputs, event time.
+    fn open(&mut self, batch: Batch) -> Result<Current> {
+        let mut end = batch.rows();
+        let mut fail = |fault: Option<Fault>, failure: &mut Option<Error>| {
+            if let Some(fault) = fault.filter(|fault| fault.row < end) {
+                end = fault.row;
+                *failure = Some(fault.into_error(&batch));
+            }
+        };
+        let (inputs, fault) = self.parts.recipe.read(&batch);
+        fail(fault, &mut self.failure);
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parts.by.len());
+        for bound in &self.parts.by {
+            let evaluated = bound.evaluate(&batch);
+            fail(evaluated.fault, &mut self.failure);
+            columns.push(evaluated.column);
+        }
+        let time = match &self.parts.time {
+            None => batch.time().cloned().expect("the plan has an event time"),
+            Some(bound) => {
+                let evaluated = bound.evaluate(&batch);
+                fail(evaluated.fault, &mut self.failure);
+                EventTime::new(bound.dtype().clone(), time::ticks(&evaluated.column, &batch)?)
+            }
+        };
+        let numbers = self.parts.keys.number(&columns, batch.rows());
+        let panes = self.parts.grid.active_panes(self.parts.lateness);
+        self.panes.prepare(self.parts.keys.len(), panes);
+        let sorted = !time.passive
+            && time.is_sorted()
+            && time.ticks.first().is_none_or(|&first| first >= self.clock.mark() && self.parts.grid.holds(first))
+            && time.ticks.last().is_none_or(|&last| self.parts.grid.holds(last))
+            && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
+        Ok(Current { batch, time, numbers, inputs, row: 0, end, sorted })
+    }
+
+    /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
+    fn round(&mut self, current: &mut Current) {
+        self.slots.clear();
+        self.fresh.clear();
+        self.held = 0;
+        let start = current.row;
+        let outcome = if current.sorted { self.walk_sorted(current) } else { self.walk(current) };
+        if let Err(error) = outcome {
+            self.failure = Some(error);
+            current.end = current.row;
+        }
+        self.table.grow(self.panes.slots());
+        self.table.fold(&current.inputs, start, &self.slots, Some(&current.time.ticks));
+        let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
+        self.ledger.aggregated += accepted as u64;
+        self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
+    }
+
+    /// Goes through rows that are in the order of their times.
+    fn walk_sorted(&mut self, current: &mut Current) -> Result<()> {
+        let ticks = current.time.ticks.clone();
+        while current.row < current.end {
+            let (row, tick) = (current.row, ticks[current.row]);
+            if tick >= self.clock.threshold() {
+                self.step(current, row)?;
+                current.row += 1;
+                continue;
+            }
+            let (limit, pane) = match self.parts.grid.pane(tick) {
+                Some(pane) => (self.parts.grid.bounds(pane).1, Some(pane)),
+                None => (self.parts.grid.next_start(tick), None),
+            };
+            let until = row + gallop(&ticks[row..current.end], limit.min(self.clock.threshold()));
+            match pane {
+                Some(pane) => {
+                    let at = self.panes.open(pane);
+                    let keys = &current.numbers[row..until];
+                    self.panes.slots_of(at, keys, self.clock.active(), &mut self.slots, &mut self.fresh);
+                }
+                None => self.skip(until - row),
+            }
+            self.clock.reach(ticks[until - 1]);
+            current.row = until;
+        }
+        Ok(())
+    }
+
+    /// Goes through rows in any order.
+    fn walk(&mut self, current: &mut Current) -> Result<()> {
+        while current.row < current.end {
+            if !self.step(current, current.row)? {
+                break;
+            }
+            current.row += 1;
+        }
+        Ok(())
+    }
+
+    /// Accepts one row, which then moves the watermark. Tells whether it could: a row that missed some
+    /// windows must wait until those are gone.
+    fn step(&mut self, current: &Current, row: usize) -> Result<bool> {
+        let tick = current.time.ticks[row];
+        if !self.parts.grid.holds(tick) {
+            return Err(self.out_of_range(current, row));
+        }
+        if let Some(before) = &current.time.before {
+            self.reach(before[row]);
+        }
+        let watermark = self.clock.watermark().unwrap_or(i64::MIN);
+        if tick < watermark {
+            match self.admit(current, row, watermark)? {
+                Admission::Open => {}
+                Admission::Closed => return Ok(true),
+                Admission::Later => return Ok(false),
+            }
+        }
+        match self.parts.grid.pane(tick) {
+            None => self.skip(1),
+            Some(pane) => self.accept(pane, current.numbers[row]),
+        }
+        if !current.time.passive {
+            self.reach(tick);
+        }
+        Ok(true)
+    }
+
+    fn accept(&mut self, pane: i64, key: u32) {
+        let at = self.panes.open(pane);
+        let slot = self.panes.slot(at, key, self.clock.active(), &mut self.fresh);
+        self.slots.push(slot);
+        if let Some((fifo, _)) = &mut self.fifo {
+            fifo.touch(pane, key);
+        }
+    }
+
+    fn skip(&mut self, rows: usize) {
+        self.slots.resize(self.slots.len() + rows, NO_SLOT);
+        self.ledger.windowless += rows as u64;
+    }
+
+    fn reach(&mut self, mark: i64) {
+        let before = self.clock.watermark().unwrap_or(i64::MIN);
+        if self.clock.reach(mark) {
+            let watermark = self.clock.watermark().unwrap_or(i64::MIN);
+            self.events.push_back(Event { fresh: self.fresh.len(), before, watermark });
+        }
+    }
+
+    /// What becomes of a row behind the watermark.
+    fn admit(&mut self, current: &Current, row: usize, watermark: i64) -> Result<Admission> {
+        let (missed, open) = self.parts.grid.missed(current.time.ticks[row], watermark);
+        if missed == 0 {
+            return Ok(Admission::Open);
+        }
+        if self.parts.late == Late::Error {
+            return Err(self.late_row(current, row, watermark, missed));
+        }
+        if open > 0 && !self.events.is_empty() {
+            return Ok(Admission::Later);
+        }
+        if self.parts.late == Late::Keep {
+            self.parts.aside.keep(row, missed, open, || current.batch.origin().place(row))?;
+        }
+        if open > 0 {
+            self.ledger.partly_late += 1;
+            return Ok(Admission::Open);
+        }
+        self.ledger.late += 1;
+        self.slots.push(NO_SLOT);
+        Ok(Admission::Closed)
+    }
+
+    fn late_row(&self, current: &Current, row: usize, watermark: i64, missed: u64) -> Error {
+        let dtype = &self.parts.shape.time;
+        let tick = current.time.ticks[row];
+        Error::LateRow(Box::new(LateRow {
+            place: current.batch.origin().place(row),
+            time: crate::show::time(tick, dtype),
+            watermark: crate::show::time(watermark, dtype),
+            set_by: self.clock.set_by(&current.batch, row),
+            missed,
+            behind: crate::show::length(watermark - tick, dtype),
+        }))
+    }
+
+    fn out_of_range(&self, current: &Current, row: usize) -> Error {
+        Error::Overflow {
+            place: current.batch.origin().place(row),
+            what: format!("event time {}", current.time.ticks[row]),
+            reason: "it is so near the end of its range that its window has no start or no end".into(),
+        }
+    }
+
+    /// Replays an event: keys take their places, and windows are ready to close.
+    fn replay(&mut self, event: &Event) {
+        for &key in &self.fresh[self.held..event.fresh] {
+            self.places.hold(key);
+        }
+        self.held = event.fresh;
+        if event.watermark > i64::MIN {
+            self.closing = Some((event.watermark, event.before));
+            self.unsent_mark = true;
+        }
+    }
+
+    /// Closes the next window that ends at or before the watermark; tells whether there was one.
+    fn close_next(&mut self, watermark: i64, before: i64) -> bool {
+        let next = match &self.fifo {
+            Some((fifo, _)) => fifo.next_window(&self.panes),
+            None => self.panes.front().map(|pane| pane.id),
+        };
+        let Some(last) = next else { return false };
+        let (_, end) = self.parts.grid.window(last);
+        if end > watermark {
+            return false;
+        }
+        match &mut self.fifo {
+            Some((fifo, results)) => {
+                fifo.advance(last, &mut self.panes, &self.table, &mut self.places);
+                fifo.results(&self.places, results, &mut self.emission.keys);
+                self.emission.slots.extend(self.emission.slots.len() as u32..self.emission.keys.len() as u32);
+            }
+            None => self.close_pane(),
+        }
+        self.emission.close(end, before);
+        if let Some(old) = self.places.close_gaps()
+            && let Some((fifo, _)) = &mut self.fifo
+        {
+            fifo.follow_places(&old);
+        }
+        true
+    }
+
+    /// Sends the oldest pane out as it is: its window has no other.
+    fn close_pane(&mut self) {
+        let Some(pane) = self.panes.pop() else { return };
+        let in_order = pane.keys.is_sorted_by_key(|&key| self.places.of(key));
+        if in_order {
+            self.emission.keys.extend_from_slice(&pane.keys);
+            self.emission.slots.extend_from_slice(&pane.slots);
+        } else {
+            let mut pairs: Vec<(u32, u32)> = pane.keys.iter().copied().zip(pane.slots.iter().copied()).collect();
+            pairs.sort_unstable_by_key(|&(key, _)| self.places.of(key));
+            self.emission.keys.extend(pairs.iter().map(|&(key, _)| key));
+            self.emission.slots.extend(pairs.iter().map(|&(_, slot)| slot));
+        }
+        pane.keys.iter().for_each(|&key| self.places.release(key));
+        self.panes.reuse(pane);
+    }
+
+    fn send(&mut self, rows: usize) -> Result<Batch> {
+        let parts = &self.parts;
+        let table = self.fifo.as_ref().map_or(&self.table, |(_, results)| results);
+        let mut emit = |rows| self.emission.send(rows, table, &parts.recipe, &parts.keys, &parts.shape);
+        let batch = emit(rows).or_else(|unfit| {
+            // The results before the one that does not fit still go out.
+            self.failure = Some(unfit.error);
+            emit(unfit.at)
+        });
+        if self.failure.is_some() {
+            self.stop();
+        }
+        let batch = batch.map_err(|unfit| unfit.error)?;
+        self.ledger.rows_out += batch.rows() as u64;
+        Ok(batch)
+    }
+
+    /// Drops what is under way: an error comes next.
+    fn stop(&mut self) {
+        self.events.clear();
+        self.closing = None;
+        self.current = None;
+        self.emission.clear();
+    }
+
+    /// Forgets what has gone out, and lets go of memory that is not needed.
+    fn tidy(&mut self) -> Result<()> {
+        self.emission.clear();
+        if let Some((_, results)) = &mut self.fifo {
+            results.keep(&[]);
+        }
+        if let Some(old) = self.panes.renumber() {
+            self.table.grow(self.panes.slots());
+            if let Some((fifo, _)) = &mut self.fifo {
+                fifo.follow_slots(&old);
+            }
+            self.table.keep(&old);
+        }
+        self.forget_keys();
+        memory::check(self.state_bytes(), self.parts.max_state)
+    }
+
+    fn forget_keys(&mut self) {
+        let dead = self.parts.keys.held() - self.places.live();
+        if dead < 1024 || dead < self.places.live() {
+            return;
+        }
+        let numbers = 0..self.parts.keys.len() as u32;
+        let gone: Vec<u32> = numbers.filter(|&key| !self.places.is_held(key)).collect();
+        gone.iter().for_each(|&key| self.panes.forget(key));
+        self.parts.keys.forget(gone.into_iter());
+    }
+
+    fn state_bytes(&self) -> u64 {
+        let fifo = self.fifo.as_ref().map_or(0, |(fifo, results)| fifo.memory() + results.bytes());
+        (self.table.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
+    }
+
+    /// The last batch that the current input gives: the results that are left, or none but the watermark.
+    fn flush(&mut self) -> Result<Option<Batch>> {
+        let rows = self.emission.len();
+        if rows == 0 && !self.unsent_mark {
+            self.tidy()?;
+            return Ok(None);
+        }
+        let batch = self.send(rows)?;
+        if self.failure.is_none() {
+            self.tidy()?;
+        }
+        self.unsent_mark = false;
+        let high = self.clock.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
+        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
+        Ok(Some(batch.with_time(time)))
+    }
+
+    /// Ends the current batch: what it did to event time, and its late rows.
+    fn finish(&mut self, current: &Current) {
+        self.parts.aside.leave(&current.batch);
+        self.ledger.held = 0;
+        let rows = current.batch.clone().with_time(Some(current.time.clone()));
+        let highest = if current.time.passive { None } else { rows.highest() };
+        if let Some(high) = highest {
+            self.clock.note(&current.batch, &high);
+        }
+        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+            self.reach(high.time);
+            self.clock.note(&current.batch, high);
+        }
+    }
+}
+
+/// How many of the sorted times lie before the limit; the first one does.
+fn gallop(times: &[i64], limit: i64) -> usize {
+    let (mut low, mut step) = (0, 16);
+    while low + step < times.len() && times[low + step] < limit {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step).min(times.len());
+    low + times[low..high].partition_point(|&time| time < limit)
+}
+
+impl Stage for Window {
+    fn push(&mut self, _: usize, batch: Batch) {
+        self.ledger.rows_in += batch.rows() as u64;
+        self.ledger.held = batch.rows() as u64;
+        match self.open(batch) {
+            Ok(current) => self.current = Some(current),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
+    fn end(&mut self, _: usize) {
+        self.ended = true;
+        self.closing = Some((i64::MAX, self.clock.watermark().unwrap_or(i64::MIN)));
+    }
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        loop {
+            if self.emission.len() >= self.parts.batch_rows {
+                return self.send(self.parts.batch_rows).map(Some);
+            }
+            if let Some((watermark, before)) = self.closing {
+                if !self.close_next(watermark, before) {
+                    self.closing = None;
+                }
+                continue;
+            }
+            if let Some(event) = self.events.pop_front() {
+                self.replay(&event);
+                continue;
+            }
+            if let Some(mut current) = self.current.take() {
+                if current.row < current.end {
+                    self.round(&mut current);
+                    self.ledger.held = (current.batch.rows() - current.row) as u64;
+                    self.current = Some(current);
+                } else {
+                    self.finish(&current);
+                }
+                continue;
+            }
+            return match self.flush()? {
+                Some(batch) => Ok(Some(batch)),
+                None => self.failure.take().map_or(Ok(None), Err),
+            };
+        }
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            open_windows: self.panes.iter().count() as u64,
+            live_keys: self.places.live() as u64,
+            state_bytes: self.state_bytes(),
+            ..self.ledger.clone()
+        }
+    }
+
+    fn watermark(&self) -> Option<i64> {
+        self.clock.watermark()
+    }
+
+    fn take_late(&mut self) -> Vec<Batch> {
+        self.parts.aside.take()
+    }
+}
+
+/// The schema of the results: the window's edges, the keys, the aggregates.
+///
+/// # Errors
+/// If a name is given twice.
+pub(crate) fn results_schema(
+    time: &DataType,
+    by: &[Field],
+    recipe: &Recipe,
+) -> Result<Arc<Schema>> {
+    let edges = ["window_start", "window_end"].map(|name| Field::new(name, time.clone()));
+    Schema::new(edges.into_iter().chain(by.iter().cloned()).chain(recipe.fields()).collect()).map(Arc::new)
+}

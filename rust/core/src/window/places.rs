@@ -1,0 +1,115 @@
+//! [`Places`]: the order of the live keys.
+//!
+//! A key takes its place, at the end, when a pane first holds it, and gives it up when the last pane that
+//! holds it is let go of.
+
+/// No place, or no key.
+const NONE: u32 = u32::MAX;
+
+/// The order of the keys that some pane holds.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// How many panes hold each key.
+    holders: Vec<u32>,
+    /// The place of each key.
+    at: Vec<u32>,
+    /// The key at each place.
+    order: Vec<u32>,
+    live: usize,
+}
+
+impl Places {
+    /// Notes that one more pane holds the key.
+    pub(crate) fn hold(&mut self, key: u32) {
+        let at = key as usize;
+        if at >= self.holders.len() {
+            self.holders.resize(at + 1, 0);
+            self.at.resize(at + 1, NONE);
+        }
+        if self.holders[at] == 0 {
+            self.at[at] = self.order.len() as u32;
+            self.order.push(key);
+            self.live += 1;
+        }
+        self.holders[at] += 1;
+    }
+
+    /// Notes that one pane less holds the key.
+    pub(crate) fn release(&mut self, key: u32) {
+        let at = key as usize;
+        self.holders[at] -= 1;
+        if self.holders[at] == 0 {
+            self.order[self.at[at] as usize] = NONE;
+            self.at[at] = NONE;
+            self.live -= 1;
+        }
+    }
+
+    /// The place of a key that is held.
+    pub(crate) fn of(&self, key: u32) -> u32 {
+        self.at[key as usize]
+    }
+
+    /// Whether some pane holds the key.
+    pub(crate) fn is_held(&self, key: u32) -> bool {
+        self.holders.get(key as usize).is_some_and(|&holders| holders > 0)
+    }
+
+    /// How many keys are held.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// How many places there are, given up ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The places that are taken and their keys, in order.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.order.iter().enumerate().filter(|&(_, &key)| key != NONE).map(|(place, &key)| (place as u32, key))
+    }
+
+    /// Closes the gaps if they are many; gives the old places in their new order if it did.
+    pub(crate) fn close_gaps(&mut self) -> Option<Vec<u32>> {
+        if self.order.len() < 64 + 2 * self.live {
+            return None;
+        }
+        let (kept, order): (Vec<u32>, Vec<u32>) = self.taken().unzip();
+        order.iter().enumerate().for_each(|(place, &key)| self.at[key as usize] = place as u32);
+        self.order = order;
+        Some(kept)
+    }
+
+    /// Roughly how much memory they take.
+    pub(crate) fn memory(&self) -> usize {
+        (self.holders.capacity() + self.at.capacity() + self.order.capacity()) * size_of::<u32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_seen_again_goes_to_the_end() {
+        let mut places = Places::default();
+        [7, 3, 7].into_iter().for_each(|key| places.hold(key));
+        places.release(7);
+        assert_eq!(places.taken().map(|(_, key)| key).collect::<Vec<_>>(), [7, 3]);
+        places.release(7);
+        places.hold(7);
+        assert_eq!(places.taken().map(|(_, key)| key).collect::<Vec<_>>(), [3, 7]);
+        assert_eq!((places.live(), places.len(), places.of(7)), (2, 3, 2));
+    }
+
+    #[test]
+    fn gaps_are_closed_in_order() {
+        let mut places = Places::default();
+        (0..200).for_each(|key| places.hold(key));
+        (0..198).for_each(|key| places.release(key));
+        assert_eq!(places.close_gaps(), Some(vec![198, 199]));
+        assert_eq!((places.of(198), places.of(199), places.len()), (0, 1, 2));
+        assert!(!places.is_held(5));
+    }
+}

@@ -1,0 +1,205 @@
+"""Arrow in and out: polars, pyarrow, pandas and duckdb take our batches and streams, and give theirs."""
+
+import gc
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import rillet as rl
+from compare import dicts, exact, rows
+
+CSV = (
+    b"i,f,s,b,d,t\n"
+    b"1,0.5,x,true,2020-01-01,2020-01-01T00:00:00.5Z\n"
+    b"2,,,,,\n"
+    b"3,-0.0,\xc3\xa9,false,1969-12-31,1969-12-31T23:59:59Z\n"
+)
+TYPES = {
+    "i": pa.int64(),
+    "f": pa.float64(),
+    "b": pa.bool_(),
+    "d": pa.date32(),
+    "t": pa.timestamp("us", "UTC"),
+}
+
+
+def stream(**options):
+    return rl.read_csv(CSV, **options)
+
+
+def test_pyarrow_takes_a_stream_and_a_batch():
+    table = pa.table(stream(batch_rows=2))
+    for name, dtype in TYPES.items():
+        assert table.schema.field(name).type == dtype
+    assert table["s"].to_pylist() == ["x", None, "é"]
+    assert table["t"].to_pylist()[1] is None
+    batches = [pa.record_batch(batch) for batch in stream(batch_rows=2)]
+    assert pa.Table.from_batches(batches).equals(table)
+    table.validate(full=True)
+    reader = pa.RecordBatchReader.from_stream(stream(batch_rows=2))
+    assert [batch.num_rows for batch in reader] == [2, 1]
+
+
+def test_polars_takes_a_stream_and_a_batch():
+    frame = pl.DataFrame(stream(batch_rows=2))
+    assert frame.columns == ["i", "f", "s", "b", "d", "t"]
+    assert frame["s"].to_list() == ["x", None, "é"] and frame["i"].dtype == pl.Int64
+    assert frame["t"].dtype == pl.Datetime("us", "UTC")
+    parts = [pl.DataFrame(batch) for batch in stream(batch_rows=2)]
+    assert pl.concat(parts).equals(frame, null_equal=True)
+
+
+def test_duckdb_takes_a_stream():
+    readings = stream(batch_rows=2)  # noqa: F841 - duckdb finds it by name
+    assert duckdb.sql("select sum(i), count(f), max(s) from readings").fetchall() == [(6, 2, "é")]
+
+
+def test_duckdb_takes_a_batch():
+    (batch,) = list(stream())
+    readings = batch  # noqa: F841 - duckdb finds it by name
+    assert duckdb.sql("select count(*), count(b) from readings").fetchall() == [(3, 2)]
+
+
+def test_pandas_takes_a_stream():
+    frame = pa.table(stream()).to_pandas()
+    assert frame["i"].tolist() == [1, 2, 3] and frame["s"].isna().tolist() == [False, True, False]
+    assert pd.DataFrame.from_arrow(stream())["i"].tolist() == [1, 2, 3]
+
+
+def test_exports_share_their_memory():
+    (batch,) = list(stream())
+    address = pa.record_batch(batch)["f"].buffers()[1].address
+    assert batch["f"].__array_interface__["data"][0] == address
+
+
+def test_exports_outlive_all_else():
+    tables = [pa.record_batch(batch) for batch in rl.read_csv(b"x,s\n" + b"7,text\n" * 5000, batch_rows=500)]
+    gc.collect()
+    assert sum(table["x"].to_numpy().sum() for table in tables) == 35_000
+    assert {text for table in tables for text in table["s"].to_pylist()} == {"text"}
+
+
+def test_capsules_have_the_names_of_the_protocol():
+    (batch,) = list(stream())
+    schema, array = batch.__arrow_c_array__(None)
+    assert "arrow_schema" in repr(schema) and "arrow_array" in repr(array)
+    assert "arrow_array_stream" in repr(stream().__arrow_c_stream__())
+
+
+def test_an_error_in_an_exported_stream_reaches_the_reader():
+    with pytest.raises(Exception, match="line 3"):
+        pa.table(rl.read_csv(b"a\n1\nx\n", schema={"a": "int64"}))
+
+
+WANT = [(1, 0.5, "x"), (2, None, None), (3, -0.0, "é")]
+
+
+ARROW = pa.table({"i": [1, 2, 3], "f": [0.5, None, -0.0], "s": ["x", None, "é"]})
+
+
+def retyped(text):
+    """ARROW with another type of text."""
+    return ARROW.set_column(2, "s", ARROW["s"].cast(text))
+
+
+GIVEN = {
+    "pyarrow table": lambda: ARROW,
+    "pyarrow chunks": lambda: pa.concat_tables([ARROW[:1], ARROW[1:]]),
+    "pyarrow batch": lambda: ARROW.to_batches()[0],
+    "pyarrow slice": lambda: pa.concat_tables([ARROW, ARROW]).combine_chunks()[3:],
+    "pyarrow reader": lambda: ARROW.to_reader(),
+    "pyarrow large text": lambda: retyped(pa.large_string()),
+    "pyarrow text view": lambda: retyped(pa.string_view()),
+    "pyarrow dictionary": lambda: ARROW.set_column(2, "s", ARROW["s"].dictionary_encode()),
+    "polars": lambda: pl.from_arrow(ARROW),
+    "polars categorical": lambda: pl.from_arrow(ARROW).with_columns(pl.col("s").cast(pl.Categorical)),
+    "pandas": lambda: ARROW.to_pandas(types_mapper={pa.float64(): pd.Float64Dtype()}.get),
+    "duckdb": lambda: duckdb.from_arrow(ARROW),
+    "ours": lambda: rl.from_arrow(ARROW),
+    "our batch": lambda: next(iter(rl.from_arrow(ARROW))),
+}
+"""The rows WANT in every kind of Arrow data, made anew at each call."""
+
+
+@pytest.mark.parametrize("give", GIVEN.values(), ids=GIVEN)
+def test_arrow_data_is_a_source(give):
+    out = rl.from_arrow(give())
+    assert dict(out.schema) == {"i": "int64", "f": "float64", "s": "string"}
+    assert exact(rows(out)) == exact(WANT)
+
+
+@pytest.mark.parametrize("name", ["pyarrow table", "polars", "pyarrow chunks"])
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+def test_arrow_sources_are_cut_and_re_readable(name, batch_rows):
+    out = rl.from_arrow(GIVEN[name](), batch_rows=batch_rows)
+    assert [len(batch) for batch in out] == {1: [1, 1, 1], 2: [2, 1], 100: [3]}[batch_rows]
+    assert exact(rows(out)) == exact(WANT)
+
+
+def test_a_reader_is_read_once():
+    out = rl.from_arrow(GIVEN["pyarrow reader"]())
+    assert len(rows(out)) == 3
+    with pytest.raises(rl.StreamConsumedError):
+        iter(out)
+
+
+def test_batches_of_many_kinds_are_sources():
+    batches = [
+        {"i": np.array([1]), "f": np.array([0.5])},
+        pa.record_batch({"i": [2], "f": [1.5]}),
+        pl.DataFrame({"i": [3], "f": [2.5]}),
+        next(iter(rl.read_csv(b"i,f\n4,3.5\n"))),
+    ]
+    assert rows(rl.from_batches(batches)) == [(1, 0.5), (2, 1.5), (3, 2.5), (4, 3.5)]
+
+
+def test_a_later_batch_with_other_columns_is_an_error():
+    batches = [{"i": np.array([1])}, {"j": np.array([1])}]
+    with pytest.raises(rl.Error, match="j"):
+        rows(rl.from_batches(batches))
+
+
+PASSING = {
+    "decimal": pa.array([1, None], pa.decimal128(10, 2)),
+    "binary": pa.array([b"\xff\x00", None]),
+    "time": pa.array([1, None], pa.time64("us")),
+    "duration": pa.array([1, None], pa.duration("ns")),
+    "list": pa.array([[1, 2], None]),
+    "struct": pa.array([{"a": 1, "b": "x"}, None]),
+    "null": pa.nulls(2),
+    "fixed list": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)),
+    "zoned": pa.array([1, None], pa.timestamp("ms", "Europe/Paris")),
+    "uint16": pa.array([1, None], pa.uint16()),
+}
+
+
+@pytest.mark.parametrize("column", PASSING.values(), ids=PASSING)
+def test_types_that_nothing_computes_on_pass_untouched(column):
+    table = pa.table({"t": pa.array([1, 2], pa.int64()), "x": column})
+    out = rl.from_arrow(table, time="t").filter(rl.col("t") > 0).rebatch(1)
+    back = pa.table(out)
+    assert back["x"].type == column.type and back["x"].to_pylist() == column.to_pylist()
+    last = pa.table(rl.from_arrow(table, time="t").window(rl.tumbling(1)).agg(x=rl.first("x")))
+    assert last["x"].type == column.type and last["x"].to_pylist() == column.to_pylist()
+
+
+def test_windows_over_polars_and_back():
+    frame = pl.DataFrame({"t": [0, 5, 10, 15], "x": [1.0, 2.0, 3.0, 4.0]})
+    out = pl.DataFrame(rl.from_arrow(frame, time="t").window(rl.tumbling(10)).agg(s=rl.sum("x")))
+    assert out.rows() == [(0, 10, 3.0), (10, 20, 7.0)]
+
+
+def test_a_float_time_column_names_the_cast():
+    source = rl.from_arrow(pa.table({"t": [0.5]}), time="t")
+    with pytest.raises(rl.SchemaError, match="cast"):
+        dicts(source)
+
+
+def test_what_is_not_arrow_is_refused():
+    for wrong in ([1, 2], "path", 3, None):
+        with pytest.raises(rl.ArgumentTypeError):
+            rl.from_arrow(wrong)

@@ -1,0 +1,379 @@
+"""Errors: the tree, what each says and carries, and every bad input that we could think of."""
+
+import builtins
+import errno
+import gzip
+import inspect
+import io
+import os
+import pickle
+import time
+
+import numpy as np
+import pytest
+
+import rillet as rl
+from compare import rows
+from sources import Failing, Trickle
+
+TREE = {
+    "ArgumentError": "Error ValueError",
+    "ColumnNotFoundError": "ArgumentError KeyError",
+    "ArgumentTypeError": "Error TypeError",
+    "SchemaError": "Error TypeError",
+    "DataError": "Error ValueError",
+    "BadRowError": "DataError",
+    "LateRowError": "DataError",
+    "NullValueError": "DataError",
+    "ResultOverflowError": "DataError OverflowError",
+    "LimitError": "Error MemoryError",
+    "StateLimitError": "LimitError",
+    "KeptRowsError": "LimitError",
+    "SourceError": "Error OSError",
+    "SourceNotFoundError": "SourceError FileNotFoundError",
+    "SourceIsDirectoryError": "SourceError IsADirectoryError",
+    "SourcePermissionError": "SourceError PermissionError",
+    "StreamConsumedError": "Error RuntimeError",
+    "ReentrantError": "Error RuntimeError",
+    "ForkError": "Error RuntimeError",
+    "InternalError": "Error RuntimeError",
+}
+
+
+@pytest.mark.parametrize("name", TREE)
+def test_the_tree(name):
+    for base in TREE[name].split():
+        assert issubclass(getattr(rl, name), getattr(rl, base, None) or getattr(builtins, base))
+
+
+def test_the_tree_is_whole():
+    errors = {n for n, c in vars(rl).items() if inspect.isclass(c) and issubclass(c, rl.Error)}
+    assert errors == {*TREE, "Error"}
+    assert issubclass(rl.Error, Exception)
+
+
+def fails(make, kind=rl.Error):
+    """The error of reading all of a stream; it is of `kind`, says something, and leaves exhaustion."""
+    with pytest.raises(kind) as caught:
+        it = iter(make())
+        while True:
+            try:
+                next(it)
+            except StopIteration:
+                break
+            except rl.Error:
+                assert list(it) == [], "an iterator is exhausted after its error"
+                raise
+    assert not isinstance(caught.value, rl.InternalError)
+    assert len(str(caught.value)) > 10
+    return caught.value
+
+
+def test_a_bad_value_is_located(tmp_path):
+    target = tmp_path / "ticks.csv"
+    target.write_bytes(b'a,b\n1,2\n"x\ny",3\n4,oops\n')
+    error = fails(lambda: rl.read_csv(target, schema={"b": "int64"}), rl.BadRowError)
+    assert error.source == str(target)
+    assert (error.line, error.byte, error.row, error.column, error.value) == (5, 18, 2, "b", "oops")
+    assert error.reason
+    for word in ("ticks.csv", "line 5", "b", "oops", "on_error"):
+        assert word in str(error)
+
+
+def test_a_ragged_row_is_located_at_its_start():
+    error = fails(lambda: rl.read_csv(b"a,b\n1,2\n3\n"), rl.BadRowError)
+    assert (error.source, error.line, error.byte, error.row) == ("<bytes>", 3, 8, 1)
+    assert error.column is None
+    error = fails(lambda: rl.read_csv(b"a,b\n1,2\n3,4,5\n"), rl.BadRowError)
+    assert (error.line, error.byte, error.row) == (3, 8, 1)
+
+
+def test_quotes_gone_wrong_are_bad_rows():
+    for data, line in ((b'a\n"x"y\n', 2), (b'a\nx\n"y\n', 3), (b'a\n"', 2)):
+        assert fails(lambda data=data: rl.read_csv(data), rl.BadRowError).line == line
+
+
+def test_long_values_are_cut():
+    data = b"a\n" + b"x" * 10_000 + b"\n"
+    error = fails(lambda: rl.read_csv(data, schema={"a": "int64"}), rl.BadRowError)
+    assert error.value.startswith("x" * 97) and len(error.value) <= 101
+    assert len(str(error)) < 1000
+
+
+def test_errors_pickle_with_their_attributes():
+    error = fails(lambda: rl.read_csv(b"a,b\n1,2\n3\n"), rl.BadRowError)
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error) and str(back) == str(error)
+    assert (back.line, back.byte, back.row, back.source) == (error.line, error.byte, error.row, error.source)
+
+
+def test_results_come_before_the_error_and_stats_after_it():
+    it = iter(rl.read_csv(b"a\n1\n2\nx\n4\n", schema={"a": "int64"}, batch_rows=1))
+    assert rows([next(it), next(it)]) == [(1,), (2,)]
+    with pytest.raises(rl.BadRowError):
+        next(it)
+    assert list(it) == []
+    assert next(iter(it.stats))["rows_out"] == 2
+    with pytest.raises(StopIteration):
+        it.poll()
+
+
+def test_rows_before_the_error_of_one_batch_come_out_first():
+    it = iter(rl.read_csv(b"a\n1\n2\nx\n4\n", schema={"a": "int64"}, batch_rows=100))
+    got = []
+    with pytest.raises(rl.BadRowError):
+        for batch in it:
+            got += rows([batch])
+    assert got == [(1,), (2,)]
+
+
+def test_of_several_errors_the_earliest_row_wins():
+    data = b"t,a\n1,1\n20,2\n3,3\n30,x\n"
+    stream = rl.read_csv(data, time="t", schema={"a": "int64"}).window(rl.tumbling(10))
+    assert fails(lambda: stream.agg(s=rl.sum("a")), rl.LateRowError).line == 4
+    data = b"t,a\n1,1\n20,x\n3,3\n30,4\n"
+    stream = rl.read_csv(data, time="t", schema={"a": "int64"}).window(rl.tumbling(10))
+    assert fails(lambda: stream.agg(s=rl.sum("a")), rl.BadRowError).line == 3
+
+
+# ------------------------------------------------------------- bad inputs
+
+
+def test_an_empty_file(source):
+    fails(lambda: rl.read_csv(source(b"")))
+
+
+@pytest.mark.parametrize("data", [b"a,b", b"a,b\n", b"a,b\r\n\r\n"])
+def test_a_header_alone_is_a_stream_without_rows(source, data):
+    stream = rl.read_csv(source(data))
+    assert dict(stream.schema) == {"a": "string", "b": "string"}
+    assert list(stream) == []
+
+
+def test_a_missing_file():
+    stream = rl.read_csv("/no/such/file.csv")
+    error = fails(lambda: stream, FileNotFoundError)
+    assert isinstance(error, rl.SourceNotFoundError)
+    assert (error.errno, error.filename) == (errno.ENOENT, "/no/such/file.csv") and error.strerror
+    assert "/no/such/file.csv" in str(error)
+
+
+def test_an_empty_glob_and_an_empty_list(tmp_path):
+    fails(lambda: rl.read_csv(tmp_path / "*.csv"), FileNotFoundError)
+    with pytest.raises(rl.Error):
+        list(rl.read_csv([]))
+
+
+def test_a_directory(tmp_path):
+    error = fails(lambda: rl.read_csv(tmp_path), IsADirectoryError)
+    assert error.filename == str(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(tmp_path):
+    target = tmp_path / "a.csv"
+    target.write_text("a\n1\n")
+    target.chmod(0)
+    fails(lambda: rl.read_csv(target), PermissionError)
+
+
+def test_a_path_with_a_nul_byte():
+    fails(lambda: rl.read_csv("a\0b.csv"))
+
+
+def test_compressed_data_is_recognised(source):
+    assert "gzip" in str(fails(lambda: rl.read_csv(source(gzip.compress(b"a,b\n1,2\n" * 100)))))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_other_encodings_are_errors(encoding):
+    fails(lambda: rl.read_csv("a,b\n1,2\n".encode(encoding)))
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"ok\xf5"])
+def test_invalid_utf8_is_a_bad_row(text):
+    error = fails(lambda: rl.read_csv(b"a,b\n1,fine\n2," + text + b"\n"), rl.BadRowError)
+    assert (error.line, error.column, error.byte) == (3, "b", 13)
+    assert "UTF-8" in str(error)
+
+
+def test_invalid_utf8_in_the_header():
+    fails(lambda: rl.read_csv(b"a,\xff\n1,2\n"))
+
+
+def test_a_nul_byte_is_data():
+    assert rows(rl.read_csv(b"a,b\nx\0y,1\n")) == [("x\0y", 1)]
+
+
+def test_an_endless_line_is_a_limit_and_not_a_heap():
+    class Endless:
+        given = 0
+
+        def read(self, size=-1):
+            self.given += 1 << 20
+            return b"a\n" if self.given == 1 << 20 else b"x" * (1 << 20)
+
+    source = Endless()
+    error = fails(lambda: rl.read_csv(source))
+    assert "max_line" in str(error)
+    assert source.given < 64 << 20
+
+
+def test_an_endless_quoted_field_is_a_limit():
+    parts = (b"x\n" * 500_000 for _ in range(200))
+
+    class Quoted:
+        started = False
+
+        def read(self, size=-1):
+            if not self.started:
+                self.started = True
+                return b'a\n"'
+            return next(parts, b"")
+
+    assert "max_line" in str(fails(lambda: rl.read_csv(Quoted())))
+
+
+def test_many_columns_work_and_take_linear_time():
+    names = ",".join(f"c{n}" for n in range(100_000))
+    values = ",".join("1" for _ in range(100_000))
+    started = time.monotonic()
+    (batch,) = list(rl.read_csv(f"{names}\n{values}\n".encode()))
+    assert len(batch.keys()) == 100_000 and batch["c99999"].tolist() == [1]
+    assert time.monotonic() - started < 10
+    assert "max_columns" in str(fails(lambda: rl.read_csv(f"{names},one\n{values},2\n".encode())))
+
+
+def test_duplicate_names():
+    assert "'a'" in str(fails(lambda: rl.read_csv(b"a,b,a\n1,2,3\n")))
+
+
+def test_unknown_columns():
+    stream = rl.read_csv(b"price,t\n1,2\n", time="t")
+    windows = stream.window(rl.tumbling(10), by="pricee")
+    for make in (
+        lambda: windows.agg(n=rl.count()),
+        lambda: stream.window(rl.tumbling(10)).agg(n=rl.sum("pricee")),
+        lambda: stream.group_by("pricee").agg(n=rl.count()),
+        lambda: stream.filter(rl.col("pricee") > 1),
+        lambda: rl.read_csv(b"price\n1\n", time="pricee"),
+        lambda: rl.read_csv(b"price\n1\n", columns=["pricee"]),
+        lambda: rl.read_csv(b"price\n1\n", schema={"pricee": "int64"}),
+    ):
+        error = fails(make, rl.ColumnNotFoundError)
+        assert error.column == "pricee" and "price" in error.known
+        assert "price" in str(error).replace("pricee", "")
+        assert not str(error).startswith("'"), "KeyError quotes its message"
+
+
+@pytest.mark.parametrize("values", ["x", "0.5", "true"])
+def test_a_time_column_that_is_no_time(values):
+    error = fails(lambda: rl.read_csv(f"t\n{values}\n".encode(), time="t"), rl.SchemaError)
+    assert error.column == "t" and error.dtype in str(error)
+
+
+def test_windows_without_a_time():
+    with pytest.raises(rl.ArgumentError, match="time"):
+        list(rl.read_csv(b"t,x\n1,2\n").window(rl.tumbling(10)).agg(n=rl.count()))
+
+
+def test_one_row_from_the_year_9999():
+    data = b"t\n2020-01-01T00:00:00\n9999-12-31T23:59:59\n2020-01-01T00:00:01\n"
+    stream = rl.read_csv(data, time="t").window(rl.hopping("1h", "1s"))
+    error = fails(lambda: stream.agg(n=rl.count()), rl.LateRowError)
+    assert (error.line, error.set_by_line) == (4, 3)
+    kept = rl.read_csv(data, time="t").window(rl.hopping("1h", "1m"), late="drop").agg(n=rl.count())
+    assert len(rows(kept)) == 120
+
+
+def test_a_text_file_is_refused_at_the_call(tmp_path):
+    target = tmp_path / "a.csv"
+    target.write_text("a\n1\n")
+    with target.open() as file, pytest.raises(rl.ArgumentTypeError, match="binary"):
+        rl.read_csv(file)
+    with pytest.raises(rl.ArgumentTypeError, match="binary"):
+        rl.read_csv(io.StringIO("a\n1\n"))
+
+
+@pytest.mark.parametrize("answer", ["text", None, 5, [b"x"]])
+def test_a_file_object_that_reads_no_bytes(answer):
+    class Odd:
+        def read(self, size=-1):
+            return answer
+
+    fails(lambda: rl.read_csv(Odd()))
+
+
+def test_a_file_that_shrinks(tmp_path):
+    target = tmp_path / "a.csv"
+    target.write_bytes(b"a\n" + b"1\n" * 2_000_000)
+    it = iter(rl.read_csv(target, batch_rows=1000, prefetch=0, threads=1))
+    got = [len(next(it))]
+    os.truncate(target, 100_000)
+    try:
+        got += [len(batch) for batch in it]
+    except rl.Error as error:
+        assert str(target) in str(error)
+    assert 1000 <= sum(got) <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "broken"), ValueError("mine"), ZeroDivisionError(), KeyError("k")]
+)
+def test_an_exception_of_a_file_object_passes_through(error):
+    stream = rl.read_csv(Failing(b"a\n1\n2\n", error))
+    with pytest.raises(type(error)) as caught:
+        list(stream)
+    assert caught.value is error
+
+
+def test_sums_that_overflow_are_located():
+    big = np.array([2**63 - 1, 1])
+    stream = rl.from_batches([{"t": np.array([1, 2]), "x": big}], time="t")
+    error = fails(lambda: stream.window(rl.tumbling(10)).agg(total=rl.sum("x")), rl.ResultOverflowError)
+    assert isinstance(error, OverflowError) and "total" in str(error)
+
+
+def test_wrong_types_are_errors_at_the_call():
+    for make in (
+        lambda: rl.read_csv(),
+        lambda: rl.read_csv(b"", batch_rows="1"),
+        lambda: rl.read_csv(b"", schema=["a"]),
+        lambda: rl.read_csv(b"", time=3),
+        lambda: rl.from_batches(5),
+        lambda: rl.from_rows(5),
+        lambda: rl.read_csv(b"").filter("x > 1"),
+        lambda: rl.read_csv(b"").map_batches(3),
+        lambda: rl.read_csv(b"").window("1m"),
+        lambda: rl.read_csv(b"").limit(1.5),
+    ):
+        with pytest.raises(TypeError):
+            make()
+
+
+def test_rows_of_python_that_do_not_fit():
+    for data in ([{"a": 1}, {"a": "x"}], [{"a": 1}, {"b": 1}], [(1, 2), (1,)], [{"a": object()}], [3]):
+        fails(lambda data=data: rl.from_rows(data))
+
+
+def test_a_number_that_no_type_holds():
+    fails(lambda: rl.from_rows([{"a": 2**70}], schema={"a": "int64"}))
+    fails(lambda: rl.from_rows([{"a": 300}], schema={"a": "uint8"}), rl.DataError)
+
+
+def test_lengths_of_a_batch_differ():
+    fails(lambda: rl.from_batches([{"a": np.array([1]), "b": np.array([1, 2])}]))
+
+
+def test_errors_are_the_same_from_every_form(source):
+    data = b"a,b\n" + b"1,2\n" * 10 + b"x,2\n"
+    error = fails(lambda: rl.read_csv(source(data), schema={"a": "int64"}), rl.BadRowError)
+    assert (error.column, error.value) == ("a", "x")
+
+
+def test_a_source_is_named_as_it_was_given(tmp_path):
+    assert fails(lambda: rl.read_csv(b"a,b\n1\n"), rl.BadRowError).source == "<bytes>"
+    assert fails(lambda: rl.read_csv(Trickle(b"a,b\n1\n")), rl.BadRowError).source == "<file>"
+    target = tmp_path / "x.csv"
+    target.write_bytes(b"a,b\n1\n")
+    assert fails(lambda: rl.read_csv(str(target)), rl.BadRowError).source == str(target)

@@ -1,0 +1,286 @@
+"""Numbers: the wrong answers of other libraries, recast as windows, and data made to break variances."""
+
+import math
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import rillet as rl
+from compare import bits, close, dicts
+from reference import Agg, group_by, rounded
+
+NAN, INF = math.nan, math.inf
+
+
+def source(values, dtype="float64", first=0):
+    """A stream of `values`, each at its own tick of time, counted from `first`."""
+    data = [{"t": t, "x": x} for t, x in enumerate(values, first)]
+    return rl.from_rows(data, time="t", schema={"t": "int64", "x": dtype}, batch_rows=3)
+
+
+def sliding(kind, values, width, first=0):
+    """One aggregate over every window of `width` rows that is full."""
+    out = dicts(source(values, first=first).window(rl.hopping(width, 1)).agg(y=getattr(rl, kind)("x")))
+    last = first + len(values)
+    return [row["y"] for row in out if row["window_start"] >= first and row["window_end"] <= last]
+
+
+def contents(values, width):
+    """The values of each full window."""
+    return [values[at : at + width] for at in range(len(values) - width + 1)]
+
+
+def forgetful(kind, values, width):
+    """`sliding`, by a stream for each window that holds the rows of that window alone."""
+    windows = enumerate(contents(values, width))
+    return [answer for first, window in windows for answer in sliding(kind, window, width, first)]
+
+
+def alone(kind, values, dtype="float64"):
+    """One aggregate over one window that holds `values` and nothing else."""
+    (row,) = dicts(source(values, dtype).window(rl.tumbling(len(values))).agg(y=getattr(rl, kind)("x")))
+    return row["y"]
+
+
+def same_bits(got, want):
+    return [bits(float(value)) for value in got] == [bits(float(value)) for value in want]
+
+
+# ----------------------------------------------- the wrong answers of others
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "want"),
+    [
+        ([-1e33, 1e50, 1e33, 7e15, 0.0, 0.0, 0.0], 2, [1e50, 1e50, 1e33, 7e15, 0.0, 0.0]),
+        ([1e50, 1e33, 7e15, -1.0, -1.0, 0.0, 0.0], 2, [1e50, 1e33, 7e15 - 1, -2.0, -1.0, 0.0]),
+        ([1e308, 1e308, -1e308, 1.0, 2.0, 3.0], 2, [INF, 0.0, -1e308, 3.0, 5.0]),
+        ([1.0, INF, 2.0, 3.0, 4.0], 2, [INF, INF, 5.0, 7.0]),
+        ([INF, -INF, 1.0, 2.0], 2, [NAN, -INF, 3.0]),
+        ([1.0, NAN, 2.0, 3.0], 2, [NAN, NAN, 5.0]),
+        ([0.1, 0.2, 0.3, 1e16, 0.0, 0.0, 0.0], 3, [0.6, 1e16, 1e16, 1e16, 0.0]),
+    ],
+)
+def test_what_has_left_a_sum_leaves_no_trace(values, width, want):
+    assert sliding("sum", values, width) == pytest.approx(want, rel=1e-15, abs=0, nan_ok=True)
+
+
+def test_zeros_after_large_numbers_sum_to_zero():
+    values = [random.Random(5).random() * 1e6 for _ in range(10)] + [0.0] * 10
+    assert same_bits(sliding("sum", values, 6)[-5:], [0.0] * 5)
+    assert same_bits(sliding("mean", values, 6)[-5:], [0.0] * 5)
+    assert same_bits(sliding("var", values, 6)[-5:], [0.0] * 5)
+
+
+def test_means_stay_finite_where_sums_do_not():
+    assert sliding("mean", [1e308, 1e308, -1e308, 1.0, 2.0], 2) == [1e308, 0.0, -5e307, 1.5]
+    assert alone("mean", [1.7e308] * 7) == pytest.approx(1.7e308, rel=1e-15)
+
+
+def test_sums_of_integers_never_wrap():
+    big = 2**63 - 1
+    assert alone("sum", [big, 1, -1], "int64") == big
+    assert alone("sum", [-(2**63), big], "int64") == -1
+    assert alone("sum", [big, big, -big, -big], "int64") == 0
+    assert alone("sum", [2**64 - 1, 0], "uint64") == 2**64 - 1
+    assert alone("sum", [127] * 1000, "int8") == 127_000
+    assert alone("mean", [big, big], "int64") == float(big)
+    assert alone("mean", [-(2**63)] * 3, "int64") == -(2.0**63)
+    for values, dtype in (([big, 1], "int64"), ([-(2**63), -1], "int64"), ([2**64 - 1, 1], "uint64")):
+        with pytest.raises(rl.ResultOverflowError):
+            alone("sum", values, dtype)
+
+
+def test_an_overflow_in_one_window_comes_after_the_windows_before_it():
+    big = 2**63 - 1
+    data = [{"t": t, "x": x} for t, x in ((0, 1), (10, big), (11, big), (20, 5))]
+    stream = rl.from_rows(data, time="t", schema={"t": "int64", "x": "int64"})
+    it = iter(stream.window(rl.tumbling(10)).agg(s=rl.sum("x")))
+    got = []
+    with pytest.raises(rl.ResultOverflowError):
+        for batch in it:
+            got += [row["s"] for row in dicts([batch])]
+    assert got == [1]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.parametrize("kind", ["var", "std", "mean"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2**53 + 1, 2**53 + 2, 2**53 + 3],
+        [2**62 + 1, 2**62 + 4, 2**62 + 9, 2**62],
+        [2**63 - 1, 2**63 - 2, 2**63 - 3, 2**63 - 1],
+        [0, 2**63 - 1],
+        [0, 0, 1],
+        [10**15 + n for n in (3, 1, 4, 1, 5, 9, 2, 6)],
+    ],
+)
+def test_moments_of_integers_are_exact_before_the_last_rounding(kind, dtype, values):
+    got = alone(kind, values, dtype)
+    middle = Fraction(sum(values), len(values))
+    squares = sum((Fraction(x) - middle) ** 2 for x in values) / (len(values) - 1)
+    if kind == "std":
+        assert close(got * Fraction(got), squares, 2**-50)
+    else:
+        assert got == rounded({"mean": middle, "var": squares}[kind])
+
+
+def test_moments_of_the_extremes_of_int64():
+    assert alone("var", [-(2**63), 2**63 - 1], "int64") == rounded(Fraction((2**64 - 1) ** 2, 2))
+    assert alone("std", [-(2**63), 2**63 - 1], "int64") == pytest.approx(
+        (2**64 - 1) / math.sqrt(2), rel=1e-15
+    )
+
+
+# ---------------------------------------------------------------- variances
+
+
+def ulps(center, count, seed=1):
+    """Values one unit in the last place apart around a center."""
+    step = math.ulp(center)
+    return [center + step * random.Random(seed + n).randrange(3) for n in range(count)]
+
+
+def noise(count, low, high, seed=2):
+    generator = random.Random(seed)
+    return [generator.uniform(low, high) for _ in range(count)]
+
+
+CLUSTERS = {
+    "one ulp apart at 1e8": (ulps(1e8, 200), 4),
+    "one ulp apart at 1e15": (ulps(1e15, 200), 7),
+    "1e15 and small integers": ([1e15 + n % 10 for n in range(300)], 20),
+    "1e9 and a uniform": ([1e9 + x for x in noise(300, 0, 1)], 20),
+    "spikes of 1e12": ([1e12 if n % 37 == 0 else x for n, x in enumerate(noise(300, 0, 1))], 10),
+    "an outlier first": ([1e16, *noise(100, 1, 2)], 50),
+    "an outlier last": ([*noise(100, 1, 2), -1e16], 50),
+    "level shifts": ([10.0 ** (n // 50) + x for n, x in enumerate(noise(300, 0, 1e-3))], 33),
+    "alternating signs": ([(-1) ** n * 1e10 + x for n, x in enumerate(noise(200, 0, 1))], 8),
+    "exponents from -100 to 100": (
+        [x * 10.0 ** (n * 7 % 200 - 100) for n, x in enumerate(noise(200, 1, 2))],
+        5,
+    ),
+    "a ramp": ([1e6 + n / 7 for n in range(300)], 64),
+    "tiny": ([x * 1e-140 for x in noise(100, 0, 1)], 10),
+}
+
+
+@pytest.mark.parametrize("kind", ["var", "std"])
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_spreads_of_adversarial_data(name, kind):
+    values, width = CLUSTERS[name]
+    for got, window in zip(sliding(kind, values, width), contents(values, width), strict=True):
+        (want,) = group_by([{"x": x} for x in window], [], {"y": Agg("var", "x")})
+        middle = sum(map(Fraction, window)) / width
+        squares = sum((Fraction(x) - middle) ** 2 for x in window) / (width - 1)
+        assert want["y"] == rounded(squares)
+        if kind == "std":
+            assert close(Fraction(got) ** 2, squares, 4e-14)
+        else:
+            assert close(got, squares, 1e-14)
+
+
+def test_a_long_group_with_an_outlier_first():
+    values = [1e16, *noise(20_000, 1, 2)]
+    for drop in (0, 1):
+        window = values[drop:]
+        middle = sum(map(Fraction, window)) / len(window)
+        squares = sum((Fraction(x) - middle) ** 2 for x in window) / (len(window) - 1)
+        stream = rl.from_batches([{"t": np.zeros(len(window), "int64"), "x": np.array(window)}], time="t")
+        (row,) = dicts(stream.window(rl.tumbling(5)).agg(v=rl.var("x"), m=rl.mean("x")))
+        assert close(row["v"], squares, 1e-12)
+        assert close(row["m"], middle, 1e-12)
+
+
+@pytest.mark.parametrize("value", [0.1, -1e300, 5e-324, 1e8 / 3, 0.0])
+def test_equal_values_have_no_spread_at_all(value):
+    assert same_bits(sliding("var", [value] * 30, 7), [0.0] * 24)
+    assert same_bits(sliding("std", [value] * 30, 7), [0.0] * 24)
+
+
+@pytest.mark.parametrize("kind", ["var", "std"])
+def test_spreads_are_never_negative_and_forget(kind):
+    values = [1e20, -1e20, INF, NAN, 1e308, *noise(40, 0, 1e-3)]
+    got = sliding(kind, values, 4)
+    assert all(answer != answer or answer >= 0 for answer in got)
+    assert same_bits(got, forgetful(kind, values, 4))
+
+
+# -------------------------------------------- a window knows its rows alone
+
+
+HISTORIES = {
+    "overflow": [1e308, 1e308, 1e308],
+    "infinity": [INF, -INF, INF],
+    "nan": [NAN, NAN, 1.0],
+    "large": [1e300, -1e300, 7.0],
+    "nothing": [0.0, -0.0, 0.0],
+}
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "min", "max", "first", "last", "var", "std"])
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
+@pytest.mark.parametrize("width", [2, 3, 8])
+def test_history_leaves_no_trace(kind, history, width):
+    values = history + [0.1 * n - 0.7 for n in range(16)]
+    got, want = sliding(kind, values, width), forgetful(kind, values, width)
+    assert [bits(answer) for answer in got] == [bits(answer) for answer in want]
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "var", "std"])
+@pytest.mark.parametrize("width", [2, 5, 8])
+def test_shifting_time_by_whole_windows_changes_no_bit(kind, width):
+    values = noise(40, -1, 1)
+    want = [bits(answer) for answer in sliding(kind, values, width)]
+    for shift in (width * 1000, -width * 1000):
+        assert [bits(answer) for answer in sliding(kind, values, width, shift)] == want
+
+
+def test_keys_do_not_touch_each_other():
+    values = noise(300, -1e9, 1e9)
+    data = [{"t": n // 6, "k": n % 3, "x": x} for n, x in enumerate(values)]
+    shape = {"schema": {"t": "int64", "k": "int64", "x": "float64"}, "time": "t"}
+    aggs = {"s": rl.sum("x"), "v": rl.var("x")}
+    together = dicts(rl.from_rows(data, **shape).window(rl.hopping(10, 4), by="k").agg(**aggs))
+    for key in range(3):
+        alone_ = dicts(
+            rl.from_rows([r for r in data if r["k"] == key], **shape)
+            .window(rl.hopping(10, 4), by="k")
+            .agg(**aggs)
+        )
+        assert [row for row in together if row["k"] == key] == alone_
+
+
+# --------------------------------------------------------- signs and order
+
+
+def test_signed_zeros():
+    assert bits(alone("min", [0.0, -0.0])) == bits(alone("min", [-0.0, 0.0])) == bits(-0.0)
+    assert bits(alone("max", [0.0, -0.0])) == bits(alone("max", [-0.0, 0.0])) == bits(0.0)
+    assert bits(alone("sum", [-0.0, -0.0])) == bits(-0.0)
+    assert bits(alone("sum", [0.0, -0.0])) == bits(0.0)
+
+
+@pytest.mark.parametrize("kind", ["min", "max"])
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 16])
+def test_nan_propagates_in_every_path_alike(kind, width):
+    values = [NAN if n % 11 == 3 else math.sin(n) for n in range(100)]
+    want = [
+        NAN if any(x != x for x in window) else {"min": min, "max": max}[kind](window)
+        for window in contents(values, width)
+    ]
+    assert same_bits(sliding(kind, values, width), want)
+    ramps = sorted(values, key=lambda x: (x != x, x))
+    assert math.isnan(alone(kind, ramps)) and math.isnan(alone(kind, ramps[::-1]))
+    assert alone(kind, ramps[:90]) == {"min": min, "max": max}[kind](ramps[:90])
+
+
+def test_negation_mirrors_and_powers_of_two_scale():
+    values = noise(500, -1e5, 1e5)
+    assert bits(alone("sum", [-x for x in values])) == bits(-alone("sum", values))
+    assert bits(alone("sum", [x * 1024 for x in values])) == bits(alone("sum", values) * 1024)
+    assert bits(alone("var", [-x for x in values])) == bits(alone("var", values))
+    assert alone("max", [-x for x in values]) == -alone("min", values)

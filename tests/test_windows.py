@@ -1,0 +1,338 @@
+"""Windows: assignment, lateness, order, closing, lengths and types of time."""
+
+import datetime
+import math
+
+import numpy as np
+import pytest
+
+import rillet as rl
+from compare import assert_rows, dicts, rows
+from reference import Agg, stream, window
+
+SCHEMA = {"t": "int64", "k": "string", "x": "int64"}
+AGGS = {"n": rl.count(), "s": rl.sum("x")}
+WANTED = {"n": Agg("count"), "s": Agg("sum", "x")}
+
+
+def table(*cells):
+    """Rows of t, k, x from tuples; x counts up where it is not given."""
+    return [
+        {"t": t, "k": more[0] if more else "a", "x": more[1] if len(more) > 1 else number}
+        for number, (t, *more) in enumerate(cells)
+    ]
+
+
+def read(data, **options):
+    return rl.from_rows(data, time="t", schema=SCHEMA, **options)
+
+
+SPECS = {
+    "tumbling": (rl.tumbling(10), {"size": 10}),
+    "tumbling with an offset": (rl.tumbling(10, offset=3), {"size": 10, "offset": 3}),
+    "an offset beyond the step": (rl.tumbling(10, offset=-27), {"size": 10, "offset": -27}),
+    "hopping": (rl.hopping(10, 5), {"size": 10, "step": 5}),
+    "hopping unevenly": (rl.hopping(10, 4), {"size": 10, "step": 4}),
+    "hopping with an offset": (rl.hopping(7, 3, offset=1), {"size": 7, "step": 3, "offset": 1}),
+    "step beyond size": (rl.hopping(3, 10), {"size": 3, "step": 10}),
+    "step beyond size, offset": (rl.hopping(3, 10, offset=4), {"size": 3, "step": 10, "offset": 4}),
+    "one tick": (rl.tumbling(1), {"size": 1}),
+    "longer than the data": (rl.tumbling(10**6), {"size": 10**6}),
+}
+
+EDGES = [-21, -20, -11, -10, -9, -1, 0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14, 19, 20, 21, 1000]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 1000])
+@pytest.mark.parametrize(("spec", "shape"), SPECS.values(), ids=SPECS)
+def test_assignment(spec, shape, batch_rows):
+    data = table(*[(t, "ab"[t % 2]) for t in EDGES])
+    got = dicts(read(data, batch_rows=batch_rows).window(spec, by="k").agg(**AGGS))
+    assert_rows(got, window(stream(data), WANTED, by=["k"], **shape).rows)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 1000])
+@pytest.mark.parametrize("late", ["drop", "keep"])
+@pytest.mark.parametrize("lateness", [0, 1, 5, 100])
+@pytest.mark.parametrize(("spec", "shape"), SPECS.values(), ids=SPECS)
+def test_lateness(spec, shape, lateness, late, batch_rows):
+    data = table(*[(t,) for t in (0, 9, 10, 4, 15, 9, 10, 14, 30, 29, 20, 19, 31, -5, 40, 33)])
+    grouped = read(data, batch_rows=batch_rows).window(spec, lateness=lateness, late=late)
+    it = iter(grouped.agg(**AGGS))
+    want = window(stream(data), WANTED, lateness=lateness, **shape)
+    assert_rows(dicts(it), want.rows)
+    assert dicts(it.late) == (want.late if late == "keep" else [])
+    counts = list(it.stats)[-1]
+    partly = [row for row in want.late if row["_reason"] == "partly late"]
+    assert counts["late"] == len(want.late) - len(partly)
+    assert (counts["partly_late"], counts["windowless"]) == (len(partly), want.windowless)
+
+
+def test_late_rows_are_errors_by_default():
+    data = table((5,), (20,), (3,), (99,))
+    it = iter(read(data, batch_rows=1).window(rl.tumbling(10)).agg(**AGGS))
+    assert rows([next(it)]) == [(0, 10, 1, 0)]
+    with pytest.raises(rl.LateRowError, match="lateness") as caught:
+        next(it)
+    error = caught.value
+    assert (error.time, error.watermark, error.missed) == (3, 20, 1)
+    assert list(it) == []
+
+
+def test_a_late_row_names_the_row_that_set_the_watermark():
+    with pytest.raises(rl.LateRowError) as caught:
+        rows(rl.read_csv(b"t\n5\n20\n3\n", time="t").window(rl.tumbling(10)).agg(n=rl.count()))
+    assert (caught.value.line, caught.value.set_by_line) == (4, 3)
+
+
+def test_results_before_a_late_row_come_first_whatever_the_batches():
+    data = table((5,), (20,), (31,), (3,), (99,))
+    for batch_rows in (1, 2, 3, 100):
+        it = iter(read(data, batch_rows=batch_rows).window(rl.tumbling(10)).agg(**AGGS))
+        got = []
+        with pytest.raises(rl.LateRowError):
+            for batch in it:
+                got += rows([batch])
+        assert got == [(0, 10, 1, 0), (20, 30, 1, 1)]
+
+
+def test_a_partly_late_row_is_an_error_too_but_can_be_kept():
+    data = table((0,), (12,), (8,))
+    with pytest.raises(rl.LateRowError) as caught:
+        rows(read(data).window(rl.hopping(10, 5)).agg(**AGGS))
+    assert caught.value.missed == 1
+    it = iter(read(data).window(rl.hopping(10, 5), late="keep").agg(**AGGS))
+    assert rows(it) == [(-5, 5, 1, 0), (0, 10, 1, 0), (5, 15, 2, 3), (10, 20, 1, 1)]
+    assert dicts(it.late) == [{"t": 8, "k": "a", "x": 2, "_reason": "partly late", "_missed": 1}]
+
+
+def test_late_rows_are_drained_and_bounded():
+    data = table((100,), *[(t,) for t in range(8)])
+    it = iter(read(data, batch_rows=1).window(rl.tumbling(10), late="keep", max_kept=5).agg(**AGGS))
+    with pytest.raises(rl.KeptRowsError, match="max_kept"):
+        list(it)
+    assert [row["t"] for row in dicts(it.late)] == [0, 1, 2, 3, 4]
+    assert dicts(it.late) == []
+
+
+PLACES = [
+    [(1, "b"), (2, "a"), (11, "a"), (12, "b"), (21, "b"), (22, "a"), (41, "a"), (42, "b")],
+    [(1, "b"), (2, "a"), (35, "c"), (36, "a"), (37, "b")],
+    [(8, "c"), (9, "b"), (9, "a"), (10, "a"), (11, "b"), (12, "c"), (13, "d"), (25, "d"), (26, "c")],
+    [(0, "b"), (5, "a"), (10, "a"), (15, "b"), (16, "c"), (20, "c"), (21, "b"), (22, "a")],
+]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+@pytest.mark.parametrize("cells", PLACES)
+@pytest.mark.parametrize("name", ["tumbling", "hopping", "step beyond size"])
+@pytest.mark.parametrize("lateness", [0, 3, 30])
+def test_keys_come_by_their_place(cells, name, lateness, batch_rows):
+    spec, shape = SPECS[name]
+    data = table(*cells)
+    got = dicts(read(data, batch_rows=batch_rows).window(spec, by="k", lateness=lateness).agg(**AGGS))
+    assert_rows(got, window(stream(data), WANTED, by=["k"], lateness=lateness, **shape).rows)
+
+
+def test_several_keys_of_several_types():
+    cells = [
+        (0.0, None),
+        (-0.0, None),
+        (math.nan, "x"),
+        (-math.nan, "x"),
+        (None, "x"),
+        (None, None),
+        (0.0, ""),
+    ]
+    data = [{"t": 0, "f": f, "k": k} for f, k in cells]
+    schema = {"t": "int64", "f": "float64", "k": "string"}
+    batches = (
+        rl.from_rows(data, time="t", schema=schema).window(rl.tumbling(10), by=["f", "k"]).agg(n=rl.count())
+    )
+    got = dicts(batches)
+    assert_rows(got, window(stream(data), {"n": Agg("count")}, size=10, by=["f", "k"]).rows)
+    assert [row["n"] for row in got] == [2, 2, 1, 1, 1]
+
+
+def test_a_key_may_be_an_expression():
+    data = table(*[(t, "a", t) for t in range(6)])
+    got = dicts(read(data).window(rl.tumbling(10), by=(rl.col("x") % 2).alias("odd")).agg(n=rl.count()))
+    assert [(row["odd"], row["n"]) for row in got] == [(0, 3), (1, 3)]
+
+
+def test_windows_come_out_with_the_batch_that_closes_them():
+    taken = []
+
+    def source():
+        for t in (1, 2, 11, 12, 25, 26):
+            taken.append(t)
+            yield {"t": np.array([t]), "x": np.array([t])}
+
+    schema = {"t": "int64", "x": "int64"}
+    it = iter(rl.from_batches(source, time="t", schema=schema).window(rl.tumbling(10)).agg(s=rl.sum("x")))
+    assert rows([next(it)]) == [(0, 10, 3)]
+    assert taken == [1, 2, 11]
+    assert rows([next(it)]) == [(10, 20, 23)]
+    assert taken == [1, 2, 11, 12, 25]
+    assert rows(it) == [(20, 30, 51)]
+
+
+def test_the_watermark_is_a_mark_minus_the_lateness():
+    it = iter(read(table((1,), (25,), (22,)), batch_rows=1).window(rl.tumbling(10), lateness=4).agg(**AGGS))
+    assert it.watermark is None
+    next(it)
+    assert it.watermark == 21
+    list(it)
+    assert it.watermark == 21
+
+
+def test_poll_says_not_yet():
+    it = iter(read(table((1,), (2,), (25,)), batch_rows=1).window(rl.tumbling(10)).agg(**AGGS))
+    answers = []
+    with pytest.raises(StopIteration):
+        while True:
+            answers.append(it.poll())
+    assert None in answers
+    assert rows(batch for batch in answers if batch is not None) == [(0, 10, 2, 1), (20, 30, 1, 2)]
+
+
+def test_the_end_closes_windows_but_close_does_not():
+    stream_ = read(table((1,), (2,))).window(rl.tumbling(10)).agg(**AGGS)
+    assert rows(stream_) == [(0, 10, 2, 1)]
+    it = iter(stream_)
+    it.close()
+    assert list(it) == []
+
+
+def test_the_end_of_a_limit_closes_windows():
+    limited = read(table((1,), (2,), (3,), (25,))).limit(3).window(rl.tumbling(10)).agg(**AGGS)
+    assert rows(limited) == [(0, 10, 3, 3)]
+
+
+def test_no_rows_give_no_windows():
+    assert rows(read([]).window(rl.hopping(10, 5)).agg(**AGGS)) == []
+
+
+def test_one_row_in_the_far_future_costs_no_memory():
+    data = table((0,), (2**62,), (2**62 + 1,))
+    got = dicts(read(data).window(rl.hopping(10, 5)).agg(**AGGS))
+    assert_rows(got, window(stream(data), WANTED, size=10, step=5).rows)
+
+
+@pytest.mark.parametrize("time", [2**63 - 1, -(2**63)])
+def test_times_at_the_ends_of_the_range_work_or_are_located(time):
+    data = table((0,), (time,)) if time > 0 else table((time,), (0,))
+    try:
+        got = dicts(read(data).window(rl.tumbling(10)).agg(**AGGS))
+    except rl.DataError as error:
+        assert error.row == data.index(next(row for row in data if row["t"] == time))
+    else:
+        assert_rows(got, window(stream(data), WANTED, size=10).rows)
+
+
+LENGTHS = [
+    ("90s", "timestamp[s]", 90),
+    ("90s", "timestamp[ms]", 90_000),
+    ("1m", "timestamp[us]", 60_000_000),
+    ("1h", "timestamp[ns]", 3_600 * 10**9),
+    ("1d", "timestamp[s]", 86_400),
+    ("24h", "timestamp[s]", 86_400),
+    ("250ms", "timestamp[ms]", 250),
+    ("5us", "timestamp[us]", 5),
+    ("7ns", "timestamp[ns]", 7),
+    (datetime.timedelta(minutes=2), "timestamp[ms]", 120_000),
+    (45, "timestamp[ms]", 45),
+]
+
+
+@pytest.mark.parametrize(("every", "dtype", "ticks"), LENGTHS)
+def test_lengths(every, dtype, ticks):
+    data = [{"t": t} for t in (-1, 0, ticks - 1, ticks)]
+    text = "t\n" + "".join(f"{row['t']}\n" for row in data)
+    stream_ = rl.read_csv(text.encode(), schema={"t": dtype}, time="t")
+    out = stream_.window(rl.tumbling(every)).agg(n=rl.count())
+    assert out.schema["window_start"] == out.schema["window_end"] == dtype
+    assert rows(out) == [(-ticks, 0, 1), (0, ticks, 2), (ticks, 2 * ticks, 1)]
+
+
+def test_weeks_begin_on_monday():
+    data = b"t\n2024-01-01T00:00:00\n2024-01-07T23:59:59\n2024-01-08T00:00:00\n"
+    out = rl.read_csv(data, time="t").window(rl.tumbling("1w")).agg(n=rl.count())
+    (batch,) = list(out)
+    assert [str(day)[:10] for day in batch["window_start"]] == ["2024-01-01", "2024-01-08"]
+    assert list(batch["n"]) == [2, 1]
+
+
+def test_lengths_as_text_also_measure_offset_and_lateness():
+    data = b"t\n1970-01-01T00:00:10\n1970-01-01T00:01:20\n1970-01-01T00:00:50\n"
+    grouped = rl.read_csv(data, time="t").window(rl.tumbling("1m", offset="15s"), lateness="30s")
+    got = rows(grouped.agg(n=rl.count()))
+    assert [(start // 10**6, n) for start, _, n in got] == [(-45, 1), (15, 1), (75, 1)]
+
+
+@pytest.mark.parametrize(
+    ("every", "dtype"), [("1ms", "timestamp[s]"), ("1500ms", "timestamp[s]"), ("1s", "int64")]
+)
+def test_a_length_that_the_unit_does_not_hold_is_an_error(every, dtype):
+    grouped = rl.read_csv(b"t\n1\n", schema={"t": dtype}, time="t").window(rl.tumbling(every))
+    with pytest.raises(rl.ArgumentError, match=str(every)):
+        iter(grouped.agg(n=rl.count()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: rl.tumbling(0),
+        lambda: rl.tumbling(-5),
+        lambda: rl.tumbling("0s"),
+        lambda: rl.tumbling("5 parsecs"),
+        lambda: rl.tumbling(""),
+        lambda: rl.hopping(10, 0),
+        lambda: rl.hopping(0, 10),
+        lambda: rl.tumbling(datetime.timedelta(0)),
+    ],
+)
+def test_bad_lengths_are_errors_at_the_call(make):
+    with pytest.raises(rl.ArgumentError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: rl.tumbling(1.5), lambda: rl.tumbling(None), lambda: rl.tumbling(True)]
+)
+def test_lengths_of_the_wrong_type_are_errors_at_the_call(make):
+    with pytest.raises(rl.ArgumentTypeError):
+        make()
+
+
+@pytest.mark.parametrize("options", [{"lateness": -1}, {"late": "maybe"}, {"max_kept": -1}])
+def test_bad_options_are_errors_at_the_call(options):
+    with pytest.raises(rl.ArgumentError):
+        read([]).window(rl.tumbling(10), **options)
+
+
+@pytest.mark.parametrize("name", ["window_start", "window_end", "k"])
+def test_names_given_twice_are_errors_at_the_call(name):
+    with pytest.raises(rl.ArgumentError, match=name):
+        read([]).window(rl.tumbling(10), by="k").agg(**{name: rl.count()})
+
+
+def test_any_other_name_of_a_result_works():
+    names = ["self", "s", "spec", "by", "not an identifier", "", "é", "_missed"]
+    out = read(table((1,))).window(rl.tumbling(10)).agg(**{name: rl.count() for name in names})
+    assert list(out.schema)[2:] == names and rows(out) == [(0, 10, *[1] * len(names))]
+
+
+def test_another_time_column_makes_the_marks_anew():
+    data = [{"t": 100 - n, "u": n} for n in range(20)]
+    stream_ = rl.from_rows(data, time="t", schema={"t": "int64", "u": "int64"})
+    got = rows(stream_.window(rl.tumbling(10), time="u").agg(n=rl.count(), last=rl.last("t")))
+    assert got == [(0, 10, 10, 91), (10, 20, 10, 81)]
+
+
+def test_state_has_a_limit():
+    data = ({"t": 0, "k": str(n), "x": n} for n in range(100_000))
+    grouped = read(data).window(rl.tumbling(10), by="k", max_state_bytes=100_000)
+    with pytest.raises(rl.StateLimitError, match="max_state_bytes") as caught:
+        rows(grouped.agg(**AGGS))
+    assert caught.value.limit == 100_000
