@@ -139,7 +139,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=listed([*dict.fromkeys(g.job for g in GOALS)]), help="comma-separated")
     parser.add_argument("--engines", type=listed(ENGINES), default=list(ENGINES), help="comma-separated")
-    parser.add_argument("--extras", type=listed(extras.EXTRAS), help="comma-separated; no other job runs")
+    parser.add_argument("--extras", type=listed(extras.EXTRAS), help="comma-separated; no goals, without --jobs")
     parser.add_argument("--example", type=Path, help="the compiled example `tumbling` of rillet-core")
     parser.add_argument("--wheel", type=Path, help="the wheel to weigh")
     parser.add_argument("--write", action="store_true", help="put the table into benches/README.md")

@@ -27,14 +27,14 @@ def micros(text: str) -> int:
 def read(path: str) -> dict:
     """All five columns, row by row."""
     answer = ReadAnswer()
-    rows, total, volume, latest = 0, 0.0, 0, ("",)
+    rows, total, volume, newest, latest, typed = 0, 0.0, 0, datetime.min, (), datetime.fromisoformat
     for ts, symbol, price, size, side in ticks(path):
-        micros(ts)
+        when = typed(ts)
         rows += 1
         total += float(price or 0)
         volume += int(size or 0)
-        if ts > latest[0]:
-            latest = (ts, symbol or None, side or None)
+        if when > newest:
+            newest, latest = when, (ts, symbol or None, side or None)
     answer.rows, answer.price, answer.size, answer.latest = rows, total, volume, (micros(latest[0]), *latest[1:])
     return answer.dict()
 

@@ -44,10 +44,12 @@ impl Fifo {
         }
     }
 
-    /// The last pane of the next window that has rows.
-    pub(crate) fn next_window(&self, panes: &Panes) -> Option<i64> {
+    /// The last pane of the next window that has rows, of those that end after `closed`: a row may come
+    /// late to windows that were closed without any.
+    pub(crate) fn next_window(&self, panes: &Panes, closed: i64) -> Option<i64> {
         let oldest = self.grid.last_pane(panes.front()?.id);
-        Some(self.last.map_or(oldest, |last| (last + self.grid.stride()).max(oldest)))
+        let open = self.grid.last_pane_after(closed);
+        Some(self.last.map_or(oldest, |last| (last + self.grid.stride()).max(oldest)).max(open))
     }
 
     /// Notes that a key got a row in this pane, which may be combined already.
@@ -57,25 +59,18 @@ impl Fifo {
         }
     }
 
-    /// Moves on to the window that ends with the pane `last`: takes panes in, and lets go of those before
-    /// its first.
-    pub(crate) fn advance(&mut self, last: i64, panes: &mut Panes, table: &Table, places: &mut Places) {
+    /// Moves on to the window that ends with the pane `last`: takes its panes in.
+    pub(crate) fn advance(&mut self, last: i64, panes: &Panes, table: &Table, places: &Places) {
         self.make_room(panes, places);
         self.repair(panes, table, places);
-        let first = last - self.grid.panes() + 1;
+        let first = self.first(last);
         let from = self.last.map_or(i64::MIN, |last| last + 1);
         let block = self.block(last);
-        if self.last.is_some_and(|old| self.block(old) < block) {
-            self.take_back(first..block.min(from), panes, table, places);
-            // What came between the old window's end and the new block belongs to the older one.
-            self.turn(first..block, panes, table, places);
-        }
-        if self.last.is_none() && first < block {
+        if self.last.is_none_or(|old| self.block(old) < block) {
             self.turn(first..block, panes, table, places);
         }
         self.take_back(block.max(from)..last + 1, panes, table, places);
         self.last = Some(last);
-        self.let_go(first, panes, places);
     }
 
     /// Appends the window's results to a table, and its keys to `keys`, in the order of their places.
@@ -115,6 +110,11 @@ impl Fifo {
         self.front.bytes() + self.back.bytes() + self.suffixes.bytes() + self.next.capacity() * 4
     }
 
+    /// The first pane of the window that ends with this one.
+    fn first(&self, last: i64) -> i64 {
+        last - self.grid.panes() + 1
+    }
+
     fn block(&self, pane: i64) -> i64 {
         pane - pane.rem_euclid(self.grid.panes())
     }
@@ -152,17 +152,14 @@ impl Fifo {
         }
     }
 
-    /// Lets go of the panes before `first`.
-    fn let_go(&mut self, first: i64, panes: &mut Panes, places: &mut Places) {
-        while panes.front().is_some_and(|pane| pane.id < first) {
-            let Some(pane) = panes.pop() else { return };
-            let at = places_of(&pane, places);
-            let with_next = |&(_, slot): &(u32, u32)| self.next[slot as usize] != NO_SLOT;
-            let (ends, goes_on): (Vec<_>, Vec<_>) =
-                at.iter().copied().zip(pane.slots.iter().copied()).partition(|pair| !with_next(pair));
-            self.front.clear(&ends.iter().map(|&(place, _)| place).collect::<Vec<_>>());
-            let (to, from): (Vec<u32>, Vec<u32>) =
-                goes_on.into_iter().map(|(place, slot)| (place, self.next[slot as usize])).unzip();
+    /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
+    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, places: &mut Places) {
+        let first = self.first(last + self.grid.stride());
+        while let Some(pane) = pop_before(first, panes) {
+            let pairs = || places_of(&pane, places).into_iter().zip(pane.slots.iter().map(|&slot| self.next[slot as usize]));
+            let ends: Vec<u32> = pairs().filter(|&(_, next)| next == NO_SLOT).map(|(place, _)| place).collect();
+            let (to, from): (Vec<u32>, Vec<u32>) = pairs().filter(|&(_, next)| next != NO_SLOT).unzip();
+            self.front.clear(&ends);
             self.front.copy(&to, &self.suffixes, &from);
             pane.keys.iter().for_each(|&key| places.release(key));
             panes.reuse(pane);
@@ -175,7 +172,7 @@ impl Fifo {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
         changed.dedup();
-        let (first, block) = (last - self.grid.panes() + 1, self.block(last));
+        let (first, block) = (self.first(last), self.block(last));
         for key in changed {
             let place = [places.of(key)];
             self.front.clear(&place);
@@ -192,6 +189,12 @@ impl Fifo {
             }
         }
     }
+}
+
+/// Takes the oldest pane out if it comes before `first`.
+fn pop_before(first: i64, panes: &mut Panes) -> Option<Pane> {
+    panes.front().filter(|pane| pane.id < first)?;
+    panes.pop()
 }
 
 fn places_of(pane: &Pane, places: &Places) -> Vec<u32> {

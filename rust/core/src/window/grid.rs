@@ -89,6 +89,12 @@ impl Grid {
         if self.cut == 0 { pane } else { pane + pane.rem_euclid(2) }
     }
 
+    /// The last pane of the first window that ends after a time.
+    pub(crate) fn last_pane_after(&self, time: i64) -> i64 {
+        let time = time.max(self.first_time());
+        self.pane(self.next_end(time) - 1).expect("a window's last tick is in a pane")
+    }
+
     /// The start and end of the window that ends with this pane.
     pub(crate) fn window(&self, last_pane: i64) -> (i64, i64) {
         let (_, end) = self.bounds(last_pane);

@@ -102,7 +102,10 @@ pub(crate) struct Window {
     fresh: Vec<u32>,
     held: usize,
     events: VecDeque<Event>,
+    /// The watermark up to which windows are being closed, and how far event time had come before.
     closing: Option<(i64, i64)>,
+    /// The watermark up to which they have been.
+    closed: i64,
     emission: Emission,
     failure: Option<Error>,
     ended: bool,
@@ -128,6 +131,7 @@ impl Window {
             held: 0,
             events: VecDeque::new(),
             closing: None,
+            closed: i64::MIN,
             emission: Emission::default(),
             failure: None,
             ended: false,
@@ -340,7 +344,7 @@ impl Window {
     /// Closes the next window that ends at or before the watermark; tells whether there was one.
     fn close_next(&mut self, watermark: i64, before: i64) -> bool {
         let next = match &self.fifo {
-            Some((fifo, _)) => fifo.next_window(&self.panes),
+            Some((fifo, _)) => fifo.next_window(&self.panes, self.closed),
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
@@ -350,8 +354,9 @@ impl Window {
         }
         match &mut self.fifo {
             Some((fifo, results)) => {
-                fifo.advance(last, &mut self.panes, &self.table, &mut self.places);
+                fifo.advance(last, &self.panes, &self.table, &self.places);
                 fifo.results(&self.places, results, &mut self.emission.keys);
+                fifo.leave(last, &mut self.panes, &mut self.places);
                 self.emission.slots.extend(self.emission.slots.len() as u32..self.emission.keys.len() as u32);
             }
             None => self.close_pane(),
@@ -506,7 +511,7 @@ impl Stage for Window {
             }
             if let Some((watermark, before)) = self.closing {
                 if !self.close_next(watermark, before) {
-                    self.closing = None;
+                    (self.closing, self.closed) = (None, watermark);
                 }
                 continue;
             }
