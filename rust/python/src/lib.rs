@@ -1,1 +1,47 @@
-//! The Python door of rillet-core.
+//! The Python door of rillet-core: conversions, locks, and one way in and out. It has no loop over rows.
+
+mod arrow;
+mod batch;
+mod buffer;
+mod build;
+mod capsule;
+mod coded;
+mod convert;
+mod equal;
+mod errors;
+mod expr;
+mod fill;
+mod flat;
+mod floats;
+mod infer;
+mod iterator;
+mod mapping;
+mod moment;
+mod numpy;
+mod plan;
+mod rows;
+mod schema;
+mod table;
+mod value;
+
+/// The native half of rillet.
+#[pyo3::pymodule(gil_used = true)]
+mod _core {
+    #[pymodule_export]
+    use crate::arrow::{ArrowStream, batch_from_any, batch_from_rows, export_stream};
+    #[pymodule_export]
+    use crate::batch::Batch;
+    #[pymodule_export]
+    use crate::expr::{PyAggregate, PyExpr, PyWindows, categorical, col, lit};
+    #[pymodule_export]
+    use crate::iterator::{BatchIterator, SetAside};
+    #[pymodule_export]
+    use crate::plan::{PyPlan, PyPrepared};
+    #[pymodule_export]
+    use crate::schema::Schema;
+
+    /// The version of rillet.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "it is the name that Python knows")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

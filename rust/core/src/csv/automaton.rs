@@ -3,25 +3,47 @@
 use super::block::Block;
 use super::dialect::Dialect;
 
-/// What is known before a byte.
+/// What is known before a byte: one bit for each thing that the masks of a block start from, so
+/// that going from block to block needs no branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// A line starts.
-    LineStart,
-    /// A line has begun with a carriage return: blank, if a newline follows.
-    LineStartReturn,
-    /// A field starts, after a delimiter.
-    FieldStart,
+pub(crate) struct State(u8);
+
+#[expect(non_upper_case_globals, reason = "they are used as the variants of an enum")]
+impl State {
     /// In a field without quotes, where quotes are ordinary.
-    Unquoted,
-    /// Between quotes.
-    Quoted,
+    pub const Unquoted: Self = Self(0);
+    /// A field starts, after a delimiter.
+    pub const FieldStart: Self = Self(0b1);
+    /// A line starts.
+    pub const LineStart: Self = Self(0b11);
     /// After a quote between quotes: the closing one, or the first of two.
-    Quote,
+    pub const Quote: Self = Self(0b100);
+    /// Between quotes.
+    pub const Quoted: Self = Self(0b1000);
+    /// A line has begun with a carriage return: blank, if a newline follows.
+    pub const LineStartReturn: Self = Self(0b1_0000);
     /// After a closing quote and a carriage return: fine, if a newline follows.
-    QuoteReturn,
+    pub const QuoteReturn: Self = Self(0b10_0000);
     /// In a comment.
-    Comment,
+    pub const Comment: Self = Self(0b100_0000);
+
+    /// Zero or one, for each of: a field starts, a line starts, after a quote, between quotes.
+    #[inline(always)]
+    pub fn bits(self) -> [u64; 4] {
+        [0, 1, 2, 3].map(|i| u64::from(self.0 >> i & 1))
+    }
+
+    /// The state of these bits; a line's start is a field's start.
+    #[inline(always)]
+    pub fn from_bits([field, line, quote, quoted]: [u64; 4], line_return: u64) -> Self {
+        Self((field | line | line << 1 | quote << 2 | quoted << 3 | line_return << 4) as u8)
+    }
+
+    /// Whether masks can start from it.
+    #[inline(always)]
+    pub fn is_simple(self) -> bool {
+        self.0 < 0b1_0000
+    }
 }
 
 /// What a byte is.
@@ -31,7 +53,7 @@ enum Class {
     Inner,
     /// The first byte after a closing quote that may not stand there.
     Stray,
-    /// Ends a field. The flag: and it may not stand there.
+    /// Ends a field.
     Delimiter,
     /// Ends a row.
     RowEnd,
@@ -41,23 +63,23 @@ enum Class {
 
 /// One step of the automaton.
 fn step(state: State, byte: u8, dialect: &Dialect) -> (State, Class) {
-    use State::*;
+    type S = State;
     let newline = byte == b'\n';
     match state {
-        Comment if newline => (LineStart, Class::VoidEnd),
-        Comment => (Comment, Class::Inner),
-        Quoted if dialect.is_quote(byte) => (Quote, Class::Inner),
-        Quoted => (Quoted, Class::Inner),
-        Quote if dialect.is_quote(byte) => (Quoted, Class::Inner),
-        Quote if byte == b'\r' => (QuoteReturn, Class::Inner),
-        LineStart | LineStartReturn if newline => (LineStart, Class::VoidEnd),
-        LineStart if byte == b'\r' => (LineStartReturn, Class::Inner),
-        LineStart if dialect.is_comment(byte) => (Comment, Class::Inner),
-        LineStart | FieldStart if dialect.is_quote(byte) => (Quoted, Class::Inner),
-        _ if newline => (LineStart, Class::RowEnd),
-        _ if byte == dialect.delimiter() => (FieldStart, Class::Delimiter),
-        Quote | QuoteReturn => (Unquoted, Class::Stray),
-        _ => (Unquoted, Class::Inner),
+        S::Comment if newline => (S::LineStart, Class::VoidEnd),
+        S::Comment => (S::Comment, Class::Inner),
+        S::Quoted if dialect.is_quote(byte) => (S::Quote, Class::Inner),
+        S::Quoted => (S::Quoted, Class::Inner),
+        S::Quote if dialect.is_quote(byte) => (S::Quoted, Class::Inner),
+        S::Quote if byte == b'\r' => (S::QuoteReturn, Class::Inner),
+        S::LineStart | S::LineStartReturn if newline => (S::LineStart, Class::VoidEnd),
+        S::LineStart if byte == b'\r' => (S::LineStartReturn, Class::Inner),
+        S::LineStart if dialect.is_comment(byte) => (S::Comment, Class::Inner),
+        S::LineStart | S::FieldStart if dialect.is_quote(byte) => (S::Quoted, Class::Inner),
+        _ if newline => (S::LineStart, Class::RowEnd),
+        _ if byte == dialect.delimiter() => (S::FieldStart, Class::Delimiter),
+        S::Quote | S::QuoteReturn => (S::Unquoted, Class::Stray),
+        _ => (S::Unquoted, Class::Inner),
     }
 }
 
@@ -71,6 +93,9 @@ pub(crate) fn walk(bytes: &[u8], dialect: &Dialect, mut state: State) -> Block {
         (state, class) = step(state, byte, dialect);
         block.newlines |= if byte == b'\n' { bit } else { 0 };
         block.quotes |= if dialect.is_quote(byte) { bit } else { 0 };
+        if before == State::Quote && state == State::Quoted {
+            block.doubled |= bit;
+        }
         // A delimiter after `"…"\r` ends the field, but the field is broken all the same.
         if class == Class::Stray || (class == Class::Delimiter && before == State::QuoteReturn) {
             block.broken |= bit;

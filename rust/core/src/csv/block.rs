@@ -17,6 +17,8 @@ pub(crate) struct Block {
     pub newlines: u64,
     /// All quotes, wherever they stand.
     pub quotes: u64,
+    /// Second quotes of two between quotes.
+    pub doubled: u64,
     /// Bytes that may not stand where they are, after a closing quote.
     pub broken: u64,
     /// What is known after the block.
@@ -25,7 +27,7 @@ pub(crate) struct Block {
 
 impl Default for Block {
     fn default() -> Self {
-        Self { separators: 0, ends: 0, voids: 0, newlines: 0, quotes: 0, broken: 0, state: State::LineStart }
+        Self { separators: 0, ends: 0, voids: 0, newlines: 0, quotes: 0, doubled: 0, broken: 0, state: State::LineStart }
     }
 }
 
@@ -52,29 +54,23 @@ fn exact(bytes: &[u8; 64], dialect: &Dialect, state: State) -> Block {
 /// first place where the two could part is always one of these.
 #[inline(always)]
 fn by_masks<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -> Option<Block> {
-    let (inside, field_start, after_quote, line_start) = match state {
-        State::LineStart => (0, 1, 0, 1),
-        State::FieldStart => (0, 1, 0, 0),
-        State::Unquoted => (0, 0, 0, 0),
-        State::Quoted => (u64::MAX, 0, 0, 0),
-        State::Quote => (0, 0, 1, 0),
-        State::LineStartReturn | State::QuoteReturn | State::Comment => return None,
-    };
+    if !state.is_simple() {
+        return None;
+    }
+    let [field_start, line_start, after_quote, inside] = state.bits();
     let quote_byte = dialect.quote().unwrap_or(b'\n');
     let [delimiters, newlines, returns, quotes] =
         isa.find(bytes, [dialect.delimiter(), b'\n', b'\r', quote_byte]);
     let quotes = if dialect.quote().is_some() { quotes } else { 0 };
     let separators = delimiters | newlines;
-    let mut inner = inside;
-    if quotes | after_quote != 0 {
-        inner ^= isa.prefix_xor(quotes);
-        let may_follow = separators | quotes | (returns & (newlines >> 1));
-        let astray_open = quotes & inner & !(((separators | quotes) << 1) | field_start | after_quote);
-        // The byte after the last one is looked at in the next block, by `after_quote`.
-        let astray_close = quotes & !inner & !((may_follow >> 1) | 1 << 63);
-        if astray_open | astray_close | (after_quote & !may_follow) != 0 {
-            return None;
-        }
+    let inner = isa.prefix_xor(quotes) ^ inside.wrapping_neg();
+    let may_follow = separators | quotes | (returns & (newlines >> 1));
+    let opening = quotes & inner;
+    let astray_open = opening & !(((separators | quotes) << 1) | field_start | after_quote);
+    // The byte after the last one is looked at in the next block, by `after_quote`.
+    let astray_close = quotes & !inner & !((may_follow >> 1) | 1 << 63);
+    if astray_open | astray_close | (after_quote & !may_follow) != 0 {
+        return None;
     }
     let ends = newlines & !inner;
     let line_starts = (ends << 1) | line_start;
@@ -84,23 +80,16 @@ fn by_masks<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -
         return None;
     }
     let returns_first = returns & line_starts;
-    let last = |mask: u64| mask >> 63 != 0;
-    let state = match () {
-        () if last(inner) => State::Quoted,
-        () if last(quotes) => State::Quote,
-        () if last(newlines) => State::LineStart,
-        () if last(delimiters) => State::FieldStart,
-        () if last(returns_first) => State::LineStartReturn,
-        () => State::Unquoted,
-    };
+    let last = [delimiters & !inner, ends, quotes & !inner, inner].map(|mask| mask >> 63);
     Some(Block {
         separators: separators & !inner,
         ends,
         voids: ends & (line_starts | (returns_first << 1)),
         newlines,
         quotes,
+        doubled: opening & ((quotes << 1) | after_quote),
         broken: 0,
-        state,
+        state: State::from_bits(last, returns_first >> 63),
     })
 }
 
@@ -120,9 +109,9 @@ mod tests {
     }
 
     fn states() -> impl Strategy<Value = State> {
-        use State::*;
+        type S = State;
         prop::sample::select(vec![
-            LineStart, LineStartReturn, FieldStart, Unquoted, Quoted, Quote, QuoteReturn, Comment,
+            S::LineStart, S::LineStartReturn, S::FieldStart, S::Unquoted, S::Quoted, S::Quote, S::QuoteReturn, S::Comment,
         ])
     }
 

@@ -14,11 +14,12 @@ pub(crate) const ODD: u32 = u32::MAX;
 pub(crate) struct Cells<'a> {
     /// The text, and at least 64 bytes more behind each cell.
     pub text: &'a [u8],
-    /// Where each cell starts, without simple quotes.
-    pub starts: &'a [u32],
+    /// Where each cell starts, without simple quotes; and, so that four can be done at a time, up
+    /// to three more that are [`ODD`].
+    starts: &'a [u32],
     /// How long each cell is: 0 if it is an unquoted empty one; [`ODD`] for those that are not
-    /// simply `lens` bytes of text.
-    pub lens: &'a [u32],
+    /// simply so many bytes of text.
+    lens: &'a [u32],
     pub piece: &'a Piece<'a>,
     pub column: &'a Column,
 }
@@ -33,6 +34,24 @@ pub(crate) enum Cell<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// How many there are.
+    pub fn rows(&self) -> usize {
+        self.piece.rows
+    }
+
+    /// The start and length of each cell.
+    #[inline(always)]
+    pub fn spans(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
+        let rows = self.piece.rows;
+        self.starts[..rows].iter().copied().zip(self.lens[..rows].iter().copied())
+    }
+
+    /// The starts and lengths of four cells each; behind the last cell, odd ones.
+    #[inline(always)]
+    pub fn quads(&self) -> (&'a [[u32; 4]], &'a [[u32; 4]]) {
+        (self.starts.as_chunks().0, self.lens.as_chunks().0)
+    }
+
     /// What a cell says, exactly.
     pub fn get(&self, row: usize) -> Cell<'a> {
         let (start, end) = self.piece.span(row, self.column.index);
@@ -77,8 +96,11 @@ impl Spans {
         column: &'a Column,
         spelled: bool,
     ) -> Cells<'a> {
-        self.starts.resize(piece.rows, 0);
-        self.lens.resize(piece.rows, 0);
+        let padded = piece.rows.next_multiple_of(4);
+        self.starts.resize(padded, 0);
+        self.lens.resize(padded, 0);
+        self.starts[piece.rows..].fill(0);
+        self.lens[piece.rows..].fill(ODD);
         level.run(Measure { spans: self, piece, column, spelled });
         Cells { text: piece.text, starts: &self.starts, lens: &self.lens, piece, column }
     }
@@ -112,16 +134,17 @@ impl Job for Measure<'_> {
 impl Measure<'_> {
     #[inline(always)]
     fn rows(&mut self) -> impl Iterator<Item = (&mut u32, &mut u32)> {
-        self.spans.starts.iter_mut().zip(&mut self.spans.lens)
+        let rows = self.piece.rows;
+        self.spans.starts[..rows].iter_mut().zip(&mut self.spans.lens[..rows])
     }
 
     #[inline(always)]
     fn measure(&mut self) {
-        let (stride, marks) = (self.piece.stride, &self.piece.marks[self.column.index..]);
-        for (row, (start, len)) in self.rows().enumerate() {
-            let at = row * stride;
-            *start = marks[at].wrapping_add(1);
-            *len = marks[at + 1].wrapping_sub(*start);
+        let mut pairs = self.piece.marks[self.column.index..].windows(2).step_by(self.piece.stride);
+        for (start, len) in self.rows() {
+            let Some(&[before, end]) = pairs.next() else { return };
+            *start = before.wrapping_add(1);
+            *len = end.wrapping_sub(*start);
         }
     }
 
@@ -149,14 +172,14 @@ impl Measure<'_> {
     /// which is not null.
     #[inline(always)]
     fn strip_quotes(&mut self, quote: u8) {
-        let text = self.piece.text;
+        let (text, doubled) = (self.piece.text, self.piece.doubled);
         for (start, len) in self.rows() {
             if text[*start as usize] != quote || *len == 0 || *len == ODD {
                 continue;
             }
             let inner = len.saturating_sub(2);
-            let bytes = &text[*start as usize + 1..][..inner as usize];
-            *len = if inner == 0 || bytes.contains(&quote) { ODD } else { inner };
+            let plain = inner != 0 && !(doubled && text[*start as usize + 1..][..inner as usize].contains(&quote));
+            *len = if plain { inner } else { ODD };
             *start += 1;
         }
     }

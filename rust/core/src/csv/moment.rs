@@ -46,12 +46,12 @@ struct Clock {
 fn clock(text: &[u8]) -> Option<(Clock, &[u8])> {
     let &[h0, h1, b':', m0, m1, ref rest @ ..] = text else { return None };
     let (hour, minute) = (two(h0, h1)?, two(m0, m1)?);
-    let (second, nanos, rest) = match rest {
-        &[b':', s0, s1, b'.', ref rest @ ..] => {
+    let (second, nanos, rest) = match *rest {
+        [b':', s0, s1, b'.', ref rest @ ..] => {
             let (nanos, rest) = fraction(rest)?;
             (two(s0, s1)?, nanos, rest)
         }
-        &[b':', s0, s1, ref rest @ ..] => (two(s0, s1)?, 0, rest),
+        [b':', s0, s1, ref rest @ ..] => (two(s0, s1)?, 0, rest),
         _ => (0, 0, rest),
     };
     let real = hour < 24 && minute < 60 && second < 60;
@@ -144,6 +144,30 @@ fn epoch(text: &[u8], unit: TimeUnit) -> Option<i64> {
     ticks.try_into().ok()
 }
 
+/// Minutes since 1970 of `YYYY-MM-DDTHH:MM`, or with a space for the `T`.
+#[inline]
+pub(crate) fn minute(text: &[u8; 16]) -> Option<i64> {
+    let (date, time) = text.split_at(8);
+    let date = u64::from_le_bytes(*date.first_chunk()?) ^ u64::from_le_bytes(*b"0000-00-");
+    let time = u64::from_le_bytes(*time.first_chunk()?) ^ u64::from_le_bytes(*b"00T00:00");
+    // A space is a T but for two bits.
+    let space = u64::from(b' ' ^ b'T') << 16;
+    let time = if time & 0xff_0000 == space { time ^ space } else { time };
+    // Digits are now 0…9 and separators 0.
+    let nines = |word: u64| (word | word.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    let separators = (date & 0xff00_00ff_0000_0000) | (time & 0x0000_ff00_00ff_0000);
+    if nines(date) | nines(time) | separators != 0 {
+        return None;
+    }
+    // Each byte ten times itself, plus the next one.
+    let pairs = |word: u64| (word.wrapping_mul(10) + (word >> 8)).to_le_bytes();
+    let ([y0, _, y1, _, _, month, ..], [day, _, _, hour, _, _, minute, _]) = (pairs(date), pairs(time));
+    let (year, month, day) = (u32::from(y0) * 100 + u32::from(y1), u32::from(month), u32::from(day));
+    let real = year >= 1 && month.wrapping_sub(1) < 12 && day.wrapping_sub(1) < days_in(year, month);
+    let clock = i64::from(hour) * 60 + i64::from(minute);
+    (real && hour < 24 && minute < 60).then(|| i64::from(days(year, month, day)) * 1440 + clock)
+}
+
 /// Ticks since midnight of `HH:MM[:SS[.f{1,9}]]`.
 pub(crate) fn time(text: &[u8], unit: TimeUnit) -> Option<i64> {
     let (clock, rest) = clock(text)?;
@@ -196,6 +220,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn minutes_agree_with_moments(text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]", flip in 0..64_usize) {
+            let mut text: [u8; 16] = text.into_bytes().try_into().expect("16 bytes");
+            if let Some(byte) = text.get_mut(flip) {
+                *byte ^= 0x19;
+            }
+            let expected = moment(&text).map(|moment| moment.seconds / 60);
+            prop_assert_eq!(minute(&text), expected);
+        }
+
         #[test]
         fn days_agree_with_the_slow_calendar(year in 1_u32..=9999, month in 1_u32..=12, day in 1_u32..=31) {
             let expected = (day <= days_in(year, month)).then(|| slow_days(year, month, day));

@@ -22,11 +22,7 @@ fn digits_of(digits: &[u8]) -> Option<i128> {
         return None;
     }
     if digits.len() <= 19 {
-        let mut value = 0_u64;
-        for &byte in digits {
-            value = value * 10 + u64::from(digit(byte)?);
-        }
-        return Some(value.into());
+        return Some(digits_onto(0, digits)?.into());
     }
     digits.iter().try_fold(0_i128, |value, &byte| value.checked_mul(10)?.checked_add(digit(byte)?.into()))
 }
@@ -38,16 +34,58 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// A double, rounded once: digits with an optional point and exponent, `inf`, `infinity` or `nan`.
+#[inline]
 pub(crate) fn double(text: &[u8]) -> Option<f64> {
     match decimal(text) {
-        Some((negative, mantissa, places)) if mantissa <= 1 << 53 && places <= 22 => {
-            // Both are exact, so the one division rounds once.
-            let value = mantissa as f64 / TENS[places];
-            Some(if negative { -value } else { value })
-        }
-        _ => fast_float2::parse(as_float(text)?).ok(),
+        Some((negative, mantissa, places)) => match quotient(mantissa, places) {
+            Some(value) => Some(if negative { -value } else { value }),
+            None => parsed(text),
+        },
+        None => parsed(text),
     }
 }
+
+#[inline(never)]
+fn parsed(text: &[u8]) -> Option<f64> {
+    fast_float2::parse(as_float(text)?).ok()
+}
+
+/// `mantissa` over ten to the `places`, rounded once; `None` where that takes more than 64 bits.
+#[inline]
+fn quotient(mantissa: u64, places: usize) -> Option<f64> {
+    if mantissa <= 1 << 53 && places <= 22 {
+        // Both are exact, so the one division rounds once.
+        return Some(mantissa as f64 / TENS[places]);
+    }
+    if places == 0 {
+        return Some(mantissa as f64);
+    }
+    let &(inverse, bits) = INVERSES.get(places)?;
+    // The inverse is cut, so the true quotient, in units of the low half, is in `high .. high + 2`.
+    let shift = mantissa.leading_zeros();
+    let high = ((u128::from(mantissa << shift) * u128::from(inverse)) >> 64) as u64;
+    let dropped = 11 - high.leading_zeros();
+    let (rest, half) = (high & ((1 << dropped) - 1), 1 << (dropped - 1));
+    if rest + 1 == half || rest == half {
+        return None;
+    }
+    let rounded = (high >> dropped) + u64::from(rest > half);
+    let exponent = i64::from(dropped) + 1 - i64::from(bits) - i64::from(shift);
+    Some(rounded as f64 * f64::from_bits(((1023 + exponent) as u64) << 52))
+}
+
+/// For each power of ten of 1 to 19: 2^(63 + bits) over it, cut to 64 bits, and its own bits.
+/// The first one, for no places, is never used.
+const INVERSES: [(u64, u32); 20] = {
+    let mut table = [(0, 0); 20];
+    let (mut i, mut power) = (1, 10_u128);
+    while i < 20 {
+        let bits = 128 - power.leading_zeros();
+        table[i] = (((1_u128 << (63 + bits)) / power) as u64, bits);
+        (i, power) = (i + 1, power * 10);
+    }
+    table
+};
 
 /// A single, rounded once, never by way of a double.
 pub(crate) fn single(text: &[u8]) -> Option<f32> {
@@ -69,19 +107,41 @@ const TENS: [f64; 23] = [
 #[inline(always)]
 fn decimal(text: &[u8]) -> Option<(bool, u64, usize)> {
     let (negative, rest) = sign(text);
-    if rest.len() > 20 {
+    let (whole, fraction) = match rest.iter().position(|&byte| byte == b'.') {
+        Some(point) => (&rest[..point], &rest[point + 1..]),
+        None => (rest, &[][..]),
+    };
+    if !(1..=19).contains(&(whole.len() + fraction.len())) {
         return None;
     }
-    let (mut mantissa, mut point, mut digits) = (0_u64, None, 0);
-    for (i, &byte) in rest.iter().enumerate() {
-        match digit(byte) {
-            Some(digit) => (mantissa, digits) = (mantissa.wrapping_mul(10).wrapping_add(digit.into()), digits + 1),
-            None if byte == b'.' && point.is_none() => point = Some(i),
-            None => return None,
-        }
+    let mantissa = digits_onto(digits_onto(0, whole)?, fraction)?;
+    Some((negative, mantissa, fraction.len()))
+}
+
+/// Appends digits, at most 19 in all, to those of a number.
+#[inline(always)]
+fn digits_onto(mut value: u64, digits: &[u8]) -> Option<u64> {
+    let (eights, rest) = digits.as_chunks();
+    for eight in eights {
+        value = value * 100_000_000 + eight_digits(u64::from_le_bytes(*eight))?;
     }
-    let places = point.map_or(0, |point| rest.len() - point - 1);
-    (1..=19).contains(&digits).then_some((negative, mantissa, places))
+    for &byte in rest {
+        value = value * 10 + u64::from(digit(byte)?);
+    }
+    Some(value)
+}
+
+/// The number that eight digits make.
+#[inline(always)]
+fn eight_digits(word: u64) -> Option<u64> {
+    let digits = word ^ 0x3030_3030_3030_3030;
+    if (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
+        return None;
+    }
+    // Pairs, then fours, then all: each step puts neighbours together.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// The text if it has the form of a float: what the parser behind it accepts is not ours to say.
@@ -187,6 +247,27 @@ mod tests {
         assert_eq!(fixed(b"1200", 4, -2), Some(12));
         assert_eq!(fixed(b".", 4, 2), None);
         assert_eq!(fixed(b"1.", 4, 2), Some(100));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+        #[test]
+        fn long_floats_are_rounded_once(mantissa in 1_000_000_000_000_000_000_u64..9_999_999_999_999_999_999, places in 0_usize..20, near in any::<bool>()) {
+            // Near the middle of two doubles, too.
+            let mantissa = if near { mantissa >> 11 << 11 | 1 << 10 } else { mantissa };
+            let digits = format!("{mantissa:019}");
+            let (whole, fraction) = digits.split_at(19 - places.min(19));
+            let text = format!("{whole}.{fraction}");
+            let bits = |value: Option<f64>| value.map(f64::to_bits);
+            prop_assert_eq!(bits(double(text.as_bytes())), bits(text.parse().ok()), "{}", text);
+        }
+
+        #[test]
+        fn seventeen_digits_are_rounded_once(value in 0.0..1000.0_f64, more in 0_u8..10) {
+            for text in [format!("{value:.17}"), format!("{value:?}{more}"), format!("{value:.14}"), format!("{value:.15}")] {
+                prop_assert_eq!(double(text.as_bytes()).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{}", text);
+            }
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use super::simd::{Isa, Job, Level};
 use super::text::Text;
 
 /// A piece ends with the block in which it has this many rows …
-const ROWS: usize = 1024;
+const ROWS: usize = 512;
 /// … or, if it has one, in which it has this many bytes: text, marks and values stay in the cache.
 const BYTES: usize = 128 << 10;
 
@@ -34,6 +34,8 @@ pub(crate) struct Piece<'a> {
     pub returns: bool,
     /// Some field may be quoted.
     pub quotes: bool,
+    /// Some quoted field may have quotes in it.
+    pub doubled: bool,
     pub dialect: Dialect,
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct Index {
     len: usize,
     /// Where rows are broken.
     broken: Vec<u32>,
+    /// Some quote is doubled.
+    doubled: bool,
     /// How many of the marks have been handed out.
     used: usize,
     /// How far the text has been looked at, and what is known there.
@@ -123,7 +127,7 @@ impl Index {
         self.marks.resize(4096, 0);
         self.marks[0] = BEFORE;
         (self.len, self.used, self.at, self.ordinal) = (1, 0, 0, 0);
-        self.state = Some(State::LineStart);
+        (self.state, self.doubled) = (Some(State::LineStart), false);
     }
 
     /// The next rows; `None` at the end.
@@ -138,6 +142,8 @@ impl Index {
         self.len -= self.used;
         self.used = 0;
         self.broken.clear();
+        // A row that begins in this piece belongs to the next one if it does not end in it.
+        let doubled = std::mem::take(&mut self.doubled);
         let bytes = &text.buffer[text.range.start..];
         let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, simple: text.simple });
         if lines == 0 {
@@ -171,6 +177,7 @@ impl Index {
             unsplit: if returns.is_some() { &[] } else { &self.walked.unsplit },
             returns: returns.unwrap_or(true),
             quotes: !text.simple,
+            doubled: doubled || self.doubled,
             dialect: *dialect,
         })
     }
@@ -185,9 +192,9 @@ impl Index {
     fn check(&self, bytes: &[u8], fields: usize, lines: usize) -> Option<bool> {
         let (mut all, mut any) = (true, false);
         for &mark in self.marks[fields..=lines * fields].iter().step_by(fields) {
-            let mark = mark as usize;
-            all &= bytes[mark] == b'\n';
-            any |= bytes[mark.saturating_sub(1)] == b'\r';
+            let [before, end] = *bytes.get((mark as usize).wrapping_sub(1)..)?.first_chunk()?;
+            all &= end == b'\n';
+            any |= before == b'\r';
         }
         all.then_some(any)
     }
@@ -278,13 +285,14 @@ impl Find<'_> {
     #[inline(always)]
     fn exactly<I: Isa>(&mut self, isa: I) -> usize {
         let (from, mut lines, mut at) = (self.index.at, 0, self.index.at);
-        let mut state = self.index.state.unwrap_or(State::LineStart);
+        let (mut state, mut doubled) = (self.index.state.unwrap_or(State::LineStart), 0);
         while at < self.end && lines < ROWS && (lines == 0 || at - from < BYTES) {
             let Some(bytes) = self.bytes[at..].first_chunk() else { break };
             let block = classify(isa, bytes, self.dialect, state);
             let valid = valid(self.end - at);
             self.push(isa, block.separators & valid, at as u32);
             lines += (block.ends & valid).count_ones() as usize;
+            doubled |= block.doubled;
             if block.broken & valid != 0 {
                 self.note_broken(block.broken & valid, at as u32);
             }
@@ -292,6 +300,7 @@ impl Find<'_> {
             at += 64;
         }
         (self.index.at, self.index.state) = (at, Some(state));
+        self.index.doubled = doubled != 0;
         lines + self.close(at)
     }
 

@@ -109,14 +109,17 @@ impl Advance<'_> {
     /// Takes 256 bytes at once if they are plain: no quotes, no comments, no blank lines.
     #[inline(always)]
     fn wide<I: Isa>(&mut self, isa: I) -> bool {
-        let at = self.survey.at;
-        let survey = &mut *self.survey;
+        let (at, survey) = (self.survey.at, &mut *self.survey);
+        // First, because between quotes the state is anybody's guess, and costs a wrong one.
+        if survey.patience > 0 {
+            survey.patience -= 1;
+            return false;
+        }
         let plain = !matches!(
             survey.state,
             State::Quoted | State::Quote | State::QuoteReturn | State::Comment
         );
-        if survey.patience > 0 || !plain || self.goal - survey.rows < WIDE || self.max_line < 2 * WIDE {
-            survey.patience = survey.patience.saturating_sub(1);
+        if !plain || self.goal - survey.rows < WIDE || self.max_line < 2 * WIDE {
             return false;
         }
         let Some(window) = self.buffer[at - 2..self.filled].first_chunk() else { return false };
@@ -156,7 +159,7 @@ impl Advance<'_> {
     /// Takes a classified block, or the part of it up to the last row that is wanted.
     #[inline(always)]
     fn take(&mut self, bytes: &[u8], block: &Block) -> Result<(), LongLine> {
-        if block.ends != 0 {
+        if self.survey.at + 64 - self.survey.line > self.max_line {
             self.check_ends(block)?;
         }
         self.note_simple(block);
@@ -167,10 +170,9 @@ impl Advance<'_> {
             survey.add(block, u64::MAX);
             survey.at += bytes.len();
             survey.state = block.state;
-            if block.ends != 0 {
-                let after_last = 64 - block.ends.leading_zeros() as usize;
-                (survey.line, survey.vague) = (survey.at - bytes.len() + after_last, false);
-            }
+            let after_last = survey.at - bytes.len() + 64 - block.ends.leading_zeros() as usize;
+            survey.line = if block.ends != 0 { after_last } else { survey.line };
+            survey.vague &= block.ends == 0;
             return Ok(());
         }
         let last = (1..wanted).fold(rows, |rows, _| rows & (rows - 1)).trailing_zeros();
@@ -189,11 +191,9 @@ impl Advance<'_> {
     }
 
     /// An error if a line that ends in the block is too long.
+    #[cold]
     fn check_ends(&mut self, block: &Block) -> Result<(), LongLine> {
         let at = self.survey.at;
-        if at + 64 - self.survey.line <= self.max_line {
-            return Ok(());
-        }
         let mut start = self.survey.line_start(self.buffer);
         let mut ends = block.ends;
         while ends != 0 {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::column::plain_text;
 use crate::error::{BadRow, Error};
-use crate::types::DataType;
+use crate::types::{DataType, TimeUnit};
 
 /// All that comes out of a source, rows of all texts together.
 #[derive(Debug, Default, PartialEq)]
@@ -389,4 +389,86 @@ fn spelled_nulls_count_only_unquoted() {
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(table.columns[0], [None, text("-999"), None, text("5")]);
     assert_eq!(table.columns[1], [None, text("NA"), None, text("NAN")]);
+}
+
+/// Decodes texts as one column, with a second one that keeps lines from being blank.
+fn decode_column(texts: &[String], dtype: &DataType, level: Level) -> Decoded {
+    let bytes: String = texts.iter().map(|text| format!("{text},x\n")).collect();
+    let layout = Layout {
+        fields: 2,
+        columns: vec![Column::new(0, "c", dtype.clone())],
+        starts: false,
+        ..layout(&[], OnError::Skip, false)
+    };
+    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 1 << 20, Start::default()).with_level(level);
+    cutter.space(bytes.len())[..bytes.len()].copy_from_slice(bytes.as_bytes());
+    cutter.filled(bytes.len());
+    match cutter.finish().expect("no limit") {
+        Some(text) => decode(&text, &layout, &mut Scratch::new(level)),
+        None => Decoded::default(),
+    }
+}
+
+fn moments() -> impl Strategy<Value = String> {
+    let date = prop::sample::select(vec!["2024-01-02", "1969-12-31", "2262-04-11", "1677-09-21", "0001-01-01", "9999-12-31", "2023-02-29"]);
+    let minute = prop::sample::select(vec!["T09:30", " 09:31", "T23:47", "T00:12", "T23:59", "T24:00", "x10:10"]);
+    let second = prop::sample::select(vec!["", ":00", ":16", ":43", ":59", ":60", ":1", ":16.854775807", ":43.145224192", ":59.9", ":05.120", ":05.123456", ":05.1234", ":00.0000000"]);
+    let zone = prop::sample::select(vec!["", "", "", "Z", "+01:00"]);
+    prop_oneof![
+        9 => (date, minute, second, zone).prop_map(|(date, minute, second, zone)| format!("{date}{minute}{second}{zone}")),
+        1 => prop::sample::select(vec!["2024-01-02", "17", "-5.25", "nonsense", "9223372036854775808"]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn timestamps_agree_with_one_by_one(
+        texts in prop::collection::vec((moments(), 1_usize..6), 0..40),
+        unit in prop::sample::select(vec![TimeUnit::Second, TimeUnit::Milli, TimeUnit::Micro, TimeUnit::Nano]),
+        zoned in any::<bool>(),
+    ) {
+        let texts: Vec<String> = texts.into_iter().flat_map(|(text, n)| std::iter::repeat_n(text, n)).collect();
+        let expected: Vec<i64> = texts.iter().filter_map(|text| moment::timestamp(text.as_bytes(), unit, zoned)).collect();
+        for level in Level::available() {
+            let dtype = DataType::Timestamp(unit, zoned.then(|| "UTC".into()));
+            let decoded = decode_column(&texts, &dtype, level);
+            let got: Vec<i64> = decoded.columns.first().map_or(Vec::new(), |c| crate::column::as_i64(c).expect("ticks").to_vec());
+            prop_assert_eq!(&got, &expected, "{:?}", level);
+        }
+    }
+
+    #[test]
+    fn small_integers_are_checked_for_range(texts in prop::collection::vec("[+-]?[0-9]{1,4}|[0-9]{9,11}", 1..40)) {
+        for level in Level::available() {
+            let decoded = decode_column(&texts, &DataType::UInt8, level);
+            let expected: Vec<i64> = texts.iter().filter_map(|text| text.parse::<i64>().ok().filter(|v| (0..256).contains(v))).collect();
+            prop_assert_eq!(crate::column::as_i64(&decoded.columns[0]).expect("integers").to_vec(), expected);
+        }
+    }
+}
+
+#[test]
+fn every_type_is_decoded() {
+    for (dtype, text) in [
+        ("bool", "True"),
+        ("float32", "0.1"),
+        ("decimal[10,2]", "-1.5"),
+        ("date", "2024-02-29"),
+        ("time[ms]", "10:20:30.5"),
+        ("time[ns]", "10:20"),
+        ("duration[s]", "7"),
+        ("binary", "ab"),
+        ("uint64", "18446744073709551615"),
+        ("categorical[5]", "a"),
+    ] {
+        let dtype: DataType = dtype.parse().expect(dtype);
+        let decoded = decode_column(&[text.into(), String::new(), text.into()], &dtype, Level::best());
+        let array = &decoded.columns[0];
+        assert_eq!(array.data_type(), &dtype.to_arrow());
+        assert!(array.is_valid(0) && array.is_null(1) && array.slice(0, 1) == array.slice(2, 1), "{dtype}");
+    }
+    let list = DataType::List(Box::new(DataType::Bool));
+    assert!(matches!(decode_column(&["1".into()], &list, Level::best()).error, Some(Error::Schema { .. })));
 }

@@ -6,6 +6,7 @@
 
 mod build;
 mod prepared;
+mod rejects;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::batch::Batch;
 use crate::error::{BadRow, Error, Result};
 use crate::source::{Fetch, Source, Supply};
 use crate::stage::{Ledger, Stage};
+use crate::types::DataType;
 use build::Maker;
 
 pub use prepared::{Offer, Prepared, is_enough};
@@ -68,7 +70,7 @@ pub struct Run {
     mapping: Option<usize>,
     rejects: Vec<BadRow>,
     late: Vec<Batch>,
-    watermark: Option<i64>,
+    watermark: Option<(i64, DataType)>,
     process: u32,
 }
 
@@ -159,15 +161,22 @@ impl Run {
         self.nodes.iter().map(|node| ledger_of(&node.work)).collect()
     }
 
-    /// How far event time has come, less the lateness, for the last stage that has windows.
-    pub fn watermark(&self) -> Option<i64> {
-        self.watermark
+    /// How far event time has come, less the lateness, for the last stage that has windows: ticks and
+    /// type.
+    pub fn watermark(&self) -> Option<(i64, DataType)> {
+        self.watermark.clone()
     }
 
-    /// Takes out the bad rows that were set aside.
-    pub fn take_rejects(&mut self) -> Vec<BadRow> {
-        self.observe();
-        std::mem::take(&mut self.rejects)
+    /// Takes out the bad rows that were set aside, as a batch of `source`, `line`, `byte`, `column`,
+    /// `reason` and `text`; `None` if there are none.
+    pub fn take_rejects(&mut self) -> Option<Batch> {
+        for node in &mut self.nodes {
+            if let Work::Source { source, .. } = &mut node.work {
+                self.rejects.append(&mut source.take_rejects());
+            }
+        }
+        let rejects = std::mem::take(&mut self.rejects);
+        (!rejects.is_empty()).then(|| rejects::batch(&rejects))
     }
 
     /// Takes out the late rows that were set aside.
@@ -186,7 +195,7 @@ impl Run {
             match &mut node.work {
                 Work::Source { source, .. } if self.over => self.rejects.append(&mut source.take_rejects()),
                 Work::Stage(stage) => {
-                    self.watermark = stage.watermark().or(self.watermark);
+                    self.watermark = stage.watermark().or(self.watermark.take());
                     if self.over {
                         self.late.append(&mut stage.take_late());
                     }

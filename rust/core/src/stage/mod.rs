@@ -11,6 +11,7 @@ mod rebatch;
 
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::types::DataType;
 
 pub(crate) use filter::Filter;
 pub use ledger::Ledger;
@@ -47,8 +48,8 @@ pub(crate) trait Stage: Send {
     /// Its rows so far.
     fn ledger(&self) -> Ledger;
 
-    /// How far event time has come, less the lateness, for stages that have windows.
-    fn watermark(&self) -> Option<i64> {
+    /// How far event time has come, less the lateness, for stages that have windows: ticks and type.
+    fn watermark(&self) -> Option<(i64, DataType)> {
         None
     }
 

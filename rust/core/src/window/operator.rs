@@ -545,8 +545,8 @@ impl Stage for Window {
         }
     }
 
-    fn watermark(&self) -> Option<i64> {
-        self.clock.watermark()
+    fn watermark(&self) -> Option<(i64, DataType)> {
+        self.clock.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {

@@ -1,9 +1,11 @@
 //! Builders of columns: one is made for each column of a text, and fed its pieces in order.
 
+mod coded;
 mod nulls;
 mod parse;
 mod primitive;
 mod text;
+mod timestamp;
 mod words;
 
 use arrow_array::ArrayRef;
@@ -86,7 +88,7 @@ pub(crate) fn builder(column: &Column, rows: usize, words: &mut Vec<Words>) -> R
         DataType::Date => primitive!(parse::Date),
         DataType::Time(unit @ (Second | Milli)) => primitive!(parse::Time::<i32>::new(*unit)),
         DataType::Time(unit) => primitive!(parse::Time::<i64>::new(*unit)),
-        DataType::Timestamp(unit, zone) => primitive!(parse::Timestamp::new(*unit, zone.clone())),
+        DataType::Timestamp(unit, zone) => primitive!(timestamp::Timestamp::new(*unit, zone.clone())),
         DataType::Text | DataType::Categorical(_) => {
             Box::new(text::Text::coded(column, rows, words.pop().unwrap_or_default()))
         }

@@ -23,7 +23,8 @@ impl<P: Parse> Primitive<P> {
     /// A builder for about so many rows.
     pub fn new(mut parse: P, column: &Column, rows: usize) -> Self {
         let spelled = column.nulls.iter().any(|null| parse.one(null).is_some());
-        let values = Vec::with_capacity(rows);
+        // Kernels write up to three values too many.
+        let values = Vec::with_capacity(rows + 3);
         Self { parse, values, nulls: Nulls::default(), spelled, required: column.required }
     }
 

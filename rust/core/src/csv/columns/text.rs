@@ -94,7 +94,7 @@ impl Text {
 
     #[cold]
     fn list_failed(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {
-        for row in 0..cells.starts.len() {
+        for row in 0..cells.rows() {
             if let Cell::Text(text) = cells.get(row)
                 && simdutf8::basic::from_utf8(&text).is_err()
             {
@@ -135,7 +135,7 @@ impl Builder for Text {
             tools.failed.extend(self.nulls.since(nulls).iter().map(fail));
         }
         self.check(cells, tools);
-        self.rows += cells.starts.len();
+        self.rows += cells.rows();
         if let Form::Coded { words, .. } = &self.form
             && self.rows >= TRIAL
             && words.len() > self.rows / 2
@@ -156,29 +156,26 @@ impl Builder for Text {
             Form::Plain { ends, bytes } if binary => {
                 Arc::new(BinaryArray::new(offsets(&ends), Buffer::from_vec(bytes), nulls))
             }
-            Form::Plain { ends, bytes } => strings(&ends, bytes, nulls),
+            Form::Plain { ends, bytes } => Arc::new(strings(&ends, bytes, nulls)),
         }
     }
 }
 
+/// The array of codes that these words gave.
 fn coded(codes: Vec<i32>, words: &Words, nulls: Option<NullBuffer>) -> ArrayRef {
     let (bytes, ends) = words.texts();
-    let values = strings(ends, bytes.to_vec(), None);
-    Arc::new(DictionaryArray::new(Int32Array::new(codes.into(), nulls), values))
+    let highest = (words.len() > 0).then(|| words.len() as i32 - 1);
+    super::coded::coded(codes, highest, strings(ends, bytes.to_vec(), None), nulls)
 }
 
 /// An array of strings; if some are not UTF-8, which are in rows that have been found bad, they
 /// are replaced.
-fn strings(ends: &[i32], bytes: Vec<u8>, nulls: Option<NullBuffer>) -> ArrayRef {
+fn strings(ends: &[i32], bytes: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
     let bytes = Buffer::from_vec(bytes);
-    match StringArray::try_new(offsets(ends), bytes.clone(), nulls.clone()) {
-        Ok(array) => Arc::new(array),
-        Err(_) => {
-            let raw = BinaryArray::new(offsets(ends), bytes, nulls);
-            let texts = raw.iter().map(|text| text.map(String::from_utf8_lossy));
-            Arc::new(texts.collect::<StringArray>())
-        }
-    }
+    StringArray::try_new(offsets(ends), bytes.clone(), nulls.clone()).unwrap_or_else(|_| {
+        let raw = BinaryArray::new(offsets(ends), bytes, nulls);
+        raw.iter().map(|text| text.map(String::from_utf8_lossy)).collect()
+    })
 }
 
 fn offsets(ends: &[i32]) -> OffsetBuffer<i32> {
@@ -202,18 +199,19 @@ impl Job for Code<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Self { cells, codes, words, nulls } = self;
-        for (row, (&start, &len)) in cells.starts.iter().zip(cells.lens).enumerate() {
-            let code = if len.wrapping_sub(1) < ODD - 1 {
+        let first = codes.len();
+        codes.resize(first + cells.rows(), 0);
+        for (row, ((start, len), code)) in cells.spans().zip(&mut codes[first..]).enumerate() {
+            *code = if len.wrapping_sub(1) < ODD - 1 {
                 let rest = &cells.text[start as usize..];
                 let word = rest.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
                 words.code(isa, &rest[..len as usize], word)
             } else {
                 odd_code(isa, cells, row, words).unwrap_or_else(|| {
-                    nulls.push(codes.len());
+                    nulls.push(first + row);
                     0
                 })
             };
-            codes.push(code);
         }
     }
 }
@@ -233,7 +231,7 @@ fn odd_code<I: Isa>(isa: I, cells: &Cells<'_>, row: usize, words: &mut Words) ->
 
 /// Copies the cells of a piece.
 fn copy(cells: &Cells<'_>, ends: &mut Vec<i32>, bytes: &mut Vec<u8>, nulls: &mut Nulls, first: usize) {
-    for (row, (&start, &len)) in cells.starts.iter().zip(cells.lens).enumerate() {
+    for (row, (start, len)) in cells.spans().enumerate() {
         if len.wrapping_sub(1) < ODD - 1 {
             bytes.extend_from_slice(&cells.text[start as usize..][..len as usize]);
         } else if let Cell::Text(text) = cells.get(row) {

@@ -22,7 +22,7 @@ pub(crate) struct Words {
 }
 
 const NONE: i32 = -1;
-/// No key is this.
+/// No key is this; buckets of four are filled to a quarter, so that they seldom overflow.
 const EMPTY: u64 = 0;
 const BUCKETS: usize = 256;
 const HASHER: FixedState = FixedState::with_seed(0x7269_6c6c_6574);
@@ -118,7 +118,7 @@ impl Words {
         let code = self.push(whole);
         self.put(key, code, at);
         self.shorts += 1;
-        if self.shorts > self.short.len() * 2 {
+        if self.shorts > self.short.len() {
             self.grow();
         }
         code
@@ -132,7 +132,7 @@ impl Words {
     }
 
     fn grow(&mut self) {
-        let size = 4 * self.short.len();
+        let size = 2 * self.short.len();
         let keys = std::mem::replace(&mut self.short, vec![[EMPTY; 4]; size]);
         let codes = std::mem::replace(&mut self.short_codes, vec![[0; 4]; size]);
         for (&key, &code) in keys.iter().flatten().zip(codes.iter().flatten()) {

@@ -2,6 +2,10 @@
 //!
 //! Every implementation gives the same bits; the tests run all that the machine has.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod scalar;
 
 use std::sync::OnceLock;
@@ -14,6 +18,10 @@ pub(crate) use scalar::Scalar;
 pub enum Level {
     /// Plain integer code, on any machine.
     Scalar,
+    /// AVX2, BMI2 and PCLMULQDQ.
+    Avx2,
+    /// AVX-512 with VBMI2 where it is worth it.
+    Avx512,
 }
 
 impl Level {
@@ -29,18 +37,41 @@ impl Level {
         })
     }
 
-    const ALL: [(Self, &str); 1] = [(Self::Scalar, "scalar")];
+    const ALL: [(Self, &str); 3] = [(Self::Scalar, "scalar"), (Self::Avx2, "avx2"), (Self::Avx512, "avx512")];
 
     /// All that this machine has.
     pub fn available() -> Vec<Self> {
-        vec![Self::Scalar]
+        Self::ALL.iter().map(|(level, _)| *level).filter(|level| level.is_here()).collect()
     }
 
-    /// Runs a job compiled for this instruction set.
-    pub(crate) fn run<J: Job>(self, job: J) -> J::Output {
+    fn is_here(self) -> bool {
         match self {
-            Self::Scalar => job.run(Scalar),
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::Avx2::new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::Avx512::new().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
         }
+    }
+
+    /// Runs a job compiled for this instruction set, or for less if the machine does not have it.
+    pub(crate) fn run<J: Job>(self, job: J) -> J::Output {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if self == Self::Avx512
+                && let Some(isa) = avx512::Avx512::new()
+            {
+                return isa.run(job);
+            }
+            if self >= Self::Avx2
+                && let Some(isa) = avx2::Avx2::new()
+            {
+                return isa.run(job);
+            }
+        }
+        job.run(Scalar)
     }
 }
 
@@ -55,6 +86,9 @@ pub(crate) trait Job {
 
 /// What kernels ask of an instruction set. A value is the proof that the machine has it.
 pub(crate) trait Isa: Copy {
+    /// Whether doing four at a time is faster than one by one.
+    const WIDE: bool;
+
     /// For each needle, the places where it is in the block, lowest bit first.
     fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N];
 
@@ -62,7 +96,8 @@ pub(crate) trait Isa: Copy {
     fn prefix_xor(self, bits: u64) -> u64;
 
     /// The number of newlines in the last 256 of the bytes; `None` if there may be a quote, a
-    /// comment or a blank line among them. The first two bytes are what stands before.
+    /// comment or a blank line among them. The first two bytes are what stands before. A comment
+    /// byte that is no ASCII means that there are no comments.
     fn survey(self, window: &[u8; 258], quote: u8, comment: u8) -> Option<u32>;
 
     /// Writes the places of the set bits, plus `base`, and maybe rubbish after them.
@@ -71,4 +106,131 @@ pub(crate) trait Isa: Copy {
 
     /// Which of the four are equal to `key`, lowest bit first.
     fn among(self, keys: &[u64; 4], key: u64) -> u32;
+
+    /// The integers of four texts, each the first `len` bytes of its word: an optional minus, then
+    /// digits. Which are that, of 1 to 8 bytes, lowest bit first; rubbish for the others.
+    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32);
+
+    /// The same for doubles without an exponent, rounded once.
+    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32);
+
+    /// The ticks within the minute that four texts of this form say, and whether all have it.
+    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool);
+}
+
+/// The form of what stands behind the minute of a timestamp, such as `:SS.ffffff`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seconds {
+    /// The lowest byte that may stand in each place …
+    pub zero: [u8; 16],
+    /// … and how far above it a byte may be.
+    pub limit: [u8; 16],
+    /// The places of the eight digits of the number of ticks; above 127 for a zero.
+    pub order: [u8; 16],
+    /// The most ticks there may be.
+    pub max: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What every instruction set must answer alike.
+    #[derive(Debug, PartialEq)]
+    struct Answers {
+        found: [u64; 2],
+        prefix: u64,
+        positions: Vec<u32>,
+        among: u32,
+        survey: Option<u32>,
+        integers: Vec<Option<i64>>,
+        doubles: Vec<Option<u64>>,
+        seconds: Option<[i64; 4]>,
+    }
+
+    #[derive(Clone, Debug)]
+    struct Ask {
+        block: [u8; 64],
+        window: [u8; 258],
+        bits: u64,
+        texts: [String; 4],
+        form: Seconds,
+        rows: [[u8; 16]; 4],
+    }
+
+    impl Job for &Ask {
+        type Output = Answers;
+        fn run<I: Isa>(self, isa: I) -> Answers {
+            let lens = [0, 1, 2, 3].map(|i| self.texts[i].len() as u32);
+            let words = [0, 1, 2, 3].map(|i| {
+                let mut word = [b'.'; 8];
+                self.texts[i].bytes().take(8).enumerate().for_each(|(i, byte)| word[i] = byte);
+                u64::from_le_bytes(word)
+            });
+            let mut out = [0; 64];
+            let count = isa.positions(self.bits, 100, &mut out);
+            let (integers, good) = isa.integers(words, &lens);
+            let (doubles, fine) = isa.doubles(words, &lens);
+            let (seconds, all) = isa.seconds([0, 1, 2, 3].map(|i| &self.rows[i]), &self.form);
+            Answers {
+                found: isa.find(&self.block, [b',', b'\n']),
+                prefix: isa.prefix_xor(self.bits),
+                positions: out[..count].to_vec(),
+                among: isa.among(&words, words[2]),
+                survey: isa.survey(&self.window, b'"', b'#'),
+                integers: (0..4).map(|i| (good >> i & 1 == 1).then_some(integers[i])).collect(),
+                doubles: (0..4).map(|i| (fine >> i & 1 == 1).then(|| doubles[i].to_bits())).collect(),
+                seconds: all.then_some(seconds),
+            }
+        }
+    }
+
+    fn ask() -> impl Strategy<Value = Ask> {
+        let byte = || prop::sample::select(b",\n\"\r#aaaaaaaaaa".to_vec());
+        let rare = prop_oneof![400 => Just(b'a'), 20 => Just(b'\n'), 1 => byte()];
+        let text = || prop_oneof!["[-+.0-9]{0,9}", "-?[0-9]{0,8}", "-?[0-9]{0,4}\\.[0-9]{0,4}", "[0-9e.:/]{1,8}"];
+        let row = || {
+            prop_oneof![
+                "[0-5][0-9]\\.[0-9]{6}".prop_map(|text| format!(":{text}xxxxxx")),
+                "[:0-9.]{16}".prop_map(|text| text),
+            ]
+            .prop_map(|text| text.into_bytes().try_into().expect("16 bytes"))
+        };
+        (
+            prop::collection::vec(byte(), 64),
+            prop::collection::vec(rare, 258),
+            any::<u64>(),
+            [text(), text(), text(), text()],
+            [row(), row(), row(), row()],
+        )
+            .prop_map(|(block, window, bits, texts, rows)| Ask {
+                block: block.try_into().expect("64 bytes"),
+                window: window.try_into().expect("258 bytes"),
+                bits,
+                texts,
+                form: Seconds {
+                    zero: *b":00.000000\0\0\0\0\0\0",
+                    limit: [0, 9, 9, 0, 9, 9, 9, 9, 9, 9, 255, 255, 255, 255, 255, 255],
+                    order: [1, 2, 4, 5, 6, 7, 8, 9, 255, 255, 255, 255, 255, 255, 255, 255],
+                    max: 59_999_999,
+                },
+                rows,
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn every_level_answers_alike(ask in ask()) {
+            let expected = Level::Scalar.run(&ask);
+            for level in Level::available() {
+                prop_assert_eq!(level.run(&ask), expected_of(&expected), "{:?}", level);
+            }
+        }
+    }
+
+    fn expected_of(answers: &Answers) -> Answers {
+        Answers { positions: answers.positions.clone(), integers: answers.integers.clone(), doubles: answers.doubles.clone(), ..*answers }
+    }
 }

@@ -1,6 +1,7 @@
 //! Plain integer code: the twin that all others must agree with.
 
-use super::Isa;
+use super::super::number;
+use super::{Isa, Seconds};
 
 /// Any machine.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,24 @@ fn equal_block(block: &[u8], needle: u8) -> u64 {
     words.iter().enumerate().map(bits).fold(0, |all, bits| all | bits)
 }
 
+/// The value of each text that has one.
+#[inline(always)]
+fn each<T: Copy + Default>(words: [u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]) -> Option<T>) -> ([T; 4], u32) {
+    let (mut values, mut good) = ([T::default(); 4], 0);
+    for i in 0..4 {
+        let bytes = words[i].to_le_bytes();
+        let text = bytes.get(..lens[i] as usize).unwrap_or_default();
+        // The wide kernels leave a plus to the scalar twin.
+        if let (Some(value), true) = (one(text), text.first() != Some(&b'+')) {
+            (values[i], good) = (value, good | 1 << i);
+        }
+    }
+    (values, good)
+}
+
 impl Isa for Scalar {
+    const WIDE: bool = false;
+
     #[inline(always)]
     fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
         needles.map(|needle| equal_block(block, needle))
@@ -50,7 +68,7 @@ impl Isa for Scalar {
             let one_before = (newlines << 1) | (before >> 1);
             let two_before = (newlines << 2) | before;
             suspicious |= equal_block(block, quote) | (newlines & (one_before | two_before));
-            suspicious |= equal_block(block, comment) & one_before;
+            suspicious |= if comment.is_ascii() { equal_block(block, comment) & one_before } else { 0 };
             count += newlines.count_ones();
             before = newlines >> 62;
         }
@@ -71,5 +89,26 @@ impl Isa for Scalar {
     fn among(self, keys: &[u64; 4], key: u64) -> u32 {
         let bit = |i: usize| u32::from(keys[i] == key) << i;
         bit(0) | bit(1) | bit(2) | bit(3)
+    }
+
+    #[inline(always)]
+    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+        each(words, lens, |text| number::integer(text)?.try_into().ok())
+    }
+
+    #[inline(always)]
+    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+        let plain = |text: &[u8]| text.iter().all(|byte| !byte.is_ascii_alphabetic());
+        each(words, lens, |text| if plain(text) { number::double(text) } else { None })
+    }
+
+    #[inline(always)]
+    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
+        let digit = |row: &[u8; 16], place: u8| {
+            row.get(usize::from(place)).map_or(0, |byte| i64::from(byte.wrapping_sub(form.zero[usize::from(place)])))
+        };
+        let fits = |row: &[u8; 16]| (0..16).all(|i| row[i].wrapping_sub(form.zero[i]) <= form.limit[i]);
+        let ticks = rows.map(|row| form.order[..8].iter().fold(0, |ticks, &place| ticks * 10 + digit(row, place)));
+        (ticks, rows.into_iter().all(fits) && ticks.iter().all(|&ticks| ticks <= form.max))
     }
 }

@@ -1,0 +1,101 @@
+"""Read anything in chunks, and aggregate it over windows while it arrives.
+
+>>> import rillet as rl
+>>> ticks = rl.read_csv(b"ts,price\\n2024-01-01T09:00:01,5\\n2024-01-01T09:00:59,7\\n2024-01-01T09:01:00,6\\n", time="ts")
+>>> bars = ticks.window(rl.tumbling("1m")).agg(high=rl.max("price"), trades=rl.count())
+>>> for batch in bars:
+...     print(batch["high"], batch["trades"])
+[7 6] [2 1]
+"""
+
+from rillet._aggregates import count, first, hopping, last, max, mean, min, std, sum, tumbling, var
+from rillet._core import (
+    Aggregate,
+    Batch,
+    BatchIterator,
+    Expr,
+    Schema,
+    Windows,
+    __version__,
+    categorical,
+    col,
+    lit,
+)
+from rillet._errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    BadRowError,
+    ColumnNotFoundError,
+    DataError,
+    Error,
+    ForkError,
+    InternalError,
+    KeptRowsError,
+    LateRowError,
+    LimitError,
+    NullValueError,
+    ReentrantError,
+    ResultOverflowError,
+    SchemaError,
+    SourceError,
+    SourceIsDirectoryError,
+    SourceNotFoundError,
+    SourcePermissionError,
+    StateLimitError,
+    StreamConsumedError,
+)
+from rillet._sources import from_arrow, from_batches, from_rows, read_csv
+from rillet._stats import Stats
+from rillet._stream import Grouped, Stream
+
+__all__ = [
+    "Aggregate",
+    "ArgumentError",
+    "ArgumentTypeError",
+    "BadRowError",
+    "Batch",
+    "BatchIterator",
+    "ColumnNotFoundError",
+    "DataError",
+    "Error",
+    "Expr",
+    "ForkError",
+    "Grouped",
+    "InternalError",
+    "KeptRowsError",
+    "LateRowError",
+    "LimitError",
+    "NullValueError",
+    "ReentrantError",
+    "ResultOverflowError",
+    "Schema",
+    "SchemaError",
+    "SourceError",
+    "SourceIsDirectoryError",
+    "SourceNotFoundError",
+    "SourcePermissionError",
+    "StateLimitError",
+    "Stats",
+    "Stream",
+    "StreamConsumedError",
+    "Windows",
+    "__version__",
+    "categorical",
+    "col",
+    "count",
+    "first",
+    "from_arrow",
+    "from_batches",
+    "from_rows",
+    "hopping",
+    "last",
+    "lit",
+    "max",
+    "mean",
+    "min",
+    "read_csv",
+    "std",
+    "sum",
+    "tumbling",
+    "var",
+]

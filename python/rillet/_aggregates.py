@@ -1,0 +1,110 @@
+"""Aggregates, window kinds, and columns: plain values that plans are made of.
+
+Nulls are skipped. Of no values, a count is 0 and everything else null.
+"""
+
+from typing import Any
+
+from rillet._core import Aggregate, Expr, Windows
+from rillet._errors import ArgumentError, ArgumentTypeError
+
+Column = str | Expr
+
+
+def count(column: Column | None = None, *, where: Column | None = None) -> Aggregate:
+    """How many rows, or, of a column, how many values that are not null; int64.
+
+    >>> import rillet as rl
+    >>> rl.count(where=rl.col("side") == "B")
+    count(where=col("side") == "B")
+    """
+    return Aggregate("count", column, filter=where)
+
+
+def sum(column: Column, *, where: Column | None = None) -> Aggregate:
+    """The sum: int64, uint64 for unsigned integers, float64 for floats.
+
+    Integers are summed exactly, and a sum that does not fit is a ``ResultOverflowError``. The error of a sum of
+    floats is about one rounding, whatever their number.
+    """
+    return Aggregate("sum", column, filter=where)
+
+
+def mean(column: Column, *, weight: Column | None = None, where: Column | None = None) -> Aggregate:
+    """The arithmetic mean, float64; with ``weight``, the sum of weight times value by the sum of weights.
+
+    Null if there is no value, or if the weights sum to 0.
+    """
+    return Aggregate("mean", column, weight=weight, filter=where)
+
+
+def min(column: Column, *, where: Column | None = None) -> Aggregate:
+    """The least value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    return Aggregate("min", column, filter=where)
+
+
+def max(column: Column, *, where: Column | None = None) -> Aggregate:
+    """The greatest value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    return Aggregate("max", column, filter=where)
+
+
+def first(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
+    """The value of the earliest row by event time; of rows of one time, that of the first to arrive.
+
+    With ``skip_nulls=False`` it is that row's own value, null or not.
+    """
+    return Aggregate("first", column, skip_nulls=skip_nulls, filter=where)
+
+
+def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
+    """The value of the latest row by event time; of rows of one time, that of the last to arrive.
+
+    With ``skip_nulls=False`` it is that row's own value, null or not.
+    """
+    return Aggregate("last", column, skip_nulls=skip_nulls, filter=where)
+
+
+def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
+    """The variance, float64: the sum of squared distances from the mean by ``n - ddof``; null if ``n <= ddof``.
+
+    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision.
+    """
+    return Aggregate("var", column, ddof=_ddof(ddof), filter=where)
+
+
+def std(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
+    """The standard deviation, float64: the square root of ``var``."""
+    return Aggregate("std", column, ddof=_ddof(ddof), filter=where)
+
+
+def tumbling(every: Any, *, offset: Any = 0) -> Windows:
+    """Windows ``[start, start + every)`` that follow one another, from the epoch (Monday for weeks) on.
+
+    ``every`` is a text such as ``"90s"``, ``"1h"``, ``"1d"`` or ``"1w"``, a ``timedelta``, or ticks of the time column.
+    ``offset`` shifts the starts.
+
+    >>> import rillet as rl
+    >>> rl.tumbling("1m")
+    tumbling("1m")
+    """
+    return Windows(every, every, offset)
+
+
+def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
+    """Windows of ``size`` that start ``every`` so often, so that they overlap if ``every`` is shorter.
+
+    If it is longer, rows between windows belong to none.
+
+    >>> import rillet as rl
+    >>> rl.hopping("1h", "5m")
+    hopping("1h", "5m")
+    """
+    return Windows(size, every, offset)
+
+
+def _ddof(ddof: Any) -> int:
+    if isinstance(ddof, bool) or not hasattr(ddof, "__index__"):
+        raise ArgumentTypeError(f"ddof must be an integer, not {type(ddof).__name__}")
+    if not 0 <= ddof < 1 << 32:
+        raise ArgumentError(f"ddof must not be negative, not {ddof}")
+    return int(ddof)

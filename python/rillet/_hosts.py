@@ -1,0 +1,187 @@
+"""Python objects as sources: how they are opened, looked at and read.
+
+The native iterator asks a host for what comes next (``next``) and closes it in the end (``close_host``); before
+that, ``offer`` tells what is known of it without losing anything. A host that can be read only once says so
+when it is opened again.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from rillet import _core
+from rillet._errors import ArgumentTypeError, StreamConsumedError
+
+_READ = 1 << 18
+
+
+class Host:
+    """A Python object that is a source."""
+
+    def offer(self) -> Any:
+        """What is known before reading: a schema, or the first bytes and whether they are all."""
+        raise NotImplementedError
+
+    def start(self) -> "Running":
+        """Starts a run over it."""
+        raise NotImplementedError
+
+
+class Running:
+    """A host that is being read."""
+
+    def next(self) -> Any:
+        """A batch, some bytes, or ``None`` at the end."""
+        raise NotImplementedError
+
+    def close_host(self) -> None:
+        """Lets go of what it holds."""
+
+
+class FileHost(Host, Running):
+    """A binary file object. It is read from where it stands, once."""
+
+    def __init__(self, file: Any) -> None:
+        if isinstance(file, io.TextIOBase) or "b" not in getattr(file, "mode", "b"):
+            raise ArgumentTypeError(
+                "the file is open in text mode; open it with open(path, 'rb'), or pass the path itself"
+            )
+        self._file = file
+        self._sample: bytes | None = None
+        self._complete = False
+        self._started = False
+        self.plan: Any = None
+
+    def offer(self) -> tuple[bytes, bool]:
+        if self._started:
+            raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
+        if self._sample is None:
+            self._sample = b""
+        while not self.plan.is_enough(self._sample, self._complete):
+            data = self._read(max(1 << 16, len(self._sample)))
+            self._sample += data
+            self._complete = not data
+        return self._sample, self._complete
+
+    def start(self) -> "FileHost":
+        self._started = True
+        return self
+
+    def next(self) -> bytes:
+        return b"" if self._complete else self._read(_READ)
+
+    def _read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        if isinstance(data, str):
+            raise ArgumentTypeError(
+                "the file gives text, not bytes; open it with open(path, 'rb'), or pass the path itself"
+            )
+        return bytes(data) if data else b""
+
+
+class IterableHost(Host):
+    """An iterable of batches or rows; or a callable without arguments that returns one."""
+
+    def __init__(self, source: Any, convert: Callable[[Iterator[Any]], Iterator[Any]], schema: Any, name: str) -> None:
+        if not callable(source) and not isinstance(source, Iterable):
+            raise ArgumentTypeError(
+                f"{name} takes an iterable, or a function that returns one, not {type(source).__name__}"
+            )
+        if isinstance(source, (str, bytes, Mapping)):
+            raise ArgumentTypeError(f"{name} takes an iterable of batches or rows, not {type(source).__name__}")
+        self._source, self._convert, self._schema, self._name = source, convert, schema, name
+        self._one_shot = isinstance(source, Iterator)
+        self._opened: IterableRun | None = None
+        self._used = False
+
+    def offer(self) -> Any:
+        if self._schema is not None:
+            return self._schema
+        return self._open().schema()
+
+    def start(self) -> "IterableRun":
+        opened, self._opened = self._open(), None
+        self._used = True
+        return opened
+
+    def _open(self) -> "IterableRun":
+        if self._opened is None:
+            if self._one_shot and self._used:
+                raise StreamConsumedError(
+                    f"{self._name}: an iterator can be read only once, and it has been; pass a list, "
+                    "or a function that returns a new iterator"
+                )
+            iterable = self._source() if callable(self._source) else self._source
+            self._opened = IterableRun(iter(iterable), self._convert, self._name)
+        return self._opened
+
+
+class IterableRun(Running):
+    """An iterator of batches that is being read, of which the first may have been looked at."""
+
+    def __init__(self, iterator: Iterator[Any], convert: Callable[[Iterator[Any]], Iterator[Any]], name: str) -> None:
+        self._iterator = iterator
+        self._batches = convert(iterator)
+        self._name = name
+        self._first: list[Any] = []
+
+    def schema(self) -> Any:
+        if not self._first:
+            self._first = list(islice(self._batches, 1))
+        if not self._first:
+            raise ArgumentTypeError(f"{self._name}: there is nothing to tell the columns from; declare them with schema=")
+        return self._first[0].schema
+
+    def next(self) -> Any:
+        return self._first.pop() if self._first else next(self._batches, None)
+
+    def close_host(self) -> None:
+        if hasattr(self._iterator, "close"):
+            self._iterator.close()
+
+
+class ArrowHost(Host):
+    """Anything that gives an Arrow stream or array."""
+
+    def __init__(self, data: Any) -> None:
+        if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
+            raise ArgumentTypeError(
+                f"from_arrow takes what has __arrow_c_stream__ or __arrow_c_array__ (polars, pyarrow, pandas, duckdb …), "
+                f"not {type(data).__name__}"
+            )
+        self._data = data
+        self._opened: Any = None
+
+    def offer(self) -> Any:
+        if self._opened is None:
+            self._opened = _core.ArrowStream(self._data)
+        return self._opened.schema
+
+    def start(self) -> Any:
+        self.offer()
+        opened, self._opened = self._opened, None
+        return opened
+
+
+def batches(schema: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """Converts an iterator of batches, of whatever kind, to batches of rillet."""
+
+    def convert(iterator: Iterator[Any]) -> Iterator[Any]:
+        for item in iterator:
+            yield _core.batch_from_any(item, schema)
+
+    return convert
+
+
+def rows(schema: Any, batch_rows: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """Gathers an iterator of rows into batches."""
+
+    def convert(iterator: Iterator[Any]) -> Iterator[Any]:
+        known, at = schema, 0
+        while gathered := list(islice(iterator, batch_rows)):
+            batch = _core.batch_from_rows(gathered, known, at)
+            known, at = batch.schema, at + len(gathered)
+            yield batch
+
+    return convert

@@ -1,0 +1,49 @@
+"""The ledger of a run, as a table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+_ALWAYS = ("name", "rows_in", "rows_out")
+
+
+class Stats(Sequence[Mapping[str, Any]]):
+    """What became of the rows of a run: one mapping per stage, from the source on.
+
+    For each stage ``rows_in = passed + aggregated + held + late + rejected + filtered + windowless + cut``
+    between any two polls; ``partly_late`` rows are among the aggregated. ``bytes_read`` of ``bytes_total``
+    tells how far a source is; ``open_windows``, ``live_keys`` and ``state_bytes`` what a stage holds.
+    """
+
+    def __init__(self, stages: list[dict[str, Any]]) -> None:
+        self._stages = stages
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._stages[index]
+
+    def __len__(self) -> int:
+        return len(self._stages)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self._stages)
+
+    def __repr__(self) -> str:
+        shown = [name for name in self._stages[0] if name in _ALWAYS or any(stage[name] for stage in self._stages)]
+        cells = [shown] + [[_cell(stage[name]) for name in shown] for stage in self._stages]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(shown))]
+        return "\n".join("  ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths))) for row in cells)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if len(value) <= 48 else value[:47] + "…"
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)

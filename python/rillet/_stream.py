@@ -1,0 +1,204 @@
+"""``Stream``: a lazy plan that can be iterated."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from rillet import _core
+from rillet._core import Aggregate, Batch, BatchIterator, Expr, Schema, Windows
+from rillet._errors import ArgumentError, ArgumentTypeError
+from rillet._hosts import Host
+
+Column = str | Expr
+
+
+class Stream:
+    """A lazy stream of batches: nothing is opened or read until it is iterated.
+
+    Streams are made by ``rl.read_csv``, ``rl.from_arrow``, ``rl.from_batches`` and ``rl.from_rows``; their methods
+    make new ones. ``iter(stream)`` starts a fresh run over a source that can be read again.
+
+    >>> import rillet as rl
+    >>> stream = rl.read_csv(b"t,x\\n1,2\\n3,4\\n", time="t")
+    >>> [list(batch["x"]) for batch in stream.filter(rl.col("x") > 2)]
+    [[np.int64(4)]]
+    """
+
+    __slots__ = ("_hosts", "_plan", "_prepared", "_schema")
+
+    def __init__(self, plan: _core.Plan, hosts: tuple[Any, ...] = ()) -> None:
+        self._plan = plan
+        self._hosts = hosts
+        self._prepared: _core.Prepared | None = None
+        self._schema: Schema | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that come out: a mapping of names to types.
+
+        Opens the source and reads a sample of it; of a source that can be read only once, the sample is kept
+        for the run. Raises what is wrong with the source or the plan.
+        """
+        if self._schema is None:
+            self._prepared = self._prepare()
+            self._schema = self._prepared.schema
+        return self._schema
+
+    def __iter__(self) -> BatchIterator:
+        prepared, self._prepared = self._prepared or self._prepare(), None
+        return prepared.run([host.start() if isinstance(host, Host) else host for host in self._hosts])
+
+    def _prepare(self) -> _core.Prepared:
+        return _core.Prepared(self._plan, [host.offer() if isinstance(host, Host) else None for host in self._hosts])
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The stream as an Arrow C stream: polars, pyarrow, pandas, duckdb and others read it directly."""
+        return _core.export_stream(self.schema, iter(self))
+
+    def __repr__(self) -> str:
+        return repr(self._plan)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stream):
+            return NotImplemented
+        return self._plan == other._plan and self._hosts == other._hosts
+
+    def __hash__(self) -> int:
+        return hash((self._plan.to_json(), self._hosts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._plan.to_json(), self._hosts)
+
+    def select(self, /, *columns: Column, **named: Column) -> "Stream":
+        """These columns and no others, in this order; ``name=`` gives an expression a name.
+
+        >>> import rillet as rl
+        >>> rl.read_csv(b"a,b\\n1,2\\n").select("b", double=rl.col("a") * 2).schema
+        Schema({'b': 'int64', 'double': 'int64'})
+        """
+        return self._then(self._plan.select(_named(columns, "select") + list(named.items())))
+
+    def with_columns(self, /, **named: Column) -> "Stream":
+        """All columns, with new ones at the end or, under a known name, in its place."""
+        return self._then(self._plan.with_columns(list(named.items())))
+
+    def filter(self, condition: Column) -> "Stream":
+        """The rows for which the condition holds; a null does not. Event time goes on as if all were there."""
+        return self._then(self._plan.filter(condition))
+
+    def map_batches(self, function: Callable[[Batch], Any], schema: Mapping[str, str] | None = None) -> "Stream":
+        """What a Python function makes of each batch: a batch, a mapping of arrays, or Arrow data.
+
+        ``schema`` declares what it gives; without it, that is found out from the first batch, and ``.schema`` is
+        not known before. Its exceptions pass through unchanged and end the iteration.
+        """
+        if not callable(function):
+            raise ArgumentTypeError(f"map_batches takes a function, not {type(function).__name__}")
+        name = getattr(function, "__name__", type(function).__name__)
+        declared = None if schema is None else Schema(schema)
+        plan = self._plan.map_batches(len(self._hosts), name, declared)
+        return Stream(plan, (*self._hosts, function))
+
+    def rebatch(self, n: int) -> "Stream":
+        """Batches of exactly ``n`` rows, but for the last."""
+        return self._then(self._plan.rebatch(_count(n, "rebatch")))
+
+    def limit(self, n: int) -> "Stream":
+        """The first ``n`` rows. The end closes every open window, as that of the input does."""
+        return self._then(self._plan.limit(_count(n, "limit")))
+
+    def window(
+        self,
+        spec: Windows,
+        *,
+        by: Column | list[Column] | tuple[Column, ...] | None = None,
+        time: Column | None = None,
+        lateness: Any = 0,
+        late: Literal["error", "drop", "keep"] = "error",
+        max_kept: int = 100_000,
+        max_state_bytes: int | None = None,
+    ) -> "Grouped":
+        """Windows over event time; ``.agg(...)`` says what is computed of them.
+
+        ``by`` names the keys. ``lateness`` (a text such as ``"30s"``, a ``timedelta`` or ticks) says how far a row
+        may lag behind the latest time so far; ``late`` what becomes of rows that miss a window all the same: an
+        error that names the first, or they are dropped, or kept in ``it.late``. ``time`` overrides the event time
+        of the source.
+
+        >>> import rillet as rl
+        >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n", time="t")
+        >>> bars = ticks.window(rl.tumbling(10)).agg(total=rl.sum("x"))
+        >>> [row for batch in bars for row in batch.rows()]
+        [(0, 10, 6), (10, 20, 5)]
+        """
+        keys = _named([] if by is None else by if isinstance(by, (list, tuple)) else [by], "by")
+
+        def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
+            return self._plan.window(spec, keys, time, lateness, late, max_kept, max_state_bytes, aggregates)
+
+        make([])
+        return Grouped(self, make)
+
+    def group_by(self, /, *keys: Column, max_state_bytes: int | None = None) -> "Grouped":
+        """Groups of rows with the same keys; ``.agg(...)`` says what is computed of them, once, at the end.
+
+        >>> import rillet as rl
+        >>> pets = rl.read_csv(b"kind,age\\ncat,2\\ndog,3\\ncat,4\\n").group_by("kind").agg(oldest=rl.max("age"))
+        >>> [row for batch in pets for row in batch.rows()]
+        [('cat', 4), ('dog', 3)]
+        """
+        named = _named(keys, "group_by")
+
+        def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
+            return self._plan.group_by(named, max_state_bytes, aggregates)
+
+        make([])
+        return Grouped(self, make)
+
+    def _then(self, plan: _core.Plan) -> "Stream":
+        return Stream(plan, self._hosts)
+
+
+class Grouped:
+    """Windows or groups of a stream, waiting to hear what is computed of them."""
+
+    __slots__ = ("_make", "_stream")
+
+    def __init__(self, stream: Stream, make: Callable[[list[tuple[str, Aggregate]]], _core.Plan]) -> None:
+        self._stream = stream
+        self._make = make
+
+    def agg(self, /, **aggregates: Aggregate) -> Stream:
+        """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``."""
+        return self._stream._then(self._make(list(aggregates.items())))
+
+    def __repr__(self) -> str:
+        return repr(self._make([])).removesuffix(".agg()") + "  # waits for .agg(...)"
+
+
+def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:
+    return Stream(_core.Plan.from_json(plan), hosts)
+
+
+def _named(columns: Any, where: str) -> list[tuple[str, Column]]:
+    return [(_name(column, where), column) for column in columns]
+
+
+def _name(column: Column, where: str) -> str:
+    if isinstance(column, str):
+        return column
+    if not isinstance(column, Expr):
+        raise ArgumentTypeError(f"{where}: a column is given by its name or as an expression, not {type(column).__name__}")
+    name = column.name
+    if name is None:
+        raise ArgumentError(f"{where}: {column!r} needs a name; give it one with .alias(\"name\")")
+    return name
+
+
+def _count(n: Any, where: str) -> int:
+    try:
+        count = n.__index__()
+    except AttributeError:
+        raise ArgumentTypeError(f"{where} takes a number of rows, not {type(n).__name__}") from None
+    if count < 0:
+        raise ArgumentError(f"{where} takes a number of rows that is not negative, not {count}")
+    return int(count)

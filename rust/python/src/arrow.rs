@@ -1,0 +1,93 @@
+//! `ArrowStream` and the functions that turn Python objects into batches: how other libraries' data comes in,
+//! and how a stream goes out.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::batch::Batch;
+use crate::capsule::{self, Arrays};
+use crate::convert;
+use crate::errors::{enter, type_error};
+use crate::infer::type_name;
+use crate::mapping;
+use crate::rows;
+use crate::schema::Schema;
+
+/// Arrow data that is being read: a source for a `BatchIterator`.
+#[pyclass(frozen, module = "rillet._core")]
+pub struct ArrowStream {
+    arrays: Mutex<Option<Arrays>>,
+    schema: Arc<rillet_core::Schema>,
+}
+
+#[pymethods]
+impl ArrowStream {
+    /// Takes the data of an object with `__arrow_c_stream__` or `__arrow_c_array__`.
+    #[new]
+    fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let Some(arrays) = Arrays::import(object)? else {
+            return Err(type_error(py, &format!("a {} holds no Arrow data", type_name(object))));
+        };
+        let dtype = arrays.dtype().clone();
+        let schema = enter(py, || convert::schema(&dtype))?;
+        Ok(Self { arrays: Mutex::new(Some(arrays)), schema })
+    }
+
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema(Arc::clone(&self.schema))
+    }
+
+    /// The next batch, or `None` at the end. Columns are not copied where that can be.
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        let batch = enter(py, || {
+            let mut arrays = self.arrays.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(stream) = &mut *arrays else { return Ok(None) };
+            stream.next()?.map(|array| convert::batch(&array, &self.schema)).transpose()
+        })?;
+        Ok(batch.map(Batch::from))
+    }
+
+    /// Lets go of the data.
+    fn close_host(&self, py: Python<'_>) {
+        py.detach(|| drop(self.arrays.lock().unwrap_or_else(PoisonError::into_inner).take()));
+    }
+}
+
+/// The batch of a mapping of arrays, of Arrow data, or of a batch.
+#[pyfunction]
+#[pyo3(signature = (object, schema=None))]
+pub fn batch_from_any(object: &Bound<'_, PyAny>, schema: Option<&Bound<'_, Schema>>) -> PyResult<Batch> {
+    mapping::batch_from_any(object, schema.map(|schema| &schema.get().0)).map(Batch::from)
+}
+
+/// The batch of a list of rows, of which the first has this number.
+#[pyfunction]
+#[pyo3(signature = (rows, schema=None, first=0))]
+pub fn batch_from_rows(
+    py: Python<'_>,
+    rows: Vec<Bound<'_, PyAny>>,
+    schema: Option<&Bound<'_, Schema>>,
+    first: u64,
+) -> PyResult<Batch> {
+    rows::batch_from_rows(py, &rows, first, schema.map(|schema| &schema.get().0)).map(Batch::from)
+}
+
+/// An iterator of batches as an `arrow_array_stream` capsule.
+#[pyfunction]
+pub fn export_stream<'py>(py: Python<'py>, schema: &Bound<'py, Schema>, batches: Py<PyAny>) -> PyResult<Bound<'py, PyCapsule>> {
+    let next = move || {
+        Python::attach(|py| {
+            let next = batches.bind(py).call_method0("__next__");
+            match next {
+                Ok(batch) => Ok(Some(batch.cast::<Batch>()?.get().inner().clone())),
+                Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    };
+    capsule::export_stream(py, &schema.get().0, Box::new(next))
+}

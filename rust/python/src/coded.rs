@@ -1,0 +1,127 @@
+//! [`Coded`]: a text column as codes and categories.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::DataType as Arrow;
+use foldhash::{HashMap, HashSet, HashSetExt};
+use pyo3::prelude::*;
+use rillet_core::plain_text;
+
+use crate::numpy;
+
+/// A text column as codes and categories.
+#[derive(Clone)]
+pub struct Coded {
+    /// The code of each row; -1 where it is null.
+    pub codes: ScalarBuffer<i32>,
+    /// The texts that the codes stand for.
+    pub categories: StringArray,
+}
+
+impl Coded {
+    /// Codes in order of first appearance in this column, whatever its representation.
+    ///
+    /// Without a copy if the column has them already.
+    pub fn of(column: &ArrayRef) -> Self {
+        match column.data_type() {
+            Arrow::Dictionary(..) => {
+                let dictionary = column.as_dictionary::<Int32Type>();
+                Self::in_order(dictionary).unwrap_or_else(|| Self::renumbered(dictionary))
+            }
+            _ => Self::numbered(plain_text(column).as_string()),
+        }
+    }
+
+    /// The codes and categories that the column has.
+    pub fn stable(column: &ArrayRef) -> Self {
+        let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() else { return Self::of(column) };
+        let codes = dictionary.keys();
+        let codes = match codes.nulls() {
+            None => codes.values().clone(),
+            Some(_) => codes.iter().map(|code| code.unwrap_or(-1)).collect(),
+        };
+        Self { codes, categories: dictionary.values().as_string().clone() }
+    }
+
+    fn in_order(column: &DictionaryArray<Int32Type>) -> Option<Self> {
+        let (codes, values) = (column.keys(), column.values().as_string::<i32>());
+        if codes.null_count() > 0 {
+            return None;
+        }
+        let mut seen = 0;
+        let grows_by_one = codes.values().iter().all(|&code| {
+            let known = code <= seen;
+            seen += i32::from(code == seen);
+            known
+        });
+        let categories = grows_by_one.then(|| values.slice(0, seen as usize))?;
+        let mut distinct = HashSet::with_capacity(categories.len());
+        let distinct = categories.iter().all(|text| distinct.insert(text));
+        distinct.then(|| Self { codes: codes.values().clone(), categories: categories.clone() })
+    }
+
+    fn renumbered(column: &DictionaryArray<Int32Type>) -> Self {
+        let values = column.values().as_string::<i32>();
+        let mut numbers = Numbers::default();
+        let mut renumbered = vec![-1; values.len()];
+        let mut code = |old: Option<i32>| {
+            let old = old.map_or(usize::MAX, |old| old as usize);
+            let Some(new) = renumbered.get_mut(old) else { return -1 };
+            if *new < 0 {
+                *new = numbers.of(values.value(old));
+            }
+            *new
+        };
+        let codes = column.keys().iter().map(&mut code).collect();
+        Self { codes, categories: numbers.texts.into() }
+    }
+
+    fn numbered(column: &StringArray) -> Self {
+        let mut numbers = Numbers::default();
+        let codes = column.iter().map(|text| text.map_or(-1, |text| numbers.of(text))).collect();
+        Self { codes, categories: numbers.texts.into() }
+    }
+
+    /// Whether a row is null.
+    fn has_nulls(&self) -> bool {
+        self.codes.contains(&-1)
+    }
+
+    /// The texts of the rows, with `fill` for null.
+    pub fn array<'py>(&self, py: Python<'py>, fill: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let nullable = fill.is_none() && self.has_nulls();
+        let texts = pyo3::types::PyList::new(py, &self.categories)?;
+        // The code of null, -1, finds what stands last.
+        texts.append(fill)?;
+        let texts = if nullable || fill.is_some() { texts } else { texts.get_slice(0, self.categories.len()) };
+        let categories = numpy::strings(&texts, nullable)?;
+        if texts.is_empty() {
+            return Ok(categories);
+        }
+        numpy::frozen(categories.get_item(self.numbers(py)?)?)
+    }
+
+    /// The codes as an array.
+    pub fn numbers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        numpy::view(py, self.codes.inner().clone(), "i4")
+    }
+}
+
+/// Numbers for texts, in order of first appearance.
+#[derive(Default)]
+struct Numbers<'a> {
+    known: HashMap<&'a str, i32>,
+    texts: Vec<&'a str>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(&mut self, text: &'a str) -> i32 {
+        let (next, texts) = (self.texts.len() as i32, &mut self.texts);
+        *self.known.entry(text).or_insert_with(|| {
+            texts.push(text);
+            next
+        })
+    }
+}

@@ -1,0 +1,366 @@
+//! `Expr`, `Aggregate` and `Windows`: plain values that users write, and what Python values they are made of.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::pyclass::CompareOp;
+use pyo3::types::{PyBool, PyDate, PyDateTime, PyDelta, PyFloat, PyInt, PyString};
+use rillet_core::expr::{Expr, Literal, UnaryOp};
+use rillet_core::plan::Windows;
+use rillet_core::{Aggregate, DataType, Function, Length, TimeUnit};
+
+use crate::errors::{to_py, type_error, value_error};
+use crate::infer::type_name;
+
+/// An expression over the columns of a stream, computed row by row.
+///
+/// Made with `rl.col` and `rl.lit`, and combined with `+ - * / // %`, comparisons, `& | ~` and the methods
+/// below. It computes nothing by itself.
+///
+/// >>> import rillet as rl
+/// >>> rl.col("size") * rl.col("price") > 100
+/// (col("size") * col("price")) > 100
+#[pyclass(frozen, module = "rillet", name = "Expr")]
+#[derive(Clone)]
+pub struct PyExpr(pub Expr);
+
+#[pymethods]
+impl PyExpr {
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        Err(type_error(
+            py,
+            "an expression has no truth value until it is computed; combine conditions with &, | and ~, \
+             and put parentheses around comparisons",
+        ))
+    }
+
+    fn __richcmp__(&self, py: Python<'_>, other: &Bound<'_, PyAny>, op: CompareOp) -> PyResult<Self> {
+        let symbol = match op {
+            CompareOp::Eq => "==",
+            CompareOp::Ne => "!=",
+            CompareOp::Lt => "<",
+            CompareOp::Le => "<=",
+            CompareOp::Gt => ">",
+            CompareOp::Ge => ">=",
+        };
+        self.with(py, symbol, other)
+    }
+
+    fn __add__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "+", other)
+    }
+
+    fn __radd__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "+", other)
+    }
+
+    fn __sub__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "-", other)
+    }
+
+    fn __rsub__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "-", other)
+    }
+
+    fn __mul__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "*", other)
+    }
+
+    fn __rmul__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "*", other)
+    }
+
+    fn __truediv__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "/", other)
+    }
+
+    fn __rtruediv__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "/", other)
+    }
+
+    fn __floordiv__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "//", other)
+    }
+
+    fn __rfloordiv__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "//", other)
+    }
+
+    fn __mod__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "%", other)
+    }
+
+    fn __rmod__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "%", other)
+    }
+
+    fn __and__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "&", other)
+    }
+
+    fn __rand__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "&", other)
+    }
+
+    fn __or__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.with(py, "|", other)
+    }
+
+    fn __ror__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.under(py, "|", other)
+    }
+
+    fn __neg__(&self) -> Self {
+        Self(self.0.clone().unary(UnaryOp::Negate))
+    }
+
+    fn __invert__(&self) -> Self {
+        Self(self.0.clone().unary(UnaryOp::Not))
+    }
+
+    /// Whether the value is null. Never null itself.
+    fn is_null(&self) -> Self {
+        Self(self.0.clone().unary(UnaryOp::IsNull))
+    }
+
+    /// Whether the value is not null. Never null itself.
+    fn is_not_null(&self) -> Self {
+        Self(self.0.clone().unary(UnaryOp::IsNotNull))
+    }
+
+    /// The value as another type, such as `"float64"` or `"timestamp[ms]"`. A value that does not fit is an
+    /// error at its row.
+    fn cast(&self, py: Python<'_>, dtype: &str) -> PyResult<Self> {
+        let dtype: DataType = dtype.parse().map_err(|error| to_py(py, &error))?;
+        Ok(Self(self.0.clone().cast(dtype)))
+    }
+
+    /// The value, or this one where it is null.
+    fn fill_null(&self, value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self(self.0.clone().fill_null(literal(value)?)))
+    }
+
+    /// The name of the column that it becomes; `None` if it needs one.
+    #[getter]
+    fn name(&self) -> Option<&str> {
+        self.0.name()
+    }
+
+    /// The same under a name, which is that of the column it becomes.
+    fn alias(&self, name: &str) -> Self {
+        Self(self.0.clone().alias(name))
+    }
+}
+
+impl PyExpr {
+    fn with(&self, py: Python<'_>, symbol: &str, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let other = operand(other)?;
+        self.0.clone().binary(symbol, other).map(Self).map_err(|error| to_py(py, &error))
+    }
+
+    fn under(&self, py: Python<'_>, symbol: &str, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let other = operand(other)?;
+        other.binary(symbol, self.0.clone()).map(Self).map_err(|error| to_py(py, &error))
+    }
+}
+
+/// The type of a text column whose codes are stable over the whole stream: `schema={"city":
+/// rl.categorical(max=1000)}`. More categories than `max` are a `LimitError`.
+#[pyfunction]
+#[pyo3(signature = (*, max))]
+pub fn categorical(max: u32) -> String {
+    DataType::Categorical(max).to_string()
+}
+
+/// The column of this name.
+#[pyfunction]
+pub fn col(name: &str) -> PyExpr {
+    PyExpr(Expr::column(name))
+}
+
+/// The same value in every row.
+#[pyfunction]
+pub fn lit(value: &Bound<'_, PyAny>) -> PyResult<PyExpr> {
+    Ok(PyExpr(Expr::literal(literal(value)?)))
+}
+
+/// An expression as it is, anything else as a literal.
+fn operand(value: &Bound<'_, PyAny>) -> PyResult<Expr> {
+    match value.cast::<PyExpr>() {
+        Ok(expr) => Ok(expr.get().0.clone()),
+        Err(_) => Ok(Expr::literal(literal(value)?)),
+    }
+}
+
+/// An expression as it is, a text as the column of that name.
+pub fn expression(value: &Bound<'_, PyAny>) -> PyResult<Expr> {
+    if let Ok(expr) = value.cast::<PyExpr>() {
+        return Ok(expr.get().0.clone());
+    }
+    match value.cast::<PyString>() {
+        Ok(name) => Ok(Expr::column(name.to_str()?.to_owned())),
+        Err(_) => Err(type_error(
+            value.py(),
+            &format!("a column is given by its name or as an expression, not as {}", type_name(value)),
+        )),
+    }
+}
+
+/// The literal of a Python value.
+fn literal(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
+    let py = value.py();
+    if value.is_none() {
+        return Ok(Literal::Null);
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Literal::Bool(flag.is_true()));
+    }
+    if value.is_instance_of::<PyInt>() {
+        let integer: i128 = value.extract().map_err(|_| value_error(py, "the integer does not fit in 64 bits"))?;
+        return Literal::int(integer).map_err(|error| to_py(py, &error));
+    }
+    if value.is_instance_of::<PyFloat>() {
+        return Ok(Literal::from(value.extract::<f64>()?));
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Literal::from(text.to_str()?));
+    }
+    if value.is_instance_of::<PyDateTime>() {
+        return timestamp(value);
+    }
+    if value.is_instance_of::<PyDate>() {
+        let days = value.call_method0("toordinal")?.extract::<i32>()? - 719_163;
+        return Ok(Literal::Date(days));
+    }
+    if value.is_instance_of::<PyDelta>() {
+        return Ok(Literal::Duration { ticks: microseconds(value)?, unit: TimeUnit::Micro });
+    }
+    if value.hasattr("dtype")? && value.hasattr("item")? {
+        let item = value.call_method0("item")?;
+        if !item.get_type().is(&value.get_type()) {
+            return literal(&item);
+        }
+    }
+    Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value))))
+}
+
+/// A datetime as microseconds since 1970, in UTC if it has a zone.
+fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
+    let py = value.py();
+    let datetime = py.import("datetime")?;
+    let zone = value.getattr("tzinfo")?;
+    let utc = datetime.getattr("timezone")?.getattr("utc")?;
+    let epoch = datetime.getattr("datetime")?.call1((1970, 1, 1))?;
+    let (epoch, zone) = match zone.is_none() {
+        true => (epoch, None),
+        false => {
+            let aware = pyo3::types::PyDict::new(py);
+            aware.set_item("tzinfo", utc)?;
+            (epoch.call_method("replace", (), Some(&aware))?, Some(Arc::from("UTC")))
+        }
+    };
+    let ticks = microseconds(&value.sub(epoch)?)?;
+    Ok(Literal::Timestamp { ticks, unit: TimeUnit::Micro, zone })
+}
+
+fn microseconds(delta: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let part = |name: &str| delta.getattr(name)?.extract::<i64>();
+    Ok((part("days")? * 86_400 + part("seconds")?) * 1_000_000 + part("microseconds")?)
+}
+
+/// A length of event time: text such as `"90s"`, a `timedelta`, or an integer number of ticks.
+pub fn length(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<Length> {
+    let py = value.py();
+    if let Ok(text) = value.cast::<PyString>() {
+        return text.to_str()?.parse().map_err(|error: rillet_core::Error| value_error(py, &format!("{argument}: {error}")));
+    }
+    if value.is_instance_of::<PyDelta>() {
+        let micros = microseconds(value)?;
+        let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+        return Ok(Length::Fixed { seconds, nanos: rest as u32 * 1_000 });
+    }
+    if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
+        return value.extract().map(Length::Ticks).map_err(|_| value_error(py, &format!("{argument} does not fit in 64 bits")));
+    }
+    Err(type_error(
+        py,
+        &format!("{argument} must be a text such as \"5m\", a timedelta or an integer, not {}", type_name(value)),
+    ))
+}
+
+/// An aggregate: what is computed of the rows of a window or group.
+///
+/// Made with `rl.count`, `rl.sum`, `rl.mean`, `rl.min`, `rl.max`, `rl.first`, `rl.last`, `rl.var` and `rl.std`.
+#[pyclass(frozen, eq, module = "rillet", name = "Aggregate")]
+#[derive(Clone, PartialEq)]
+pub struct PyAggregate(pub Aggregate);
+
+#[pymethods]
+impl PyAggregate {
+    #[new]
+    #[pyo3(signature = (function, column=None, *, weight=None, filter=None, skip_nulls=true, ddof=1))]
+    fn new(
+        py: Python<'_>,
+        function: &str,
+        column: Option<&Bound<'_, PyAny>>,
+        weight: Option<&Bound<'_, PyAny>>,
+        filter: Option<&Bound<'_, PyAny>>,
+        skip_nulls: bool,
+        ddof: u32,
+    ) -> PyResult<Self> {
+        let function = match function {
+            "count" => Function::Count,
+            "sum" => Function::Sum,
+            "mean" => Function::Mean,
+            "min" => Function::Min,
+            "max" => Function::Max,
+            "first" => Function::First { skip_nulls },
+            "last" => Function::Last { skip_nulls },
+            "var" => Function::Var { ddof },
+            "std" => Function::Std { ddof },
+            other => return Err(value_error(py, &format!("there is no aggregate {other:?}"))),
+        };
+        Ok(Self(Aggregate {
+            function,
+            column: column.map(expression).transpose()?,
+            weight: weight.map(expression).transpose()?,
+            filter: filter.map(expression).transpose()?,
+        }))
+    }
+
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Windows over event time. Made with `rl.tumbling` and `rl.hopping`.
+#[pyclass(frozen, eq, module = "rillet", name = "Windows")]
+#[derive(Clone, PartialEq)]
+pub struct PyWindows(pub Windows);
+
+#[pymethods]
+impl PyWindows {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        size: &Bound<'_, PyAny>,
+        every: &Bound<'_, PyAny>,
+        offset: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let (size, every) = (length(size, "size")?, length(every, "every")?);
+        for (argument, length) in [("size", size), ("every", every)] {
+            if !length.is_positive() {
+                return Err(value_error(py, &format!("{argument}={length}: a window must be longer than nothing")));
+            }
+        }
+        Ok(Self(Windows::Hopping { size, every, offset: length(offset, "offset")? }))
+    }
+
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+}

@@ -1,0 +1,70 @@
+//! Columns as arrays with a value in place of null.
+
+use arrow_array::{Array, ArrayRef};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString};
+use rillet_core::types::{DataType, Field};
+
+use crate::coded::Coded;
+use crate::errors::{type_error, value_error};
+use crate::flat::Flat;
+use crate::numpy::{self, numpy};
+use crate::value;
+
+/// A text column as an array, with `value` in place of null.
+pub fn text<'py>(coded: &Coded, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let text = value.cast::<PyString>().map_err(|_| unfit(field, value))?;
+    coded.array(value.py(), Some(&text.to_cow()?))
+}
+
+/// A column that is not text as an array, with `value` in place of null.
+pub fn filled<'py>(column: &ArrayRef, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let Some(flat) = Flat::of(column) else { return objects(column, value) };
+    let filler = filler(flat.dtype(), field, value)?;
+    let Some(mask) = flat.mask(value.py())? else { return flat.data(value.py()) };
+    let array = flat.data(value.py())?.call_method0(intern!(value.py(), "copy"))?;
+    array.set_item(mask, filler)?;
+    numpy::frozen(array)
+}
+
+/// The value as an array of one, if its type is the column's.
+fn filler<'py>(dtype: &str, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let inner = match &field.dtype {
+        DataType::FixedList(inner, _) => inner,
+        other => other,
+    };
+    // numpy would cut a float to an integer, and take anything for a bool.
+    let fits = match inner {
+        DataType::Bool => value.is_instance_of::<PyBool>(),
+        inner if inner.is_integer() => value.hasattr(intern!(py, "__index__"))?,
+        inner if inner.is_float() => value.extract::<f64>().is_ok(),
+        _ => true,
+    };
+    if !fits {
+        return Err(unfit(field, value));
+    }
+    let made = numpy!(py, "full")?.call1((1, value, dtype));
+    made.map_err(|error| value_error(py, &format!("column {:?} is {} and cannot hold {}: {error}", field.name, field.dtype, shown(value))))
+}
+
+/// The values as Python objects, with `value` in place of null.
+fn objects<'py>(column: &ArrayRef, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let list = value::list(value.py(), column)?;
+    let nulls = column.logical_nulls();
+    for row in 0..list.len() {
+        if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            list.set_item(row, value)?;
+        }
+    }
+    numpy::objects(&list)
+}
+
+fn unfit(field: &Field, value: &Bound<'_, PyAny>) -> PyErr {
+    type_error(value.py(), &format!("column {:?} is {} and cannot hold {}", field.name, field.dtype, shown(value)))
+}
+
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    value.repr().map_or_else(|_| "this value".into(), |text| text.to_string())
+}

@@ -1,0 +1,187 @@
+//! Types of Python values.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple,
+    PyType, PyTzInfoAccess,
+};
+use rillet_core::types::Field;
+use rillet_core::{DataType, TimeUnit};
+
+use crate::build::{Bad, Reason, items};
+use crate::numpy::numpy;
+
+/// How deep values may nest: enough for any real ones, and far from the end of the stack.
+const DEPTH: usize = 64;
+
+/// The type that holds all of the values; `null` if there are none but `None`.
+///
+/// # Errors
+/// If the values have no common type.
+pub fn dtype(values: &[Bound<'_, PyAny>]) -> Result<DataType, Bad> {
+    common(values, 0)
+}
+
+fn common(values: &[Bound<'_, PyAny>], depth: usize) -> Result<DataType, Bad> {
+    let mut all = DataType::Null;
+    for (row, value) in values.iter().enumerate() {
+        let merged = of(value, depth).and_then(|one| {
+            merged(&all, &one).ok_or_else(|| format!("of type {one}, where those before it are {all}"))
+        });
+        all = merged.map_err(|reason| Bad::new(row, value, reason))?;
+    }
+    Ok(all)
+}
+
+/// The type of one value.
+fn of(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
+    if value.is_none() {
+        Ok(DataType::Null)
+    } else if value.is_instance_of::<PyBool>() {
+        Ok(DataType::Bool)
+    } else if value.is_instance_of::<PyFloat>() {
+        Ok(DataType::Float64)
+    } else if value.is_instance_of::<PyInt>() {
+        integer(value)
+    } else if value.is_instance_of::<PyString>() {
+        Ok(DataType::Text)
+    } else if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
+        Ok(DataType::Binary)
+    } else if let Ok(time) = value.cast::<PyDateTime>() {
+        Ok(DataType::Timestamp(fraction(value), time.get_tzinfo().map(|_| "UTC".into())))
+    } else if value.is_instance_of::<PyDate>() {
+        Ok(DataType::Date)
+    } else if value.is_instance_of::<PyTime>() {
+        Ok(DataType::Time(TimeUnit::Micro))
+    } else if value.is_instance_of::<PyDelta>() {
+        Ok(DataType::Duration(TimeUnit::Micro))
+    } else if let Some(dtype) = scalar(value) {
+        Ok(dtype)
+    } else if is_decimal(value) {
+        Ok(DataType::Decimal(38, scale(value)?))
+    } else if depth >= DEPTH {
+        Err(format!("nested deeper than {DEPTH} levels"))
+    } else {
+        nested(value, depth)
+    }
+}
+
+fn integer(value: &Bound<'_, PyAny>) -> Result<DataType, Reason> {
+    if value.extract::<i64>().is_ok() {
+        return Ok(DataType::Int64);
+    }
+    value.extract::<u64>().map(|_| DataType::UInt64).map_err(|_| "beyond 64 bits".into())
+}
+
+/// The unit of a `datetime`: nanoseconds for one of pandas that has some.
+fn fraction(value: &Bound<'_, PyAny>) -> TimeUnit {
+    let nanos = value.getattr_opt(intern!(value.py(), "nanosecond")).ok().flatten();
+    match nanos.and_then(|nanos| nanos.extract::<u32>().ok()) {
+        None | Some(0) => TimeUnit::Micro,
+        Some(_) => TimeUnit::Nano,
+    }
+}
+
+/// The type of a scalar of numpy.
+fn scalar(value: &Bound<'_, PyAny>) -> Option<DataType> {
+    let py = value.py();
+    if !value.is_instance(numpy!(py, "generic").ok()?).ok()? {
+        return None;
+    }
+    let dtype = value.getattr(intern!(py, "dtype")).ok()?;
+    Some(match dtype.getattr(intern!(py, "kind")).ok()?.extract::<char>().ok()? {
+        'b' => DataType::Bool,
+        'i' => DataType::Int64,
+        'u' => DataType::UInt64,
+        'f' => DataType::Float64,
+        'M' => DataType::Timestamp(unit(&dtype)?, None),
+        'm' => DataType::Duration(unit(&dtype)?),
+        _ => return None,
+    })
+}
+
+/// The unit in which times of a numpy type are held.
+fn unit(dtype: &Bound<'_, PyAny>) -> Option<TimeUnit> {
+    let data = numpy!(dtype.py(), "datetime_data").ok()?.call1((dtype,)).ok()?;
+    let (unit, count): (String, i64) = data.extract().ok()?;
+    match (unit.as_str(), count) {
+        ("ns", 1) => Some(TimeUnit::Nano),
+        ("us", 1) => Some(TimeUnit::Micro),
+        ("ms", 1) => Some(TimeUnit::Milli),
+        ("s" | "m" | "h" | "D" | "W" | "M" | "Y", _) => Some(TimeUnit::Second),
+        _ => None,
+    }
+}
+
+/// Whether it is a `decimal.Decimal`.
+pub fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = DECIMAL.import(value.py(), "decimal", "Decimal");
+    class.is_ok_and(|class| value.is_instance(class).unwrap_or(false))
+}
+
+fn scale(value: &Bound<'_, PyAny>) -> Result<i8, Reason> {
+    let exponent = value.call_method0(intern!(value.py(), "as_tuple")).and_then(|parts| parts.get_item(2)?.extract::<i64>());
+    // The exponent of NaN and infinity is a text.
+    let exponent = exponent.map_err(|_| Reason::from("no number"))?;
+    i8::try_from(-exponent.min(0)).ok().filter(|&scale| scale <= 38).ok_or_else(|| "of more than 38 digits".into())
+}
+
+fn nested(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
+    if let Ok(dict) = value.cast::<PyDict>() {
+        let field = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+            let name = name.extract::<String>().map_err(|_| Reason::from("a dict whose keys are not all text"))?;
+            Ok(Field::new(name, of(&value, depth + 1)?))
+        };
+        return dict.iter().map(field).collect::<Result<_, _>>().map(DataType::Struct);
+    }
+    match items(value) {
+        Some(items) => common(&items, depth + 1).map(|item| DataType::List(Box::new(item))).map_err(|bad| bad.reason),
+        None => Err(format!("of type {}, which no column holds", type_name(value))),
+    }
+}
+
+/// The name of the value's class.
+pub fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
+}
+
+/// The type that holds the values of both.
+fn merged(a: &DataType, b: &DataType) -> Option<DataType> {
+    use DataType::*;
+    Some(match (a, b) {
+        (a, b) if a == b => a.clone(),
+        (Null, other) | (other, Null) => other.clone(),
+        (Int64, UInt64) | (UInt64, Int64) => UInt64,
+        (Int64 | UInt64, Float64) | (Float64, Int64 | UInt64) => Float64,
+        (Decimal(p, s), Int64 | UInt64) | (Int64 | UInt64, Decimal(p, s)) => Decimal(*p, *s),
+        (Decimal(p, s), Decimal(q, t)) => Decimal(*p.max(q), *s.max(t)),
+        (Timestamp(a, zone), Timestamp(b, other)) if zone == other => Timestamp(*a.max(b), zone.clone()),
+        (Duration(a), Duration(b)) => Duration(*a.max(b)),
+        (List(a), List(b)) => List(Box::new(merged(a, b)?)),
+        (Struct(a), Struct(b)) => Struct(merged_fields(a, b)?),
+        _ => return None,
+    })
+}
+
+fn merged_fields(a: &[Field], b: &[Field]) -> Option<Vec<Field>> {
+    let mut all = a.to_vec();
+    for field in b {
+        match all.iter_mut().find(|known| known.name == field.name) {
+            Some(known) => known.dtype = merged(&known.dtype, &field.dtype)?,
+            None => all.push(field.clone()),
+        }
+    }
+    Some(all)
+}
+
+/// The values of a list or a tuple.
+pub fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    match (value.cast::<PyList>(), value.cast::<PyTuple>()) {
+        (Ok(list), _) => Some(list.iter().collect()),
+        (_, Ok(tuple)) => Some(tuple.iter().collect()),
+        _ => None,
+    }
+}

@@ -1,0 +1,354 @@
+//! `BatchIterator`: a run as a native Python iterator.
+//!
+//! Two locks guard it. `run` is held for one step at a time and only while detached, so that `stats`,
+//! `close()` and signals are answered between any two steps. `driver` says which thread is inside
+//! `__next__`: others wait for their turn, and the same one, coming back from a callback, is refused. No lock
+//! is held while Python code is called.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use pyo3::exceptions::PyStopIteration;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::PyTraverseError;
+use rillet_core::{DataType, Ledger, Run, Step, Supply};
+
+use crate::batch::Batch as PyBatch;
+use crate::errors::{enter, exception};
+use crate::mapping::batch_from_any;
+
+/// An iterator over the batches of a running stream, made by `iter(stream)`.
+///
+/// `next()` gives the next batch and `poll()` does a bounded amount of work. It is its own iterator, can be
+/// shared by threads, and is closed by `close()`, by `with`, and when it is dropped.
+#[pyclass(frozen, module = "rillet", name = "BatchIterator", weakref)]
+pub struct BatchIterator {
+    run: Mutex<Run>,
+    driver: Mutex<Driver>,
+    turn: Condvar,
+    hosts: Mutex<Vec<Py<PyAny>>>,
+}
+
+#[derive(Default)]
+struct Driver {
+    thread: Option<ThreadId>,
+    closed: bool,
+}
+
+/// What one poll came to.
+enum Polled {
+    Batch(PyBatch),
+    Nothing,
+    End,
+}
+
+/// How long a thread waits for its turn before it looks for signals.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pymethods]
+impl BatchIterator {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        self.drive(py, || loop {
+            match self.poll_once(py)? {
+                Polled::Batch(batch) => return Ok(Some(batch)),
+                Polled::End => return Ok(None),
+                Polled::Nothing => py.check_signals()?,
+            }
+        })
+    }
+
+    /// Does at most one input batch of work and gives a batch, or `None` if there is none yet.
+    ///
+    /// Raises `StopIteration` at the end.
+    fn poll(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
+        self.drive(py, || match self.poll_once(py)? {
+            Polled::Batch(batch) => Ok(Some(batch)),
+            Polled::Nothing => Ok(None),
+            Polled::End => Err(PyStopIteration::new_err(())),
+        })
+    }
+
+    /// Ends the iteration and lets go of files, threads and memory. No window that is open is closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let driven = py.detach(|| {
+            lock(&self.run).close();
+            let mut driver = lock(&self.driver);
+            driver.closed = true;
+            driver.thread.is_some()
+        });
+        // A thread that is inside next() closes the sources itself when it comes out.
+        if driven { Ok(()) } else { self.close_hosts(py) }
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    /// What became of the rows so far, stage by stage.
+    #[getter]
+    fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let ledgers = py.detach(|| lock(&self.run).ledgers());
+        let stages = PyList::empty(py);
+        for ledger in &ledgers {
+            stages.append(ledger_dict(py, ledger)?)?;
+        }
+        Ok(py.import("rillet._stats")?.getattr("Stats")?.call1((stages,))?.unbind())
+    }
+
+    /// How far event time has come, less the lateness: a numpy `datetime64`, or an integer where the time
+    /// column is one. `None` before the first row, and for streams without windows.
+    #[getter]
+    fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let Some((ticks, dtype)) = py.detach(|| lock(&self.run).watermark()) else { return Ok(py.None()) };
+        let unit = match dtype {
+            DataType::Timestamp(unit, _) => unit.name(),
+            DataType::Date => "D",
+            _ => return Ok(ticks.into_pyobject(py)?.into_any().unbind()),
+        };
+        Ok(py.import("numpy")?.getattr("datetime64")?.call1((ticks, unit))?.unbind())
+    }
+
+    /// The late rows set aside with `late="keep"`: iterating gives batches of those not read yet, and does
+    /// not advance the run.
+    #[getter]
+    fn late(slf: Py<Self>) -> SetAside {
+        SetAside { iterator: slf, kind: Kind::Late }
+    }
+
+    /// The bad rows set aside with `on_error="keep"`: iterating gives batches of those not read yet, and
+    /// does not advance the run.
+    #[getter]
+    fn rejects(slf: Py<Self>) -> SetAside {
+        SetAside { iterator: slf, kind: Kind::Rejects }
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let ledgers = py.detach(|| lock(&self.run).ledgers());
+        let stages: Vec<String> = ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
+        let state = if py.detach(|| lock(&self.driver).closed) { " closed" } else { "" };
+        format!("<BatchIterator{state}: {}>", stages.join(", "))
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(crate::errors::type_error(py, "a running iterator cannot be pickled; pickle the stream"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Not locked while attached by anybody else for longer than a few instructions.
+        if let Ok(hosts) = self.hosts.try_lock() {
+            hosts.iter().try_for_each(|host| visit.call(host))?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        if let Ok(mut hosts) = self.hosts.try_lock() {
+            hosts.clear();
+        }
+    }
+}
+
+impl BatchIterator {
+    /// Over a run and the Python objects of its plan.
+    pub fn new(run: Run, hosts: Vec<Py<PyAny>>) -> Self {
+        Self { run: Mutex::new(run), driver: Mutex::default(), turn: Condvar::new(), hosts: Mutex::new(hosts) }
+    }
+
+    /// Runs `work` as the only thread inside. An error of a callback closes the iterator.
+    fn drive<T>(&self, py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+        self.take_turn(py)?;
+        let result = work();
+        let closed = py.detach(|| {
+            let mut driver = lock(&self.driver);
+            driver.thread = None;
+            self.turn.notify_one();
+            driver.closed
+        });
+        if closed {
+            self.close_hosts(py)?;
+        }
+        result
+    }
+
+    fn take_turn(&self, py: Python<'_>) -> PyResult<()> {
+        let me = std::thread::current().id();
+        loop {
+            let (taken, mine) = py.detach(|| {
+                let driver = lock(&self.driver);
+                let busy = |driver: &mut Driver| driver.thread.is_some_and(|thread| thread != me);
+                let waited = self.turn.wait_timeout_while(driver, PATIENCE, busy);
+                let mut driver = waited.unwrap_or_else(PoisonError::into_inner).0;
+                let (free, mine) = (driver.thread.is_none(), driver.thread == Some(me));
+                if free {
+                    driver.thread = Some(me);
+                }
+                (free, mine)
+            });
+            if taken {
+                return Ok(());
+            }
+            if mine {
+                let message = "this iterator is already running: next() was called from inside its own source or function";
+                return Err(exception(py, "ReentrantError", message, &PyDict::new(py))?);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    /// One step of the run, and what it asks of Python.
+    fn poll_once(&self, py: Python<'_>) -> PyResult<Polled> {
+        loop {
+            let step = enter(py, || lock(&self.run).step()).inspect_err(|_| self.mark_closed())?;
+            match step {
+                Step::Batch(batch) => return Ok(Polled::Batch(PyBatch::from(batch))),
+                Step::Idle => return Ok(Polled::Nothing),
+                Step::End => {
+                    self.mark_closed();
+                    return Ok(Polled::End);
+                }
+                Step::Supply(id) => self.answer(py, |py| {
+                    let supply = self.ask(py, id)?;
+                    enter(py, || lock(&self.run).supply(supply))
+                })?,
+                Step::Map(id, batch) => self.answer(py, |py| {
+                    let made = self.host(py, id)?.call1(py, (PyBatch::from(batch),))?;
+                    let made = batch_from_any(made.bind(py), None)?;
+                    enter(py, || lock(&self.run).mapped(made))
+                })?,
+            }
+        }
+    }
+
+    /// Calls Python; its exceptions pass through and close the iterator.
+    fn answer(&self, py: Python<'_>, call: impl FnOnce(Python<'_>) -> PyResult<()>) -> PyResult<()> {
+        call(py).map_err(stopped).inspect_err(|_| {
+            py.detach(|| lock(&self.run).close());
+            self.mark_closed();
+        })
+    }
+
+    fn ask(&self, py: Python<'_>, id: usize) -> PyResult<Supply> {
+        let given = self.host(py, id)?.call_method0(py, "next")?;
+        let given = given.bind(py);
+        if given.is_none() {
+            return Ok(Supply::End);
+        }
+        match given.cast::<PyBytes>() {
+            Ok(bytes) if bytes.as_bytes().is_empty() => Ok(Supply::End),
+            Ok(bytes) => Ok(Supply::Bytes(bytes.as_bytes().to_vec())),
+            Err(_) => Ok(Supply::Batch(batch_from_any(given, None)?)),
+        }
+    }
+
+    fn host(&self, py: Python<'_>, id: usize) -> PyResult<Py<PyAny>> {
+        let host = lock(&self.hosts).get(id).map(|host| host.clone_ref(py));
+        host.ok_or_else(|| crate::errors::to_py(py, &rillet_core::Error::Internal(format!("object {id} is missing"))))
+    }
+
+    fn mark_closed(&self) {
+        lock(&self.driver).closed = true;
+    }
+
+    /// Closes the sources: generators run their `finally`.
+    fn close_hosts(&self, py: Python<'_>) -> PyResult<()> {
+        let hosts = std::mem::take(&mut *lock(&self.hosts));
+        for host in hosts {
+            if host.bind(py).hasattr("close_host")? {
+                host.call_method0(py, "close_host")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A `StopIteration` that leaves a callback must not look like the end of the stream, just as in a
+/// generator (PEP 479).
+fn stopped(error: PyErr) -> PyErr {
+    Python::attach(|py| {
+        if !error.is_instance_of::<PyStopIteration>(py) {
+            return error;
+        }
+        let wrapped = pyo3::exceptions::PyRuntimeError::new_err("a source or function of the stream raised StopIteration");
+        wrapped.set_cause(py, Some(error));
+        wrapped
+    })
+}
+
+fn ledger_dict<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Bound<'py, PyDict>> {
+    let row = PyDict::new(py);
+    row.set_item("name", &ledger.name)?;
+    let counts = [
+        ("rows_in", ledger.rows_in),
+        ("rows_out", ledger.rows_out),
+        ("passed", ledger.passed),
+        ("aggregated", ledger.aggregated),
+        ("held", ledger.held),
+        ("late", ledger.late),
+        ("partly_late", ledger.partly_late),
+        ("rejected", ledger.rejected),
+        ("filtered", ledger.filtered),
+        ("windowless", ledger.windowless),
+        ("cut", ledger.cut),
+        ("skipped_lines", ledger.skipped_lines),
+        ("open_windows", ledger.open_windows),
+        ("live_keys", ledger.live_keys),
+        ("state_bytes", ledger.state_bytes),
+        ("bytes_read", ledger.bytes_read),
+    ];
+    for (name, count) in counts {
+        row.set_item(name, count)?;
+    }
+    row.set_item("bytes_total", ledger.bytes_total)?;
+    Ok(row)
+}
+
+/// Which rows were set aside.
+#[derive(Clone, Copy)]
+enum Kind {
+    Late,
+    Rejects,
+}
+
+/// Rows that an iterator has set aside. Iterating gives those not read yet.
+#[pyclass(frozen, module = "rillet", name = "SetAside")]
+pub struct SetAside {
+    iterator: Py<BatchIterator>,
+    kind: Kind,
+}
+
+#[pymethods]
+impl SetAside {
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let run = &self.iterator.get().run;
+        let kind = self.kind;
+        let batches = py.detach(|| match kind {
+            Kind::Late => lock(run).take_late(),
+            Kind::Rejects => lock(run).take_rejects().into_iter().collect(),
+        });
+        let batches = batches.into_iter().map(PyBatch::from).map(|batch| Py::new(py, batch));
+        PyList::new(py, batches.collect::<PyResult<Vec<_>>>()?)?.into_any().try_iter().map(Bound::into_any)
+    }
+
+    fn __repr__(&self) -> &'static str {
+        match self.kind {
+            Kind::Late => "<late rows: iterate to read those set aside since the last time>",
+            Kind::Rejects => "<bad rows: iterate to read those set aside since the last time>",
+        }
+    }
+}

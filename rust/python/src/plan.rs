@@ -1,0 +1,262 @@
+//! `Plan` and `Prepared`: a stream as plain data, and one that has been checked against its sources.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use rillet_core::plan::{Check, CsvInput, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, WindowSpec};
+use rillet_core::{DataType, Error, Late, Offer, Prepared, Sample, Schema, is_enough};
+
+use crate::errors::{enter, to_py, type_error, value_error};
+use crate::expr::{PyAggregate, PyWindows, expression, length};
+use crate::infer::type_name;
+use crate::iterator::BatchIterator;
+use crate::schema::Schema as PySchema;
+
+/// What a stream does, as plain data. Python objects in it are named by number.
+#[pyclass(frozen, eq, module = "rillet._core", name = "Plan")]
+#[derive(Clone, PartialEq)]
+pub struct PyPlan(Arc<Plan>);
+
+/// Named expressions: pairs of a name and an expression or the name of a column.
+fn named(items: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Vec<(String, rillet_core::expr::Expr)>> {
+    items.into_iter().map(|(name, value)| Ok((name, expression(&value)?))).collect()
+}
+
+fn aggregates(items: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Vec<(String, rillet_core::Aggregate)>> {
+    let aggregate = |(name, value): (String, Bound<'_, PyAny>)| match value.cast::<PyAggregate>() {
+        Ok(aggregate) => Ok((name, aggregate.get().0.clone())),
+        Err(_) => Err(type_error(
+            value.py(),
+            &format!("{name}= must be an aggregate such as rl.mean(\"price\"), not {}", type_name(&value)),
+        )),
+    };
+    items.into_iter().map(aggregate).collect()
+}
+
+impl PyPlan {
+    fn then(&self, py: Python<'_>, node: Node) -> PyResult<Self> {
+        self.0.then(node).map(Self).map_err(|error| to_py(py, &error))
+    }
+}
+
+#[pymethods]
+impl PyPlan {
+    /// Reads CSV from paths, bytes, standard input or a file of the host.
+    #[staticmethod]
+    #[pyo3(signature = (*, paths=None, data=None, host=None, **options))]
+    fn read_csv(
+        py: Python<'_>,
+        paths: Option<Vec<String>>,
+        data: Option<&Bound<'_, PyBytes>>,
+        host: Option<usize>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let input = match (paths, data, host) {
+            (Some(paths), ..) => CsvInput::Paths(paths),
+            (_, Some(data), _) => CsvInput::Bytes(data.as_bytes().into()),
+            (_, _, Some(id)) => CsvInput::Host { id },
+            _ => CsvInput::Stdin,
+        };
+        let mut read = ReadCsv::new(input);
+        for (name, value) in options.into_iter().flatten() {
+            set_option(&mut read, name.extract()?, &value)?;
+        }
+        read.check().map_err(|error| to_py(py, &error))?;
+        Ok(Self(Plan::source(Node::ReadCsv(Box::new(read)))))
+    }
+
+    /// Takes batches from the object of this number.
+    #[staticmethod]
+    #[pyo3(signature = (host, name, *, time=None, batch_rows=None))]
+    fn host(py: Python<'_>, host: usize, name: String, time: Option<String>, batch_rows: Option<usize>) -> PyResult<Self> {
+        if batch_rows == Some(0) {
+            return Err(value_error(py, "batch_rows must be at least 1, not 0"));
+        }
+        Ok(Self(Plan::source(Node::Host(Host { id: host, name, time, batch_rows }))))
+    }
+
+    fn select(&self, py: Python<'_>, columns: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
+        self.then(py, Node::Select(named(columns)?))
+    }
+
+    fn with_columns(&self, py: Python<'_>, columns: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
+        self.then(py, Node::WithColumns(named(columns)?))
+    }
+
+    fn filter(&self, py: Python<'_>, condition: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.then(py, Node::Filter(expression(condition)?))
+    }
+
+    fn map_batches(&self, py: Python<'_>, id: usize, name: String, schema: Option<&Bound<'_, PySchema>>) -> PyResult<Self> {
+        let schema = schema.map(|schema| Schema::clone(&schema.get().0));
+        self.then(py, Node::Map(Map { id, name, schema }))
+    }
+
+    fn rebatch(&self, py: Python<'_>, rows: usize) -> PyResult<Self> {
+        self.then(py, Node::Rebatch(rows))
+    }
+
+    fn limit(&self, py: Python<'_>, rows: u64) -> PyResult<Self> {
+        self.then(py, Node::Limit(rows))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of Stream.window and of its agg")]
+    fn window(
+        &self,
+        py: Python<'_>,
+        windows: &Bound<'_, PyAny>,
+        by: Vec<(String, Bound<'_, PyAny>)>,
+        time: Option<&Bound<'_, PyAny>>,
+        lateness: &Bound<'_, PyAny>,
+        late: &str,
+        max_kept: usize,
+        max_state_bytes: Option<u64>,
+        aggs: Vec<(String, Bound<'_, PyAny>)>,
+    ) -> PyResult<Self> {
+        let Ok(windows) = windows.cast::<PyWindows>() else {
+            let message = format!("a window is made with rl.tumbling or rl.hopping, not {}", type_name(windows));
+            return Err(type_error(py, &message));
+        };
+        let late = match late {
+            "error" => Late::Error,
+            "drop" => Late::Drop,
+            "keep" => Late::Keep,
+            other => return Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
+        };
+        let spec = WindowSpec {
+            windows: windows.get().0,
+            by: named(by)?,
+            time: time.map(expression).transpose()?,
+            lateness: length(lateness, "lateness")?,
+            late,
+            max_kept,
+            max_state_bytes,
+            aggregates: aggregates(aggs)?,
+        };
+        self.then(py, Node::Window(Box::new(spec)))
+    }
+
+    fn group_by(
+        &self,
+        py: Python<'_>,
+        by: Vec<(String, Bound<'_, PyAny>)>,
+        max_state_bytes: Option<u64>,
+        aggs: Vec<(String, Bound<'_, PyAny>)>,
+    ) -> PyResult<Self> {
+        let spec = GroupSpec { by: named(by)?, max_state_bytes, aggregates: aggregates(aggs)? };
+        self.then(py, Node::GroupBy(Box::new(spec)))
+    }
+
+    /// Whether so much of a file is enough to know its columns.
+    fn is_enough(&self, py: Python<'_>, sample: &Bound<'_, PyBytes>, complete: bool) -> PyResult<bool> {
+        let Node::ReadCsv(read) = &self.0.node else {
+            return Err(to_py(py, &Error::Internal("only CSV is sampled".into())));
+        };
+        let sample = Sample { bytes: sample.as_bytes().to_vec(), complete };
+        enter(py, || is_enough(read, &sample))
+    }
+
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        self.0.to_json().map_err(|error| to_py(py, &error))
+    }
+
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        Plan::from_json(text).map(|plan| Self(Arc::new(plan))).map_err(|error| to_py(py, &error))
+    }
+
+    fn fingerprint(&self, py: Python<'_>) -> PyResult<u64> {
+        self.0.fingerprint().map_err(|error| to_py(py, &error))
+    }
+
+    fn __repr__(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+fn set_option(read: &mut ReadCsv, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = value.py();
+    let one_of = |options: &[&str]| -> PyResult<usize> {
+        let text: String = value.extract()?;
+        options.iter().position(|option| *option == text).ok_or_else(|| {
+            value_error(py, &format!("{name} must be one of {}, not {text:?}", options.join(", ")))
+        })
+    };
+    match name {
+        "time" => read.time = value.extract()?,
+        "schema" => read.schema = schema_option(py, value.extract()?)?,
+        "columns" => read.columns = value.extract()?,
+        "names" => read.names = value.extract()?,
+        "delimiter" => read.delimiter = character(name, value)?,
+        "quote" => read.quote = if value.is_none() { None } else { Some(character(name, value)?) },
+        "comment" => read.comment = value.extract()?,
+        "skip_rows" => read.skip_rows = value.extract()?,
+        "null_values" => read.null_values = value.extract()?,
+        "infer_rows" => read.infer_rows = value.extract()?,
+        "on_error" => read.on_error = [OnError::Error, OnError::Skip, OnError::Keep][one_of(&["error", "skip", "keep"])?],
+        "check" => read.check = [Check::Used, Check::All][one_of(&["used", "all"])?],
+        "max_kept" => read.max_kept = value.extract()?,
+        "batch_rows" => read.batch_rows = value.extract()?,
+        "threads" => read.threads = value.extract()?,
+        "prefetch" => read.prefetch = value.extract::<Option<usize>>()?.unwrap_or(read.prefetch),
+        "max_line" => read.max_line = value.extract()?,
+        "max_columns" => read.max_columns = value.extract()?,
+        other => return Err(type_error(py, &format!("read_csv has no option {other:?}"))),
+    }
+    Ok(())
+}
+
+fn schema_option(py: Python<'_>, items: Vec<(String, String)>) -> PyResult<Vec<(String, DataType)>> {
+    let typed = |(name, dtype): (String, String)| {
+        dtype.parse().map(|dtype| (name, dtype)).map_err(|error| to_py(py, &error))
+    };
+    items.into_iter().map(typed).collect()
+}
+
+fn character(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u8> {
+    match value.extract::<String>()?.as_bytes() {
+        [byte] => Ok(*byte),
+        _ => Err(value_error(value.py(), &format!("{name} must be one ASCII character"))),
+    }
+}
+
+/// A plan that has been checked against the schemas of its sources.
+#[pyclass(frozen, module = "rillet._core", name = "Prepared")]
+pub struct PyPrepared(Prepared);
+
+#[pymethods]
+impl PyPrepared {
+    /// Opens the sources. `offers` has, for each Python object of the plan, its schema, the first bytes of a
+    /// file and whether they are all, or `None` for a function.
+    #[new]
+    fn new(py: Python<'_>, plan: &Bound<'_, PyPlan>, offers: Vec<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let mut known = offers.iter().map(offer).collect::<PyResult<Vec<_>>>()?;
+        let plan = Arc::clone(&plan.get().0);
+        let missing = || Error::Internal("an object of the plan is missing".into());
+        let take = move |id: usize| known.get_mut(id).and_then(Option::take).ok_or_else(missing);
+        enter(py, || Prepared::new(plan, take)).map(Self)
+    }
+
+    /// The columns that come out.
+    #[getter]
+    fn schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        self.0.schema().map(PySchema).map_err(|error| to_py(py, &error))
+    }
+
+    /// Starts a run. `hosts` are the Python objects of the plan: sources have `next()` and `close()`.
+    fn run(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<BatchIterator> {
+        Ok(BatchIterator::new(enter(py, || self.0.run())?, hosts))
+    }
+}
+
+fn offer(value: &Bound<'_, PyAny>) -> PyResult<Option<Offer>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    if let Ok(schema) = value.cast::<PySchema>() {
+        return Ok(Some(Offer::Schema(Schema::clone(&schema.get().0))));
+    }
+    let (bytes, complete): (Vec<u8>, bool) = value.extract()?;
+    Ok(Some(Offer::Sample(Sample { bytes, complete })))
+}

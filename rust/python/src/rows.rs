@@ -1,0 +1,180 @@
+//! Batches of rows that are Python objects.
+
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use rillet_core::error::{BadRow, Place};
+use rillet_core::types::Field;
+use rillet_core::{Batch, Error, Schema};
+
+use crate::build::Bad;
+use crate::errors::to_py;
+use crate::infer::type_name;
+use crate::mapping::built;
+
+/// What a row is.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    Dict,
+    /// A namedtuple or an instance of a dataclass.
+    Fields,
+    Tuple,
+}
+
+/// The batch of rows that are tuples (or lists), dicts, namedtuples or dataclasses, the first of which has
+/// the number `first`. Without a schema, types are those of the values, and names those of the fields or
+/// keys; the columns of tuples are `column_1`, `column_2`…
+///
+/// # Errors
+/// At the first row that is none of these, unlike the others, or has a value that does not fit.
+pub fn batch_from_rows(
+    py: Python<'_>,
+    rows: &[Bound<'_, PyAny>],
+    first: u64,
+    schema: Option<&Arc<Schema>>,
+) -> PyResult<Batch> {
+    let mut table = Table::new(py, first, schema);
+    rows.iter().try_for_each(|row| table.push(row))?;
+    table.finish(schema)
+}
+
+/// Rows turned into columns.
+struct Table<'py> {
+    py: Python<'py>,
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+    columns: Vec<Vec<Bound<'py, PyAny>>>,
+    rows: usize,
+    shape: Option<Shape>,
+    /// Whether a new name is a new column.
+    open: bool,
+    first: u64,
+}
+
+impl<'py> Table<'py> {
+    fn new(py: Python<'py>, first: u64, schema: Option<&Arc<Schema>>) -> Self {
+        let mut table = Self {
+            py,
+            names: Vec::new(),
+            places: HashMap::new(),
+            columns: Vec::new(),
+            rows: 0,
+            shape: None,
+            open: schema.is_none(),
+            first,
+        };
+        let fields = schema.into_iter().flat_map(|schema| schema.fields());
+        fields.for_each(|field| table.add(field.name.to_string()));
+        table
+    }
+
+    fn add(&mut self, name: String) {
+        self.places.insert(name.clone(), self.names.len());
+        self.names.push(name);
+        self.columns.push(vec![self.py.None().into_bound(self.py); self.rows]);
+    }
+
+    fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
+        let bad = Bad::new(self.rows, row, reason);
+        let place = Place { row: Some(self.first + self.rows as u64), ..Place::default() };
+        to_py(self.py, &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })))
+    }
+
+    fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
+        let Some(shape) = shape(row)? else {
+            let reason = format!("a {}; a row is a tuple, a dict, a namedtuple or a dataclass", type_name(row));
+            return Err(self.bad(row, reason));
+        };
+        if *self.shape.get_or_insert(shape) != shape {
+            return Err(self.bad(row, "not of the kind of the rows before it".into()));
+        }
+        match shape {
+            Shape::Dict => self.push_dict(row)?,
+            Shape::Fields => self.push_fields(row)?,
+            Shape::Tuple => self.push_tuple(row)?,
+        }
+        self.rows += 1;
+        // A key that a dict lacks is null.
+        let missing = self.columns.iter_mut().filter(|column| column.len() < self.rows);
+        missing.for_each(|column| column.push(self.py.None().into_bound(self.py)));
+        Ok(())
+    }
+
+    fn push_dict(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
+        for (name, value) in row.cast::<PyDict>()?.iter() {
+            let name = name.cast::<PyString>().map_err(|_| self.bad(row, "a dict whose keys are not all text".into()))?;
+            self.set(row, &name.to_cow()?, value)?;
+        }
+        Ok(())
+    }
+
+    fn push_fields(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
+        let names: Vec<String> = match row.getattr_opt(intern!(self.py, "__dataclass_fields__"))? {
+            Some(fields) => fields.cast::<PyDict>()?.keys().extract()?,
+            None => row.getattr(intern!(self.py, "_fields"))?.extract()?,
+        };
+        for name in names {
+            self.set(row, &name, row.getattr(&*name)?)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, row: &Bound<'py, PyAny>, name: &str, value: Bound<'py, PyAny>) -> PyResult<()> {
+        if !self.places.contains_key(name) {
+            if !self.open {
+                return Err(self.bad(row, format!("with the field {name:?}, which is no column")));
+            }
+            self.add(name.to_owned());
+        }
+        let place = self.places[name];
+        self.columns[place].push(value);
+        Ok(())
+    }
+
+    fn push_tuple(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
+        let values = crate::infer::sequence(row).unwrap_or_default();
+        if self.rows == 0 && self.open {
+            (1..=values.len()).for_each(|place| self.add(format!("column_{place}")));
+        }
+        if values.len() != self.columns.len() {
+            return Err(self.bad(row, format!("of {} values instead of {}", values.len(), self.columns.len())));
+        }
+        self.columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        Ok(())
+    }
+
+    fn finish(self, schema: Option<&Arc<Schema>>) -> PyResult<Batch> {
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for (at, (name, values)) in self.names.iter().zip(&self.columns).enumerate() {
+            let wanted = schema.map(|schema| &schema.fields()[at].dtype);
+            let (column, dtype) = built(self.py, values, name, wanted, self.first)?;
+            fields.push(Field::new(name.as_str(), dtype));
+            columns.push(column);
+        }
+        let found = || Schema::new(fields).map(Arc::new).map_err(|error| to_py(self.py, &error));
+        let schema = schema.map_or_else(found, |schema| Ok(Arc::clone(schema)))?;
+        Ok(Batch::new(schema, columns, self.rows))
+    }
+}
+
+/// What the row is; `None` if it is no row.
+fn shape(row: &Bound<'_, PyAny>) -> PyResult<Option<Shape>> {
+    if row.is_instance_of::<PyDict>() {
+        return Ok(Some(Shape::Dict));
+    }
+    if row.is_exact_instance_of::<PyTuple>() || row.is_instance_of::<PyList>() {
+        return Ok(Some(Shape::Tuple));
+    }
+    let class = row.get_type();
+    if class.hasattr(intern!(row.py(), "__dataclass_fields__"))? {
+        return Ok(Some(Shape::Fields));
+    }
+    if row.is_instance_of::<PyTuple>() {
+        let named = class.hasattr(intern!(row.py(), "_fields"))?;
+        return Ok(Some(if named { Shape::Fields } else { Shape::Tuple }));
+    }
+    Ok(None)
+}
