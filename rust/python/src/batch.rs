@@ -82,7 +82,7 @@ impl Batch {
         if let Some(row) = column.nulls().and_then(|_| Flat::of(column)?.unshowable()) {
             return Err(self.null_value(py, name, row));
         }
-        let array = numpy::array(py, column, || self.coded(index).clone())?;
+        let array = numpy::array(py, column)?;
         // Another thread may have been faster; then all get its array.
         let _ = self.arrays[index].set(py, array.clone().unbind());
         Ok(self.arrays[index].get(py).map_or(array, |array| array.bind(py).clone()))
@@ -110,7 +110,7 @@ impl Batch {
             return Err(value_error(py, &message));
         }
         let start = at.start.max(0) as usize;
-        Ok(self.inner.slice(start.min(self.inner.rows()), at.slicelength as usize))
+        Ok(self.inner.slice(start.min(self.inner.rows()), at.slicelength))
     }
 
     fn select(&self, names: &Bound<'_, PyAny>) -> PyResult<rillet_core::Batch> {
@@ -207,10 +207,7 @@ impl Batch {
     /// >>> batch.fill("x", -1)
     /// array([ 1, -1])
     fn fill<'py>(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (index, field, column) = self.find(value.py(), name)?;
-        if field.dtype.is_text() {
-            return fill::text(self.coded(index), field, value);
-        }
+        let (_, field, column) = self.find(value.py(), name)?;
         fill::filled(column, field, value)
     }
 

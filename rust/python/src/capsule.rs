@@ -2,8 +2,9 @@
 // The C data interface is made of raw pointers.
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type, to_ffi};
@@ -14,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 use rillet_core::{Error, Result, plain_text};
 
-use crate::errors::{enter, value_error};
+use crate::errors::{enter, type_error, value_error};
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -116,9 +117,15 @@ fn depth(schema: &FFI_ArrowSchema, above: usize) -> usize {
     below.map(|child| depth(child, above + 1)).max().unwrap_or(above)
 }
 
+/// What a capsule of this name holds.
+fn pointer(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<NonNull<c_void>> {
+    let pointer = capsule.cast::<PyCapsule>().ok().and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
+    pointer.ok_or_else(|| type_error(capsule.py(), &format!("Arrow data comes in a capsule named {name:?}")))
+}
+
 fn import_stream(capsule: &Bound<'_, PyAny>) -> PyResult<Arrays> {
     let py = capsule.py();
-    let pointer = capsule.cast::<PyCapsule>()?.pointer_checked(Some(STREAM))?;
+    let pointer = pointer(capsule, STREAM)?;
     // SAFETY: a capsule of this name holds such a struct, and nobody else touches it while we are attached;
     // what is left in the capsule is marked as released.
     let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr().cast()) };
@@ -139,9 +146,8 @@ fn import_stream(capsule: &Bound<'_, PyAny>) -> PyResult<Arrays> {
 
 fn import_array(capsules: &Bound<'_, PyAny>) -> PyResult<Arrays> {
     let py = capsules.py();
-    let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = capsules.extract()?;
-    let schema = schema.pointer_checked(Some(SCHEMA))?;
-    let array = array.pointer_checked(Some(ARRAY))?;
+    let (schema, array) = (capsules.get_item(0)?, capsules.get_item(1)?);
+    let (schema, array) = (pointer(&schema, SCHEMA)?, pointer(&array, ARRAY)?);
     // SAFETY: as for streams, in `import_stream`.
     let schema = unsafe { FFI_ArrowSchema::from_raw(schema.as_ptr().cast()) };
     // SAFETY: as above.

@@ -7,7 +7,6 @@ use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as Arrow;
 use foldhash::{HashMap, HashSet, HashSetExt};
 use pyo3::prelude::*;
-use rillet_core::plain_text;
 
 use crate::numpy;
 
@@ -30,7 +29,9 @@ impl Coded {
                 let dictionary = column.as_dictionary::<Int32Type>();
                 Self::in_order(dictionary).unwrap_or_else(|| Self::renumbered(dictionary))
             }
-            _ => Self::numbered(plain_text(column).as_string()),
+            Arrow::LargeUtf8 => Self::numbered(column.as_string::<i64>().iter()),
+            Arrow::Utf8View => Self::numbered(column.as_string_view().iter()),
+            _ => Self::numbered(column.as_string::<i32>().iter()),
         }
     }
 
@@ -78,29 +79,10 @@ impl Coded {
         Self { codes, categories: numbers.texts.into() }
     }
 
-    fn numbered(column: &StringArray) -> Self {
+    fn numbered<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut numbers = Numbers::default();
-        let codes = column.iter().map(|text| text.map_or(-1, |text| numbers.of(text))).collect();
+        let codes = texts.map(|text| text.map_or(-1, |text| numbers.of(text))).collect();
         Self { codes, categories: numbers.texts.into() }
-    }
-
-    /// Whether a row is null.
-    fn has_nulls(&self) -> bool {
-        self.codes.contains(&-1)
-    }
-
-    /// The texts of the rows, with `fill` for null.
-    pub fn array<'py>(&self, py: Python<'py>, fill: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-        let nullable = fill.is_none() && self.has_nulls();
-        let texts = pyo3::types::PyList::new(py, &self.categories)?;
-        // The code of null, -1, finds what stands last.
-        texts.append(fill)?;
-        let texts = if nullable || fill.is_some() { texts } else { texts.get_slice(0, self.categories.len()) };
-        let categories = numpy::strings(&texts, nullable)?;
-        if texts.is_empty() {
-            return Ok(categories);
-        }
-        numpy::frozen(categories.get_item(self.numbers(py)?)?)
     }
 
     /// The codes as an array.

@@ -3,24 +3,20 @@
 use arrow_array::{Array, ArrayRef};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::PyString;
 use rillet_core::types::{DataType, Field};
 
-use crate::coded::Coded;
 use crate::errors::{type_error, value_error};
 use crate::flat::Flat;
 use crate::numpy::{self, numpy};
 use crate::value;
 
-/// A text column as an array, with `value` in place of null.
-pub fn text<'py>(coded: &Coded, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let text = value.cast::<PyString>().map_err(|_| unfit(field, value))?;
-    coded.array(value.py(), Some(&text.to_cow()?))
-}
-
-/// A column that is not text as an array, with `value` in place of null.
+/// A column as an array, with `value` in place of null.
 pub fn filled<'py>(column: &ArrayRef, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let Some(flat) = Flat::of(column) else { return objects(column, value) };
+    if field.dtype.is_text() && !value.is_instance_of::<PyString>() {
+        return Err(unfit(field, value));
+    }
+    let Some(flat) = Flat::of(column) else { return objects(column, field, value) };
     let filler = filler(flat.dtype(), field, value)?;
     let Some(mask) = flat.mask(value.py())? else { return flat.data(value.py()) };
     let array = flat.data(value.py())?.call_method0(intern!(value.py(), "copy"))?;
@@ -37,7 +33,7 @@ fn filler<'py>(dtype: &str, field: &Field, value: &Bound<'py, PyAny>) -> PyResul
     };
     // numpy would cut a float to an integer, and take anything for a bool.
     let fits = match inner {
-        DataType::Bool => value.is_instance_of::<PyBool>(),
+        DataType::Bool => value.extract::<bool>().is_ok(),
         inner if inner.is_integer() => value.hasattr(intern!(py, "__index__"))?,
         inner if inner.is_float() => value.extract::<f64>().is_ok(),
         _ => true,
@@ -50,7 +46,7 @@ fn filler<'py>(dtype: &str, field: &Field, value: &Bound<'py, PyAny>) -> PyResul
 }
 
 /// The values as Python objects, with `value` in place of null.
-fn objects<'py>(column: &ArrayRef, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn objects<'py>(column: &ArrayRef, field: &Field, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let list = value::list(value.py(), column)?;
     let nulls = column.logical_nulls();
     for row in 0..list.len() {
@@ -58,7 +54,7 @@ fn objects<'py>(column: &ArrayRef, value: &Bound<'py, PyAny>) -> PyResult<Bound<
             list.set_item(row, value)?;
         }
     }
-    numpy::objects(&list)
+    if field.dtype.is_text() { numpy::strings(&list, false) } else { numpy::objects(&list) }
 }
 
 fn unfit(field: &Field, value: &Bound<'_, PyAny>) -> PyErr {

@@ -37,7 +37,8 @@ pub fn ticks(value: &Bound<'_, PyAny>, dtype: &DataType) -> Result<i64, Reason> 
         },
         DataType::Time(unit) => match value.cast::<PyTime>() {
             Ok(time) => (clock(time), *unit),
-            Err(_) => return Err("not a time of day".into()),
+            // As a batch hands out those of nanoseconds.
+            Err(_) => return numpy_ticks(value, "m", unit.name()).ok_or_else(|| "not a time of day".into()),
         },
         other => return Err(format!("not a {other}")),
     };

@@ -2,13 +2,12 @@
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as Arrow;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
-use pyo3::intern;
 
 use crate::buffer::Buffer;
-use crate::coded::Coded;
 use crate::flat::Flat;
 use crate::value;
 
@@ -27,11 +26,11 @@ pub fn view<'py>(py: Python<'py>, bytes: arrow_buffer::Buffer, dtype: &str) -> P
 }
 
 /// The column as an array. Null is NaN, NaT or None; the nulls of a type that has none of them are anything.
-pub fn array<'py>(py: Python<'py>, column: &ArrayRef, coded: impl FnOnce() -> Coded) -> PyResult<Bound<'py, PyAny>> {
+pub fn array<'py>(py: Python<'py>, column: &ArrayRef) -> PyResult<Bound<'py, PyAny>> {
     match (Flat::of(column), column.data_type()) {
         (Some(flat), _) => flat.array(py),
-        (None, Arrow::Dictionary(..)) => coded().array(py, None),
-        (None, Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View) => {
+        // By way of a list even if it is coded: numpy takes longer to look texts up by their codes.
+        (None, Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View | Arrow::Dictionary(..)) => {
             strings(&value::list(py, column)?, column.null_count() > 0)
         }
         _ => objects(&value::list(py, column)?),

@@ -129,8 +129,11 @@ impl<'py> Table<'py> {
             }
             self.add(name.to_owned());
         }
-        let place = self.places[name];
-        self.columns[place].push(value);
+        let column = &mut self.columns[self.places[name]];
+        if column.len() > self.rows {
+            return Err(self.bad(row, format!("with the field {name:?} twice")));
+        }
+        column.push(value);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDelta, PyDict, PyList, PyString, PyTime, PyTzInfo, PyType};
-use rillet_core::{TimeUnit, plain_text};
+use rillet_core::TimeUnit;
 
 use crate::flat::Flat;
 
@@ -27,7 +27,8 @@ pub fn list<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyLis
         Arrow::Null => PyList::new(py, vec![None::<bool>; array.len()]),
         Arrow::Boolean => PyList::new(py, array.as_boolean()),
         Arrow::Utf8 => PyList::new(py, array.as_string::<i32>()),
-        Arrow::LargeUtf8 | Arrow::Utf8View => PyList::new(py, plain_text(array).as_string::<i32>()),
+        Arrow::LargeUtf8 => PyList::new(py, array.as_string::<i64>()),
+        Arrow::Utf8View => PyList::new(py, array.as_string_view()),
         Arrow::Dictionary(..) => texts(py, array),
         Arrow::Binary => PyList::new(py, array.as_binary::<i32>().iter().map(|x| x.map(|x| PyBytes::new(py, x)))),
         Arrow::Decimal128(..) => decimals(py, array),
@@ -83,7 +84,7 @@ fn decimals<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyLis
 fn ticks(array: &ArrayRef) -> Vec<Option<i64>> {
     let array: &dyn Array = array;
     downcast_primitive_array!(
-        array => array.iter().map(|value| value.and_then(|value| num_i64(value))).collect(),
+        array => array.iter().map(|value| value.and_then(num_i64)).collect(),
         _ => Vec::new()
     )
 }
