@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-
 NOT_WRITTEN = 3  # the exit code where an engine does not do this job
 
 

@@ -19,7 +19,7 @@ import data
 import extras
 import report
 from goals import GOALS, Goal
-from jobs import ENGINES, JOBS, SLOW
+from jobs import ENGINES, SLOW
 from jobs.answers import equal
 from one import NOT_WRITTEN
 

@@ -214,7 +214,7 @@ def infer(texts):
 
 @dataclass
 class Reject:
-    """A bad row: `column` and `value` are None where it does not even split."""
+    """A bad row: `column` is None where it does not even split, and `value` then is the row."""
 
     line: int
     byte: int
@@ -269,7 +269,7 @@ def _is_null(cell, null_values):
 def _typed(record, number, types, time, null_values):
     """The row as a dict, or a Reject at the first column that does not convert."""
     if not _splits(record, types):
-        return Reject(record.line, record.byte, number, None, None, record.raw)
+        return Reject(record.line, record.byte, number, None, record.raw.decode(errors="replace")[:100], record.raw)
     row = {}
     for cell, (name, dtype) in zip(record.fields, types.items(), strict=True):
         try:

@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+from itertools import pairwise
 
 from reference_csv import split
 
@@ -22,7 +23,7 @@ class Cuts:
 
     def __init__(self, data, *offsets):
         edges = [0, *sorted(offsets), len(data)]
-        self.pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+        self.pieces = [data[a:b] for a, b in pairwise(edges) if a < b]
 
     def read(self, size=-1):
         return self.pieces.pop(0) if self.pieces else b""

@@ -27,7 +27,10 @@ def read(path: str) -> dict:
     answer = ReadAnswer()
     for item in connect(path).table("source").execute_stream():
         batch = item.to_pyarrow()
-        texts = lambda i, batch=batch: (batch["symbol"][i].as_py(), batch["side"][i].as_py())
+
+        def texts(i, batch=batch):
+            return batch["symbol"][i].as_py(), batch["side"][i].as_py()
+
         ts = batch["ts"].cast("int64").to_numpy()
         answer.add(len(batch), pc.sum(batch["price"]).as_py(), pc.sum(batch["size"]).as_py(), ts, texts)
     return answer.dict()

@@ -30,7 +30,10 @@ def read(path: str) -> dict:
     """All five columns in batches, as Arrow."""
     answer = ReadAnswer()
     for batch in connect().sql(f"SELECT * FROM {ticks(path)}").to_arrow_reader(65_536):
-        texts = lambda i, batch=batch: (batch["symbol"][i].as_py(), batch["side"][i].as_py())
+
+        def texts(i, batch=batch):
+            return batch["symbol"][i].as_py(), batch["side"][i].as_py()
+
         ts = batch["ts"].cast("int64").to_numpy()
         answer.add(len(batch), pc.sum(batch["price"]).as_py(), pc.sum(batch["size"]).as_py(), ts, texts)
     return answer.dict()

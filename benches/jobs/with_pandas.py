@@ -34,7 +34,10 @@ def read(path: str, types: dict = TEXTS) -> dict:
     """All five columns in batches, the time typed."""
     answer = ReadAnswer()
     for frame in ticks(path, types):
-        texts = lambda i, frame=frame: tuple(text(frame[name].iat[i]) for name in ("symbol", "side"))
+
+        def texts(i, frame=frame):
+            return tuple(text(frame[name].iat[i]) for name in ("symbol", "side"))
+
         answer.add(len(frame), frame["price"].sum(), frame["size"].sum(), micros(frame["ts"]), texts)
     return answer.dict()
 

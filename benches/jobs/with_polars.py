@@ -27,7 +27,10 @@ def read(path: str) -> dict:
     answer = ReadAnswer()
     for batch in pl.scan_csv(path, schema=SCHEMA).with_columns(ts=whole_time()).collect_batches():
         ts = batch["ts"].to_physical().to_numpy()
-        texts = lambda i, batch=batch: (batch["symbol"][i], batch["side"][i])
+
+        def texts(i, batch=batch):
+            return batch["symbol"][i], batch["side"][i]
+
         answer.add(len(batch), batch["price"].sum(), batch["size"].sum(), ts, texts)
     return answer.dict()
 

@@ -30,7 +30,10 @@ def read(path: str) -> dict:
     """All five columns in batches, the time typed."""
     answer = ReadAnswer()
     for table in parsed(path, parser(TICKS)):
-        texts = lambda i, table=table: (table["symbol"][i].as_py(), table["side"][i].as_py())
+
+        def texts(i, table=table):
+            return table["symbol"][i].as_py(), table["side"][i].as_py()
+
         ts = table["ts"].cast("int64").to_numpy()
         answer.add(len(table), pc.sum(table["price"]).as_py(), pc.sum(table["size"]).as_py(), ts, texts)
     return answer.dict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import deque
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from jobs.answers import BARS, HOPS, STATIONS, ReadAnswer, sums
 
@@ -20,7 +20,7 @@ def ticks(path: str):
 
 def micros(text: str) -> int:
     """The µs since 1970 of a time in text."""
-    made = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    made = datetime.fromisoformat(text).replace(tzinfo=UTC)
     return int(made.timestamp()) * 1_000_000 + made.microsecond
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import rillet as rl
 
+import rillet as rl
 from jobs.answers import BARS, HOPS, STATIONS, ReadAnswer, sums
 
 

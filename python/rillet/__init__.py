@@ -1,12 +1,15 @@
 """Read anything in chunks, and aggregate it over windows while it arrives.
 
 >>> import rillet as rl
->>> ticks = rl.read_csv(b"ts,price\\n2024-01-01T09:00:01,5\\n2024-01-01T09:00:59,7\\n2024-01-01T09:01:00,6\\n", time="ts")
+>>> data = b"ts,price\\n2024-01-01T09:00:01,5\\n2024-01-01T09:00:59,7\\n2024-01-01T09:01:00,6\\n"
+>>> ticks = rl.read_csv(data, time="ts")
 >>> bars = ticks.window(rl.tumbling("1m")).agg(high=rl.max("price"), trades=rl.count())
 >>> for batch in bars:
 ...     print(batch["high"], batch["trades"])
 [7 6] [2 1]
 """
+
+from collections.abc import Mapping
 
 from rillet._aggregates import count, first, hopping, last, max, mean, min, std, sum, tumbling, var
 from rillet._core import (
@@ -47,6 +50,8 @@ from rillet._errors import (
 from rillet._sources import from_arrow, from_batches, from_rows, read_csv
 from rillet._stats import Stats
 from rillet._stream import Grouped, Stream
+
+Mapping.register(Schema)
 
 __all__ = [
     "Aggregate",

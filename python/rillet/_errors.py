@@ -72,7 +72,7 @@ class DataError(Error, ValueError):
     ``reason`` say what.
     """
 
-    _attributes = ("source", "line", "byte", "row", "column", "value", "reason")
+    _attributes: tuple[str, ...] = ("source", "line", "byte", "row", "column", "value", "reason")
 
 
 class BadRowError(DataError):
@@ -98,9 +98,9 @@ class ResultOverflowError(DataError, OverflowError):
 
 
 class LimitError(Error, MemoryError):
-    """A declared limit was reached: ``limit`` is the argument that sets it, ``value`` what it is set to."""
+    """A declared ``limit`` was reached; ``argument`` is what sets it."""
 
-    _attributes = ("limit", "value", "source", "line", "byte", "row")
+    _attributes = ("argument", "limit", "source", "line", "byte", "row")
 
 
 class StateLimitError(LimitError):

@@ -45,9 +45,10 @@ class FileHost(Host, Running):
     def __init__(self, file: Any) -> None:
         if isinstance(file, io.TextIOBase) or "b" not in getattr(file, "mode", "b"):
             raise ArgumentTypeError(
-                "the file is open in text mode; open it with open(path, 'rb'), or pass the path itself"
+                "the file is open in text mode; open it in binary mode, open(path, 'rb'), or pass the path itself"
             )
-        self._file = file
+        # Of a pipe, what is there is enough: `read` would wait for all that it was asked for.
+        self._read_some = getattr(file, "read1", file.read)
         self._sample: bytes | None = None
         self._complete = False
         self._started = False
@@ -72,12 +73,15 @@ class FileHost(Host, Running):
         return b"" if self._complete else self._read(_READ)
 
     def _read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        if isinstance(data, str):
+        data = self._read_some(size)
+        if data is None:  # a raw file that has nothing for now
+            return self._read(size)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
             raise ArgumentTypeError(
-                "the file gives text, not bytes; open it with open(path, 'rb'), or pass the path itself"
+                f"read() of the file gives {type(data).__name__}, not bytes; open it in binary mode, open(path, 'rb'), "
+                "or pass the path itself"
             )
-        return bytes(data) if data else b""
+        return bytes(data)
 
 
 class IterableHost(Host):
@@ -130,7 +134,9 @@ class IterableRun(Running):
         if not self._first:
             self._first = list(islice(self._batches, 1))
         if not self._first:
-            raise ArgumentTypeError(f"{self._name}: there is nothing to tell the columns from; declare them with schema=")
+            raise ArgumentTypeError(
+                f"{self._name}: there is nothing to tell the columns from; declare them with schema="
+            )
         return self._first[0].schema
 
     def next(self) -> Any:
@@ -147,20 +153,27 @@ class ArrowHost(Host):
     def __init__(self, data: Any) -> None:
         if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
             raise ArgumentTypeError(
-                f"from_arrow takes what has __arrow_c_stream__ or __arrow_c_array__ (polars, pyarrow, pandas, duckdb …), "
-                f"not {type(data).__name__}"
+                "from_arrow takes what has __arrow_c_stream__ or __arrow_c_array__ (polars, pyarrow, pandas, duckdb …)"
+                f", not {type(data).__name__}"
             )
         self._data = data
         self._opened: Any = None
+        self._used = False
 
     def offer(self) -> Any:
         if self._opened is None:
+            if self._used:
+                raise StreamConsumedError(
+                    "from_arrow: a reader can be read only once, and it has been; pass a table, or make a new reader"
+                )
             self._opened = _core.ArrowStream(self._data)
         return self._opened.schema
 
     def start(self) -> Any:
         self.offer()
         opened, self._opened = self._opened, None
+        if isinstance(self._data, Iterator):
+            self._used = True
         return opened
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from rillet import _core
+from rillet._checks import check_count, schema_items
 from rillet._core import Schema
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import ArrowHost, FileHost, IterableHost, batches, rows
@@ -79,9 +80,11 @@ def read_csv(
     >>> next(iter(stream))["age"]
     array([36, 41])
     """
-    options = {
+    if time is not None and not isinstance(time, str):
+        raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
+    options: dict[str, Any] = {
         "time": time,
-        "schema": list(schema.items()) if schema else [],
+        "schema": schema_items(schema),
         "columns": None if columns is None else _texts(columns, "columns"),
         "names": None if names is None else _texts(names, "names"),
         "delimiter": delimiter,
@@ -100,7 +103,7 @@ def read_csv(
         "max_columns": max_columns,
     }
     for name in ("skip_rows", "infer_rows", "max_kept", "batch_rows", "threads", "prefetch", "max_line", "max_columns"):
-        _check_count(name, options[name])
+        check_count(name, options[name])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return Stream(_core.Plan.read_csv(data=bytes(source), **options))
     if isinstance(source, str) and source == "-":
@@ -131,7 +134,7 @@ def from_batches(
     >>> [len(batch) for batch in stream]
     [2, 1]
     """
-    _check_count("batch_rows", batch_rows)
+    check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
     host = IterableHost(batches_, batches(declared), declared, "from_batches")
     return Stream(_core.Plan.host(0, "from_batches", time=time, batch_rows=batch_rows), (host,))
@@ -155,7 +158,7 @@ def from_rows(
     >>> [row for batch in stream for row in batch.rows()]
     [(0, True), (1, False), (2, True)]
     """
-    _check_count("batch_rows", batch_rows)
+    check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
     host = IterableHost(rows_, rows(declared, batch_rows), declared, "from_rows")
     return Stream(_core.Plan.host(0, "from_rows", time=time, batch_rows=batch_rows), (host,))
@@ -171,7 +174,7 @@ def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_53
     >>> [len(batch) for batch in rl.from_arrow(pa.table({"x": [1, 2, 3]}), batch_rows=2)]
     [2, 1]
     """
-    _check_count("batch_rows", batch_rows)
+    check_count("batch_rows", batch_rows)
     return Stream(_core.Plan.host(0, "from_arrow", time=time, batch_rows=batch_rows), (ArrowHost(data),))
 
 
@@ -202,13 +205,3 @@ def _texts(value: Any, name: str) -> list[str]:
         if not isinstance(text, str):
             raise ArgumentTypeError(f"{name} takes a list of texts, and {text!r} is not one")
     return texts
-
-
-def _check_count(name: str, value: Any) -> None:
-    if value is None and name in ("threads", "prefetch", "batch_rows"):
-        return
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ArgumentTypeError(f"{name} must be an integer, not {type(value).__name__}")
-    least = 0 if name in ("skip_rows", "infer_rows", "max_kept", "prefetch") else 1
-    if value < least:
-        raise ArgumentError(f"{name} must be at least {least}, not {value}")

@@ -34,7 +34,8 @@ class Stats(Sequence[Mapping[str, Any]]):
         shown = [name for name in self._stages[0] if name in _ALWAYS or any(stage[name] for stage in self._stages)]
         cells = [shown] + [[_cell(stage[name]) for name in shown] for stage in self._stages]
         widths = [max(len(row[i]) for row in cells) for i in range(len(shown))]
-        return "\n".join("  ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths))) for row in cells)
+        lines = ((_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths))) for row in cells)
+        return "\n".join("  ".join(line) for line in lines)
 
 
 def _cell(value: Any) -> str:
@@ -42,7 +43,8 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, int):
         return f"{value:,}"
-    return value if len(value) <= 48 else value[:47] + "…"
+    text = str(value)
+    return text if len(text) <= 48 else text[:47] + "…"
 
 
 def _pad(cell: str, width: int, column: int) -> str:

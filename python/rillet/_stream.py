@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from rillet import _core
+from rillet._checks import check_count
 from rillet._core import Aggregate, Batch, BatchIterator, Expr, Schema, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import Host
@@ -77,9 +78,9 @@ class Stream:
         """
         return self._then(self._plan.select(_named(columns, "select") + list(named.items())))
 
-    def with_columns(self, /, **named: Column) -> "Stream":
+    def with_columns(self, /, *columns: Column, **named: Column) -> "Stream":
         """All columns, with new ones at the end or, under a known name, in its place."""
-        return self._then(self._plan.with_columns(list(named.items())))
+        return self._then(self._plan.with_columns(_named(columns, "with_columns") + list(named.items())))
 
     def filter(self, condition: Column) -> "Stream":
         """The rows for which the condition holds; a null does not. Event time goes on as if all were there."""
@@ -130,6 +131,8 @@ class Stream:
         >>> [row for batch in bars for row in batch.rows()]
         [(0, 10, 6), (10, 20, 5)]
         """
+        check_count("max_kept", max_kept)
+        check_count("max_state_bytes", max_state_bytes)
         keys = _named([] if by is None else by if isinstance(by, (list, tuple)) else [by], "by")
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
@@ -146,6 +149,7 @@ class Stream:
         >>> [row for batch in pets for row in batch.rows()]
         [('cat', 4), ('dog', 3)]
         """
+        check_count("max_state_bytes", max_state_bytes)
         named = _named(keys, "group_by")
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
@@ -169,6 +173,8 @@ class Grouped:
 
     def agg(self, /, **aggregates: Aggregate) -> Stream:
         """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``."""
+        if not aggregates:
+            raise ArgumentError("agg needs at least one aggregate, such as n=rl.count()")
         return self._stream._then(self._make(list(aggregates.items())))
 
     def __repr__(self) -> str:
@@ -187,7 +193,9 @@ def _name(column: Column, where: str) -> str:
     if isinstance(column, str):
         return column
     if not isinstance(column, Expr):
-        raise ArgumentTypeError(f"{where}: a column is given by its name or as an expression, not {type(column).__name__}")
+        raise ArgumentTypeError(
+            f"{where}: a column is given by its name or as an expression, not {type(column).__name__}"
+        )
     name = column.name
     if name is None:
         raise ArgumentError(f"{where}: {column!r} needs a name; give it one with .alias(\"name\")")

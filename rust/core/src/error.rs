@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::show;
+use crate::types::DataType;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,16 +50,16 @@ pub struct BadRow {
 pub struct LateRow {
     /// Where it is.
     pub place: Place,
-    /// Its event time, written out.
-    pub time: String,
-    /// The watermark when it came, written out.
-    pub watermark: String,
+    /// The type of event time.
+    pub dtype: DataType,
+    /// Its event time, in ticks.
+    pub time: i64,
+    /// The watermark when it came, in ticks.
+    pub watermark: i64,
     /// The row that set the watermark.
     pub set_by: Place,
     /// How many windows it missed.
     pub missed: u64,
-    /// How late it is behind the watermark, written out: what `lateness` would have to grow by.
-    pub behind: String,
 }
 
 /// What can go wrong. Each variant carries data for the one who must act on it.
@@ -89,6 +92,8 @@ pub enum Error {
     Overflow {
         /// Where the row is, for expressions.
         place: Place,
+        /// The column, where it is about one.
+        column: Option<String>,
         /// What was computed.
         what: String,
         /// What happened.
@@ -152,7 +157,7 @@ impl fmt::Display for Error {
             Self::Schema { column, dtype, message } => write!(f, "column {column:?} is {dtype}: {message}"),
             Self::BadRow(bad) => write_bad(f, bad),
             Self::LateRow(late) => write_late(f, late),
-            Self::Overflow { place, what, reason } => {
+            Self::Overflow { place, what, reason, .. } => {
                 write!(f, "{what}: {reason}")?;
                 if *place == Place::default() { Ok(()) } else { write!(f, " ({place})") }
             }
@@ -193,7 +198,14 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
 }
 
 fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
-    write!(f, "{}: the row of {} came after the watermark had reached {}", late.place, late.time, late.watermark)?;
+    let time = |ticks| show::time(ticks, &late.dtype);
+    write!(
+        f,
+        "{}: the row of {} came after the watermark had reached {}",
+        late.place,
+        time(late.time),
+        time(late.watermark)
+    )?;
     if late.set_by != Place::default() {
         write!(f, " (set by {})", late.set_by)?;
     }
@@ -203,7 +215,7 @@ fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
          or late=\"drop\" or \"keep\" to go on without them",
         late.missed,
         if late.missed == 1 { "" } else { "s" },
-        late.behind
+        show::length(late.watermark - late.time, &late.dtype)
     )
 }
 

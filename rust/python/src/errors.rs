@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use rillet_core::error::{BadRow, LateRow, Place};
-use rillet_core::{Error, Result};
+use rillet_core::{DataType, Error, Result};
 
 /// Runs `work` detached from the interpreter and raises its error in Python. A panic, which would be a
 /// bug, becomes an `InternalError`.
@@ -57,17 +57,18 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             "SchemaError"
         }
         Error::BadRow(bad) => bad_row(&data, bad)?,
-        Error::LateRow(late) => late_row(&data, late)?,
-        Error::Overflow { place, what, reason } => {
+        Error::LateRow(late) => late_row(py, &data, late)?,
+        Error::Overflow { place, column, what, reason } => {
             set_place(&data, place)?;
+            data.set_item("column", column)?;
             data.set_item("value", what)?;
             data.set_item("reason", reason)?;
             "ResultOverflowError"
         }
         Error::Limit { argument, limit, place, .. } => {
             set_place(&data, place)?;
-            data.set_item("limit", argument)?;
-            data.set_item("value", limit)?;
+            data.set_item("argument", argument)?;
+            data.set_item("limit", limit)?;
             match *argument {
                 "max_state_bytes" => "StateLimitError",
                 "max_kept" => "KeptRowsError",
@@ -90,16 +91,25 @@ fn bad_row(data: &Bound<'_, PyDict>, bad: &BadRow) -> PyResult<&'static str> {
     Ok("BadRowError")
 }
 
-fn late_row(data: &Bound<'_, PyDict>, late: &LateRow) -> PyResult<&'static str> {
+fn late_row(py: Python<'_>, data: &Bound<'_, PyDict>, late: &LateRow) -> PyResult<&'static str> {
     set_place(data, &late.place)?;
-    data.set_item("time", &late.time)?;
-    data.set_item("watermark", &late.watermark)?;
+    data.set_item("time", moment(py, late.time, &late.dtype)?)?;
+    data.set_item("watermark", moment(py, late.watermark, &late.dtype)?)?;
     data.set_item("missed", late.missed)?;
     data.set_item("set_by_line", late.set_by.line)?;
     data.set_item("set_by_row", late.set_by.row)?;
-    data.set_item("value", &late.time)?;
-    data.set_item("reason", format!("{} behind the watermark", late.behind))?;
+    data.set_item("reason", "late")?;
     Ok("LateRowError")
+}
+
+/// An event time as Python sees it: a numpy `datetime64`, or an integer where the time column is one.
+pub fn moment<'py>(py: Python<'py>, ticks: i64, dtype: &DataType) -> PyResult<Bound<'py, PyAny>> {
+    let unit = match dtype {
+        DataType::Timestamp(unit, _) => unit.name(),
+        DataType::Date => "D",
+        _ => return Ok(ticks.into_pyobject(py)?.into_any()),
+    };
+    py.import("numpy")?.getattr("datetime64")?.call1((ticks, unit))
 }
 
 fn set_place(data: &Bound<'_, PyDict>, place: &Place) -> PyResult<()> {

@@ -134,8 +134,13 @@ fn widened<T: ArrowPrimitiveType<Native = i32>>(array: &dyn Array) -> Buffer {
     array.as_primitive::<T>().values().iter().map(|&value| i64::from(value)).collect::<Vec<_>>().into()
 }
 
-fn overwritten<T: arrow_buffer::ArrowNativeType>(bytes: &Buffer, nulls: &NullBuffer, with: T) -> Buffer {
+/// The values with this in the place of nulls; no copy if it is there already.
+fn overwritten<T: arrow_buffer::ArrowNativeType + PartialEq>(bytes: &Buffer, nulls: &NullBuffer, with: T) -> Buffer {
     let values = ScalarBuffer::<T>::from(bytes.clone());
+    let is_there = |place: usize| nulls.is_valid(place) || values[place] == with;
+    if (0..nulls.len()).all(is_there) {
+        return bytes.clone();
+    }
     let patched = values.iter().zip(nulls.iter()).map(|(&value, valid)| if valid { value } else { with });
     patched.collect::<Vec<_>>().into()
 }

@@ -49,6 +49,7 @@ fn checked<T: Into<i128> + Copy>(
         Some(value) if value.abs() <= EXACT => Ok(value as f64),
         Some(value) => Err(Error::Overflow {
             place: origin.place(row),
+            column: Some(field.name.to_string()),
             what: format!("{value} in column {:?}", field.name),
             reason: "beyond 2**53 a float64 does not hold every integer".into(),
         }),

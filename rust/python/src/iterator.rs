@@ -14,10 +14,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use pyo3::PyTraverseError;
-use rillet_core::{DataType, Ledger, Run, Step, Supply};
+use rillet_core::{Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{enter, exception};
+use crate::errors::{enter, exception, moment};
 use crate::mapping::batch_from_any;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
@@ -115,13 +115,10 @@ impl BatchIterator {
     /// column is one. `None` before the first row, and for streams without windows.
     #[getter]
     fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let Some((ticks, dtype)) = py.detach(|| lock(&self.run).watermark()) else { return Ok(py.None()) };
-        let unit = match dtype {
-            DataType::Timestamp(unit, _) => unit.name(),
-            DataType::Date => "D",
-            _ => return Ok(ticks.into_pyobject(py)?.into_any().unbind()),
-        };
-        Ok(py.import("numpy")?.getattr("datetime64")?.call1((ticks, unit))?.unbind())
+        match py.detach(|| lock(&self.run).watermark()) {
+            None => Ok(py.None()),
+            Some((ticks, dtype)) => moment(py, ticks, &dtype).map(Bound::unbind),
+        }
     }
 
     /// The late rows set aside with `late="keep"`: iterating gives batches of those not read yet, and does

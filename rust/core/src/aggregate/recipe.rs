@@ -82,11 +82,10 @@ impl Recipe {
         let filter = aggregate.filter.as_ref().map(|expr| self.filter(expr, schema)).transpose()?;
         let input = column.map_or(DataType::Null, |at| self.columns[at].1.dtype().clone());
         let function = aggregate.function;
-        let shown = aggregate.column.as_ref().map(ToString::to_string).unwrap_or_default();
-        let dtype = function.output(&shown, &input)?;
+        let of = aggregate.column.as_ref().map(shown).unwrap_or_default();
+        let dtype = function.output(&of, &input)?;
         if let Some(at) = weight {
-            let (shown, of) = (&self.columns[at].0, self.columns[at].1.dtype());
-            Function::Mean.output(&shown.to_string(), of)?;
+            Function::Mean.output(&shown(&self.columns[at].0), self.columns[at].1.dtype())?;
         }
         let keeps_nulls = matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
         let not_null = if keeps_nulls { Vec::new() } else { column.into_iter().chain(weight).collect() };
@@ -201,6 +200,11 @@ fn condition(column: &ArrayRef) -> BooleanBuffer {
             None => mask.values().clone(),
         },
     }
+}
+
+/// A plain column by its name, anything else as it was written.
+fn shown(expr: &Expr) -> String {
+    expr.name().map_or_else(|| expr.to_string(), str::to_owned)
 }
 
 fn part_of(function: Function, input: &DataType, column: usize, weight: Option<usize>, selection: usize) -> Part {

@@ -45,7 +45,9 @@ pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling)
     let (mut start, mut rows) = (header.end, 0);
     while rows < sampling.rows {
         let Some(line) = line(sample, complete, &options.dialect, start) else {
-            if sample.len() < sampling.max_bytes {
+            // A line that is too long is told by the one who cuts, with its place.
+            let too_long = sample.len() - start.byte as usize > options.max_line;
+            if sample.len() < sampling.max_bytes && !too_long {
                 return Ok(None);
             }
             break;

@@ -83,13 +83,6 @@ fn without_return(text: &[u8], start: usize, end: usize) -> usize {
     if end > start && text[end - 1] == b'\r' { end - 1 } else { end }
 }
 
-fn without_end(text: &[u8], start: usize, end: usize) -> usize {
-    match text[start..end].last() {
-        Some(b'\n') => without_return(text, start, end - 1),
-        _ => end,
-    }
-}
-
 /// The separators of a text, found piece by piece. Kept from text to text for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -232,8 +225,8 @@ impl Index {
                 }
             };
             let end = match why {
-                // The newline behind it was added: its own end of line, if any, is within.
-                Why::Unclosed => without_end(bytes, start as usize, end as usize),
+                // The newline behind it was added: its own end of line, if any, is within the quotes.
+                Why::Unclosed => end as usize,
                 _ => without_return(bytes, start as usize, end as usize),
             } as u32;
             walked.unsplit.push(Unsplit { ordinal, start, end, why });

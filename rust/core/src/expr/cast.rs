@@ -1,13 +1,17 @@
 //! Casts between types, checked row by row: a value that does not fit is a fault, never another value.
 
-use arrow_array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::DataType as Arrow;
 
 use super::bind::Term;
 use super::decimal;
 use super::eval::{Outcome, Work, flags};
 use super::lane::{Lane, map, primitive};
-use crate::column::from_i64;
+use crate::column::{as_i64, from_i64};
 use crate::error::Result;
 use crate::types::DataType;
 
@@ -32,6 +36,8 @@ enum How {
     Integral,
     /// To or from a decimal.
     Decimal,
+    /// Integers and bools to text, in decimal digits and as `true` and `false`.
+    Text,
 }
 
 /// Binds a cast.
@@ -57,6 +63,7 @@ fn plan(from: &DataType, to: &DataType) -> Option<How> {
     use DataType::{Bool, Date, Decimal, Duration, Time, Timestamp};
     Some(match (from, to) {
         (Bool, to) if to.is_number() => How::Flags,
+        (from, DataType::Text) if from.is_integer() || *from == Bool => How::Text,
         (Timestamp(_, a), Timestamp(_, b)) if !same_clock(a.as_deref(), b.as_deref()) => return None,
         (Timestamp(a, _), Timestamp(b, _)) | (Duration(a), Duration(b)) | (Time(a), Time(b)) => {
             scale(a.per_second(), b.per_second())
@@ -103,6 +110,17 @@ fn advice(from: &DataType, to: &DataType) -> &'static str {
     }
 }
 
+fn written(array: &ArrayRef) -> ArrayRef {
+    let nulls = array.logical_nulls();
+    let text = |row: usize| match array.data_type() {
+        Arrow::Boolean => array.as_boolean().value(row).to_string(),
+        Arrow::UInt64 => array.as_primitive::<UInt64Type>().value(row).to_string(),
+        _ => as_i64(&array.slice(row, 1)).map_or_else(String::new, |value| value[0].to_string()),
+    };
+    let valid = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
+    Arc::new((0..array.len()).map(|row| Some(row).filter(valid).map(text)).collect::<StringArray>())
+}
+
 impl Cast {
     pub(super) fn run(&self, array: &ArrayRef) -> Outcome {
         match self.how {
@@ -114,6 +132,7 @@ impl Cast {
             How::Float => (primitive(&self.to, f64::column(array).to_vec(), array.logical_nulls()), None),
             How::Integral => self.integral(array),
             How::Decimal => decimal::cast(array, &self.to),
+            How::Text => (written(array), None),
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Fault {
 impl Fault {
     /// The error that says where the row came from.
     pub fn into_error(self, batch: &Batch) -> Error {
-        Error::Overflow { place: batch.origin().place(self.row), what: self.what, reason: self.reason }
+        Error::Overflow { place: batch.origin().place(self.row), column: None, what: self.what, reason: self.reason }
     }
 }
 

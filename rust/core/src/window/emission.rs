@@ -78,7 +78,7 @@ impl Emission {
         let ends = &self.ends[range.clone()];
         let results = table.lower(recipe.outputs(), &self.slots[range.clone()]).map_err(|unfit| {
             let what = self.describe(range.start + unfit.at, &unfit.output, keys, shape);
-            let error = Error::Overflow { place: Place::default(), what, reason: unfit.reason };
+            let error = Error::Overflow { place: Place::default(), column: Some(unfit.output.to_string()), what, reason: unfit.reason };
             Unsendable { at: unfit.at, error }
         })?;
         let arrow = shape.time.to_arrow();

@@ -73,7 +73,7 @@ impl Group {
         let results = self.table.lower(self.recipe.outputs(), &slots).map_err(|unfit| {
             let key: Vec<String> = columns.iter().map(|column| crate::show::value(column, unfit.at)).collect();
             let what = format!("{} of the group ({})", unfit.output, key.join(", "));
-            (unfit.at, Error::Overflow { place: Place::default(), what, reason: unfit.reason })
+            (unfit.at, Error::Overflow { place: Place::default(), column: Some(unfit.output.to_string()), what, reason: unfit.reason })
         });
         match results {
             Ok(results) => columns.extend(results),

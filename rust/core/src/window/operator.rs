@@ -309,21 +309,20 @@ impl Window {
     }
 
     fn late_row(&self, current: &Current, row: usize, watermark: i64, missed: u64) -> Error {
-        let dtype = &self.parts.shape.time;
-        let tick = current.time.ticks[row];
         Error::LateRow(Box::new(LateRow {
             place: current.batch.origin().place(row),
-            time: crate::show::time(tick, dtype),
-            watermark: crate::show::time(watermark, dtype),
+            dtype: self.parts.shape.time.clone(),
+            time: current.time.ticks[row],
+            watermark,
             set_by: self.clock.set_by(&current.batch, row),
             missed,
-            behind: crate::show::length(watermark - tick, dtype),
         }))
     }
 
     fn out_of_range(&self, current: &Current, row: usize) -> Error {
         Error::Overflow {
             place: current.batch.origin().place(row),
+            column: None,
             what: format!("event time {}", current.time.ticks[row]),
             reason: "it is so near the end of its range that its window has no start or no end".into(),
         }

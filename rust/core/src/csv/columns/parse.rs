@@ -17,6 +17,12 @@ pub(crate) trait Parse: Send {
     /// The value.
     type Value: ArrowNativeType + Send;
 
+    /// What stands where the column is null: what numpy takes for null, where it has such a value, so that
+    /// the column can be shown without a copy.
+    fn null(&self) -> Self::Value {
+        Self::Value::default()
+    }
+
     /// The value of a text; `None` if it has none. Exact for every text.
     fn one(&mut self, text: &[u8]) -> Option<Self::Value>;
 
@@ -150,6 +156,10 @@ pub(crate) struct Double;
 impl Parse for Double {
     type Value = f64;
 
+    fn null(&self) -> f64 {
+        f64::NAN
+    }
+
     #[inline(always)]
     fn many<I: Isa>(&mut self, isa: I, cells: &Cells<'_>, values: &mut Vec<f64>, odd: &mut Vec<u32>) {
         if !I::WIDE {
@@ -173,6 +183,10 @@ pub(crate) struct Single;
 
 impl Parse for Single {
     type Value = f32;
+
+    fn null(&self) -> f32 {
+        f32::NAN
+    }
 
     #[inline]
     fn one(&mut self, text: &[u8]) -> Option<f32> {

@@ -31,7 +31,10 @@ impl<P: Parse> Primitive<P> {
     fn read_one(&mut self, cells: &Cells<'_>, row: u32, first: usize) -> Option<NoValue> {
         match cells.get(row as usize) {
             Cell::Null if self.required => return Some(NoValue::Null),
-            Cell::Null => self.nulls.push(first + row as usize),
+            Cell::Null => {
+                self.values[first + row as usize] = self.parse.null();
+                self.nulls.push(first + row as usize);
+            }
             Cell::Text(text) => match self.parse.one(&text) {
                 Some(value) => self.values[first + row as usize] = value,
                 None => return Some(NoValue::Unlike),

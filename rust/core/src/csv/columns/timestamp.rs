@@ -146,6 +146,10 @@ impl Form {
 impl Parse for Timestamp {
     type Value = i64;
 
+    fn null(&self) -> i64 {
+        i64::MIN
+    }
+
     #[inline]
     fn one(&mut self, text: &[u8]) -> Option<i64> {
         moment::timestamp(text, self.unit, self.zone.is_some())
