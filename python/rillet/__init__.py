@@ -6,10 +6,11 @@
 >>> bars = ticks.window(rl.tumbling("1m")).agg(high=rl.max("price"), trades=rl.count())
 >>> for batch in bars:
 ...     print(batch["high"], batch["trades"])
-[7 6] [2 1]
+[7] [2]
+[6] [1]
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping as _Mapping
 
 from rillet._aggregates import count, first, hopping, last, max, mean, min, std, sum, tumbling, var
 from rillet._core import (
@@ -51,7 +52,7 @@ from rillet._sources import from_arrow, from_batches, from_rows, read_csv
 from rillet._stats import Stats
 from rillet._stream import Grouped, Stream
 
-Mapping.register(Schema)
+_Mapping.register(Schema)
 
 __all__ = [
     "Aggregate",

@@ -74,8 +74,6 @@ class FileHost(Host, Running):
 
     def _read(self, size: int) -> bytes:
         data = self._read_some(size)
-        if data is None:  # a raw file that has nothing for now
-            return self._read(size)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise ArgumentTypeError(
                 f"read() of the file gives {type(data).__name__}, not bytes; open it in binary mode, open(path, 'rb'), "

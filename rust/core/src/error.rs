@@ -189,7 +189,11 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
     if let Some(column) = &bad.column {
         write!(f, "column {column:?}: ")?;
     }
-    write!(f, "{:?} is {}; ", bad.value, bad.reason)?;
+    write!(f, "{:?} is {}", bad.value, bad.reason)?;
+    if bad.place.line.is_none() {
+        return Ok(()); // not text, and so nothing that an argument could mend
+    }
+    f.write_str("; ")?;
     f.write_str(match bad.column {
         Some(_) => "declare another type with schema=, name a null spelling with null_values=, \
                     or set on_error=\"skip\" or \"keep\"",

@@ -97,6 +97,8 @@ impl<'py> Table<'py> {
             Shape::Tuple => self.push_tuple(row)?,
         }
         self.rows += 1;
+        // The first row names the columns: what comes out must not depend on where the rows are cut.
+        self.open = false;
         // A key that a dict lacks is null.
         let missing = self.columns.iter_mut().filter(|column| column.len() < self.rows);
         missing.for_each(|column| column.push(self.py.None().into_bound(self.py)));

@@ -64,6 +64,7 @@ impl Schema {
         Ok(self.0.fields()[index].dtype.to_string())
     }
 
+    /// The type of a column, or the default.
     #[pyo3(signature = (name, default=None))]
     fn get<'py>(&self, name: &Bound<'py, PyAny>, default: Option<Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(self.dict(name.py())?.get_item(name)?.or(default))
@@ -84,14 +85,17 @@ impl Schema {
         self.dict(py)?.try_iter()
     }
 
+    /// The names of the columns.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.dict(py)?.call_method0("keys")
     }
 
+    /// The types of the columns.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.dict(py)?.call_method0("values")
     }
 
+    /// Pairs of name and type.
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.dict(py)?.call_method0("items")
     }
