@@ -69,7 +69,11 @@ fn main() {
     if names == ["all"] {
         jobs.drain(..jobs.len() - 1);
     }
-    println!("{:?} {}", Level::best(), inferred.fields.iter().map(|f| f.dtype.to_string()).collect::<Vec<_>>().join(" "));
+    println!(
+        "{:?} {}",
+        Level::best(),
+        inferred.fields.iter().map(|f| f.dtype.to_string()).collect::<Vec<_>>().join(" ")
+    );
     let rounds = std::env::var("ROUNDS").map_or(5, |n| n.parse().unwrap());
     let mut best = vec![f64::MAX; jobs.len()];
     let mut rows = 1;

@@ -68,7 +68,9 @@ impl EventTime {
         // Without a branch per row, so that it compiles to a vector loop.
         let falls = |pair: &[i64]| pair.windows(2).fold(false, |any, two| any | (two[1] < two[0]));
         let step = 1 << 10;
-        (0..self.ticks.len()).step_by(step).all(|at| !falls(&self.ticks[at..(at + step + 1).min(self.ticks.len())]))
+        (0..self.ticks.len())
+            .step_by(step)
+            .all(|at| !falls(&self.ticks[at..(at + step + 1).min(self.ticks.len())]))
     }
 }
 

@@ -28,7 +28,9 @@ pub(crate) fn as_i64(array: &dyn Array) -> Option<ScalarBuffer<i64>> {
         Arrow::Date32 => widen!(Date32Type),
         Arrow::Time32(Unit::Second) => widen!(Time32SecondType),
         Arrow::Time32(_) => widen!(Time32MillisecondType),
-        Arrow::Int64 | Arrow::UInt64 | Arrow::Time64(_) | Arrow::Timestamp(..) | Arrow::Duration(_) => words(array),
+        Arrow::Int64 | Arrow::UInt64 | Arrow::Time64(_) | Arrow::Timestamp(..) | Arrow::Duration(_) => {
+            words(array)
+        }
         _ => return None,
     })
 }
@@ -65,8 +67,7 @@ pub(crate) fn from_i64(
 ) -> ArrayRef {
     macro_rules! narrow {
         ($kind:ty) => {{
-            let values: ScalarBuffer<_> =
-                values.map(|v| v as <$kind as ArrowPrimitiveType>::Native).collect();
+            let values: ScalarBuffer<_> = values.map(|v| v as <$kind as ArrowPrimitiveType>::Native).collect();
             Arc::new(PrimitiveArray::<$kind>::new(values, nulls).with_data_type(dtype.clone()))
         }};
     }

@@ -62,6 +62,19 @@ pub struct LateRow {
     pub missed: u64,
 }
 
+/// A sum, or an expression, whose result does not fit its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    /// Where the row is, for expressions.
+    pub place: Place,
+    /// The column, where it is about one.
+    pub column: Option<String>,
+    /// What was computed.
+    pub what: String,
+    /// What happened.
+    pub reason: String,
+}
+
 /// What can go wrong. Each variant carries data for the one who must act on it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -89,16 +102,7 @@ pub enum Error {
     /// A row that missed a window.
     LateRow(Box<LateRow>),
     /// A sum, or an expression, whose result does not fit its type.
-    Overflow {
-        /// Where the row is, for expressions.
-        place: Place,
-        /// The column, where it is about one.
-        column: Option<String>,
-        /// What was computed.
-        what: String,
-        /// What happened.
-        reason: String,
-    },
+    Overflow(Box<Overflow>),
     /// A declared limit was reached.
     Limit {
         /// The argument that sets it.
@@ -157,9 +161,9 @@ impl fmt::Display for Error {
             Self::Schema { column, dtype, message } => write!(f, "column {column:?} is {dtype}: {message}"),
             Self::BadRow(bad) => write_bad(f, bad),
             Self::LateRow(late) => write_late(f, late),
-            Self::Overflow { place, what, reason, .. } => {
-                write!(f, "{what}: {reason}")?;
-                if *place == Place::default() { Ok(()) } else { write!(f, " ({place})") }
+            Self::Overflow(overflow) => {
+                write!(f, "{}: {}", overflow.what, overflow.reason)?;
+                if overflow.place == Place::default() { Ok(()) } else { write!(f, " ({})", overflow.place) }
             }
             Self::Limit { message, place, .. } if *place == Place::default() => f.write_str(message),
             Self::Limit { message, place, .. } => write!(f, "{place}: {message}"),
@@ -195,8 +199,10 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
     }
     f.write_str("; ")?;
     f.write_str(match bad.column {
-        Some(_) => "declare another type with schema=, name a null spelling with null_values=, \
-                    or set on_error=\"skip\" or \"keep\"",
+        Some(_) => {
+            "declare another type with schema=, name a null spelling with null_values=, \
+                    or set on_error=\"skip\" or \"keep\""
+        }
         None => "set on_error=\"skip\" or \"keep\" to go on without it",
     })
 }

@@ -24,7 +24,11 @@ pub(crate) fn length(ticks: i64, dtype: &DataType) -> String {
     match dtype {
         DataType::Timestamp(unit, _) => {
             let per_second = unit.per_second();
-            if ticks % per_second == 0 { format!("{}s", ticks / per_second) } else { format!("{ticks}{}", unit.name()) }
+            if ticks % per_second == 0 {
+                format!("{}s", ticks / per_second)
+            } else {
+                format!("{ticks}{}", unit.name())
+            }
         }
         DataType::Date => format!("{ticks}d"),
         _ => ticks.to_string(),
@@ -59,7 +63,9 @@ pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
         return "null".into();
     }
     match column.data_type() {
-        Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View | Arrow::Dictionary(..) => Texts::of(column).get(row).to_owned(),
+        Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View | Arrow::Dictionary(..) => {
+            Texts::of(column).get(row).to_owned()
+        }
         Arrow::Boolean => column.as_boolean().value(row).to_string(),
         Arrow::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
         Arrow::Float32 => column.as_primitive::<Float32Type>().value(row).to_string(),

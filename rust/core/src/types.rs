@@ -44,9 +44,7 @@ impl TimeUnit {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Second, Self::Milli, Self::Micro, Self::Nano]
-            .into_iter()
-            .find(|unit| unit.name() == text)
+        [Self::Second, Self::Milli, Self::Micro, Self::Nano].into_iter().find(|unit| unit.name() == text)
     }
 }
 
@@ -173,9 +171,7 @@ impl DataType {
             Self::Float64 => Arrow::Float64,
             Self::Decimal(precision, scale) => Arrow::Decimal128(*precision, *scale),
             Self::Text => Arrow::Utf8,
-            Self::Categorical(_) => {
-                Arrow::Dictionary(Box::new(Arrow::Int32), Box::new(Arrow::Utf8))
-            }
+            Self::Categorical(_) => Arrow::Dictionary(Box::new(Arrow::Int32), Box::new(Arrow::Utf8)),
             Self::Binary => Arrow::Binary,
             Self::Date => Arrow::Date32,
             Self::Time(unit @ (TimeUnit::Second | TimeUnit::Milli)) => Arrow::Time32((*unit).into()),
@@ -207,9 +203,7 @@ impl DataType {
             | Arrow::Decimal64(precision, scale)
             | Arrow::Decimal128(precision, scale) => Self::Decimal(*precision, *scale),
             Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => Self::Text,
-            Arrow::Binary | Arrow::LargeBinary | Arrow::BinaryView | Arrow::FixedSizeBinary(_) => {
-                Self::Binary
-            }
+            Arrow::Binary | Arrow::LargeBinary | Arrow::BinaryView | Arrow::FixedSizeBinary(_) => Self::Binary,
             Arrow::Dictionary(_, values) => Self::from_arrow(values)?,
             Arrow::RunEndEncoded(_, values) => Self::from_arrow(values.data_type())?,
             Arrow::Date32 | Arrow::Date64 => Self::Date,
@@ -219,9 +213,7 @@ impl DataType {
             Arrow::List(item) | Arrow::LargeList(item) | Arrow::ListView(item) | Arrow::LargeListView(item) => {
                 Self::List(Box::new(Self::from_arrow(item.data_type())?))
             }
-            Arrow::FixedSizeList(item, n) => {
-                Self::FixedList(Box::new(Self::from_arrow(item.data_type())?), *n)
-            }
+            Arrow::FixedSizeList(item, n) => Self::FixedList(Box::new(Self::from_arrow(item.data_type())?), *n),
             Arrow::Struct(fields) => {
                 Self::Struct(fields.iter().map(|f| Field::from_arrow(f)).collect::<Option<_>>()?)
             }
@@ -453,9 +445,23 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for name in [
-            "bool", "int8", "uint64", "float32", "string", "binary", "date", "time[ns]", "timestamp[us]",
-            "timestamp[ms, Europe/Paris]", "duration[s]", "decimal[10,2]", "list<int64>", "null",
-            "fixed_list<float32>[3]", "struct<a: int64, b: list<string>>", "categorical[100]",
+            "bool",
+            "int8",
+            "uint64",
+            "float32",
+            "string",
+            "binary",
+            "date",
+            "time[ns]",
+            "timestamp[us]",
+            "timestamp[ms, Europe/Paris]",
+            "duration[s]",
+            "decimal[10,2]",
+            "list<int64>",
+            "null",
+            "fixed_list<float32>[3]",
+            "struct<a: int64, b: list<string>>",
+            "categorical[100]",
         ] {
             assert_eq!(name.parse::<DataType>().expect(name).to_string(), name);
         }

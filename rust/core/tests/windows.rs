@@ -127,7 +127,12 @@ fn reference(case: &Case) -> (Vec<Answer>, u64) {
     (answers, late)
 }
 
-fn close(open: &mut BTreeMap<i64, Vec<(usize, Row)>>, places: &mut Vec<i64>, watermark: i64, answers: &mut Vec<Answer>) {
+fn close(
+    open: &mut BTreeMap<i64, Vec<(usize, Row)>>,
+    places: &mut Vec<i64>,
+    watermark: i64,
+    answers: &mut Vec<Answer>,
+) {
     while let Some((&end, _)) = open.first_key_value().filter(|(end, _)| **end <= watermark) {
         let rows = open.remove(&end).expect("it was just seen");
         for &key in places.iter() {
@@ -156,9 +161,10 @@ fn same(ours: &[Answer], theirs: &[Answer]) -> bool {
         (a, b) => a.is_none() && b.is_none(),
     };
     ours.len() == theirs.len()
-        && ours.iter().zip(theirs).all(|(a, b)| {
-            (a.0, a.1, a.2, a.3, a.4, a.5) == (b.0, b.1, b.2, b.3, b.4, b.5) && near(a.6, b.6)
-        })
+        && ours
+            .iter()
+            .zip(theirs)
+            .all(|(a, b)| (a.0, a.1, a.2, a.3, a.4, a.5) == (b.0, b.1, b.2, b.3, b.4, b.5) && near(a.6, b.6))
 }
 
 fn cases() -> impl Strategy<Value = Case> {

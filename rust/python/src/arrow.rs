@@ -78,7 +78,11 @@ pub fn batch_from_rows(
 
 /// An iterator of batches as an `arrow_array_stream` capsule.
 #[pyfunction]
-pub fn export_stream<'py>(py: Python<'py>, schema: &Bound<'py, Schema>, batches: Py<PyAny>) -> PyResult<Bound<'py, PyCapsule>> {
+pub fn export_stream<'py>(
+    py: Python<'py>,
+    schema: &Bound<'py, Schema>,
+    batches: Py<PyAny>,
+) -> PyResult<Bound<'py, PyCapsule>> {
     let next = move || {
         Python::attach(|py| {
             let next = batches.bind(py).call_method0("__next__");

@@ -7,9 +7,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList, PySlice, PyString, PyTuple};
+use rillet_core::Error;
 use rillet_core::error::Place;
 use rillet_core::types::{DataType, Field};
-use rillet_core::Error;
 
 use crate::coded::Coded;
 use crate::errors::{exception, to_py, type_error, value_error};
@@ -106,7 +106,8 @@ impl Batch {
         let py = slice.py();
         let at = slice.indices(isize::try_from(self.inner.rows())?)?;
         if at.step != 1 {
-            let message = format!("batch[i:j:{}]: a batch slices with step 1 only; slice the arrays instead", at.step);
+            let message =
+                format!("batch[i:j:{}]: a batch slices with step 1 only; slice the arrays instead", at.step);
             return Err(value_error(py, &message));
         }
         let start = at.start.max(0) as usize;
@@ -118,7 +119,8 @@ impl Batch {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for name in names.try_iter()? {
             let name = name?;
-            let text = name.cast::<PyString>().map_err(|_| type_error(py, "batch[[…]] takes a list of column names"))?;
+            let text =
+                name.cast::<PyString>().map_err(|_| type_error(py, "batch[[…]] takes a list of column names"))?;
             let (_, field, column) = self.find(py, &text.to_cow()?)?;
             fields.push(field.clone());
             columns.push(Arc::clone(column));
@@ -162,7 +164,8 @@ impl Batch {
         } else if key.is_instance_of::<PyList>() || key.is_instance_of::<PyTuple>() {
             self.select(key)?
         } else if key.hasattr(intern!(py, "__index__"))? {
-            let message = "a batch is indexed by column; batch.rows() gives rows, and batch[i:j] is a batch of some";
+            let message =
+                "a batch is indexed by column; batch.rows() gives rows, and batch[i:j] is a batch of some";
             return Err(type_error(py, message));
         } else {
             return Err(type_error(py, "a batch is indexed by a column name, a list of them, or a slice of rows"));
@@ -188,7 +191,8 @@ impl Batch {
         if self.inner.columns().is_empty() {
             return PyList::new(py, vec![PyTuple::empty(py); self.inner.rows()])?.try_iter();
         }
-        let columns = self.inner.columns().iter().map(|column| value::list(py, column)).collect::<PyResult<Vec<_>>>()?;
+        let columns =
+            self.inner.columns().iter().map(|column| value::list(py, column)).collect::<PyResult<Vec<_>>>()?;
         let zip = py.import("builtins")?.getattr(intern!(py, "zip"))?;
         zip.call1(PyTuple::new(py, columns)?)?.try_iter()
     }
@@ -325,7 +329,11 @@ impl Batch {
     }
 
     #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_array__<'py>(&self, py: Python<'py>, requested_schema: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyTuple>> {
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
         // The protocol lets a producer keep its own types whatever is requested.
         let _ = requested_schema;
         capsule::export_array(py, &self.inner)

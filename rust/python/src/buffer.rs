@@ -29,7 +29,14 @@ impl Buffer {
         // SAFETY: `view` is valid for writing (see above). The memory is `length` bytes long, immutable and
         // alive as long as `slf`, to which the view gets a reference of its own; the 1 makes it read-only.
         let status = unsafe {
-            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), bytes.as_ptr().cast_mut().cast::<c_void>(), length, 1, flags)
+            ffi::PyBuffer_FillInfo(
+                view,
+                slf.as_ptr(),
+                bytes.as_ptr().cast_mut().cast::<c_void>(),
+                length,
+                1,
+                flags,
+            )
         };
         if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
     }

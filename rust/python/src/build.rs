@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::types::*;
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray, FixedSizeListArray, Int32Array,
-    LargeStringArray, ListArray, NullArray, PrimitiveArray, StringArray, StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray, FixedSizeListArray,
+    Int32Array, LargeStringArray, ListArray, NullArray, PrimitiveArray, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType as Arrow, Field as ArrowField};
@@ -13,8 +13,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyString};
-use rillet_core::{DataType, TimeUnit};
 use rillet_core::types::Field;
+use rillet_core::{DataType, TimeUnit};
 
 use crate::coded::Coded;
 use crate::infer::{sequence, type_name};
@@ -188,7 +188,9 @@ fn flattened<'py>(values: Values<'_, 'py>, width: Option<usize>) -> Result<Flatt
         }
         rows.extend(std::iter::repeat_n(row, list.len()));
         all.extend(list);
-        ends.push(i32::try_from(all.len()).map_err(|_| Bad::new(row, value, "one item too many for a batch".into()))?);
+        ends.push(
+            i32::try_from(all.len()).map_err(|_| Bad::new(row, value, "one item too many for a batch".into()))?,
+        );
     }
     Ok((all, rows, ends))
 }
@@ -235,7 +237,8 @@ fn structs<'py>(values: Values<'_, 'py>, fields: &[Field]) -> Result<ArrayRef, B
         let column = dicts.iter().enumerate().map(get).collect::<Result<Vec<_>, _>>()?;
         columns.push(leaving(array(&column, &field.dtype)?));
     }
-    let field = |(field, column): (&Field, &ArrayRef)| ArrowField::new(&*field.name, column.data_type().clone(), true);
+    let field =
+        |(field, column): (&Field, &ArrayRef)| ArrowField::new(&*field.name, column.data_type().clone(), true);
     let types = fields.iter().zip(&columns).map(field).collect();
     let array = StructArray::try_new_with_length(types, columns, nulls(values), values.len());
     Ok(Arc::new(array.map_err(|error| Bad::array(0, error))?))

@@ -166,7 +166,8 @@ fn import_array(capsules: &Bound<'_, PyAny>) -> PyResult<Arrays> {
 /// # Errors
 /// If a name holds a NUL.
 pub fn export_schema<'py>(py: Python<'py>, schema: &rillet_core::Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    let schema = FFI_ArrowSchema::try_from(schema.to_arrow()).map_err(|error| value_error(py, &error.to_string()))?;
+    let schema =
+        FFI_ArrowSchema::try_from(schema.to_arrow()).map_err(|error| value_error(py, &error.to_string()))?;
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
@@ -192,7 +193,8 @@ fn record_batch(batch: &rillet_core::Batch) -> Result<RecordBatch> {
     };
     let columns = batch.columns().iter().zip(schema.fields()).map(leaving).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(|error| Error::Internal(error.to_string()))
+    RecordBatch::try_new_with_options(schema, columns, &options)
+        .map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// What makes the batches of a stream that is handed out.
@@ -200,7 +202,11 @@ pub type Maker = Box<dyn FnMut() -> PyResult<Option<rillet_core::Batch>> + Send>
 
 /// The batches that `next` makes as an `arrow_array_stream` capsule. Whoever reads it calls `next` on any
 /// thread, attached or not.
-pub fn export_stream<'py>(py: Python<'py>, schema: &rillet_core::Schema, next: Maker) -> PyResult<Bound<'py, PyCapsule>> {
+pub fn export_stream<'py>(
+    py: Python<'py>,
+    schema: &rillet_core::Schema,
+    next: Maker,
+) -> PyResult<Bound<'py, PyCapsule>> {
     let reader = Reader { schema: Arc::new(schema.to_arrow()), next: Some(next) };
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), STREAM)
 }
@@ -224,7 +230,8 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Self::Item> {
         // A panic must not cross the C interface.
-        let made = catch_unwind(AssertUnwindSafe(|| self.make())).unwrap_or_else(|_| Err("a bug in rillet: a panic".into()));
+        let made = catch_unwind(AssertUnwindSafe(|| self.make()))
+            .unwrap_or_else(|_| Err("a bug in rillet: a panic".into()));
         if !matches!(made, Ok(Some(_))) {
             self.next = None;
         }

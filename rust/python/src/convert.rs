@@ -6,8 +6,9 @@ use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BinaryViewArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeListArray,
-    Int32Array, ListArray, OffsetSizeTrait, PrimitiveArray, RunArray, StringArray, StructArray, UInt64Array,
+    Array, ArrayRef, BinaryArray, BinaryViewArray, Date32Array, Decimal128Array, DictionaryArray,
+    FixedSizeListArray, Int32Array, ListArray, OffsetSizeTrait, PrimitiveArray, RunArray, StringArray,
+    StructArray, UInt64Array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType as Arrow, Field, FieldRef};
@@ -75,7 +76,8 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
         Arrow::LargeList(_) => {
             let list = array.as_list::<i64>();
             let (first, last) = (list.value_offsets()[0], list.value_offsets()[list.len()]);
-            let offsets = list.value_offsets().iter().map(|&end| narrow(end - first)).collect::<Result<Vec<_>>>()?;
+            let offsets =
+                list.value_offsets().iter().map(|&end| narrow(end - first)).collect::<Result<Vec<_>>>()?;
             listed(ends(offsets), &list.values().slice(first as usize, (last - first) as usize), list.nulls())?
         }
         Arrow::ListView(_) => viewed::<i32>(array)?,
@@ -103,7 +105,10 @@ fn narrow(value: impl TryInto<i32>) -> Result<i32> {
 }
 
 fn downcast<T: 'static>(array: &dyn Array) -> Result<&T> {
-    array.as_any().downcast_ref().ok_or_else(|| Error::Internal(format!("an array that is not {}", array.data_type())))
+    array
+        .as_any()
+        .downcast_ref()
+        .ok_or_else(|| Error::Internal(format!("an array that is not {}", array.data_type())))
 }
 
 /// Offsets that never fall.
@@ -137,7 +142,8 @@ fn viewed<O: OffsetSizeTrait>(array: &ArrayRef) -> Result<ArrayRef> {
 
 fn structs(array: &ArrayRef, fields: &arrow_schema::Fields) -> Result<ArrayRef> {
     let columns = array.as_struct().columns().iter().map(plain).collect::<Result<Vec<_>>>()?;
-    let field = |(field, column): (&FieldRef, &ArrayRef)| Field::new(field.name(), column.data_type().clone(), true);
+    let field =
+        |(field, column): (&FieldRef, &ArrayRef)| Field::new(field.name(), column.data_type().clone(), true);
     let fields = fields.iter().zip(&columns).map(field).collect();
     let array = StructArray::try_new_with_length(fields, columns, array.nulls().cloned(), array.len());
     Ok(Arc::new(array.map_err(internal)?))

@@ -9,7 +9,9 @@ use rillet_core::{Batch, plain_text};
 /// Whether both have the same schema and the same values: NaN equals NaN, null equals null, 0.0 equals -0.0,
 /// and text equals text whatever its representation.
 pub fn batches(a: &Batch, b: &Batch) -> bool {
-    a.schema() == b.schema() && a.rows() == b.rows() && a.columns().iter().zip(b.columns()).all(|(a, b)| arrays(a, b))
+    a.schema() == b.schema()
+        && a.rows() == b.rows()
+        && a.columns().iter().zip(b.columns()).all(|(a, b)| arrays(a, b))
 }
 
 fn arrays(a: &ArrayRef, b: &ArrayRef) -> bool {

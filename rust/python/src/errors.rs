@@ -58,11 +58,11 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         }
         Error::BadRow(bad) => bad_row(&data, bad)?,
         Error::LateRow(late) => late_row(py, &data, late)?,
-        Error::Overflow { place, column, what, reason } => {
-            set_place(&data, place)?;
-            data.set_item("column", column)?;
-            data.set_item("value", what)?;
-            data.set_item("reason", reason)?;
+        Error::Overflow(overflow) => {
+            set_place(&data, &overflow.place)?;
+            data.set_item("column", &overflow.column)?;
+            data.set_item("value", &overflow.what)?;
+            data.set_item("reason", &overflow.reason)?;
             "ResultOverflowError"
         }
         Error::Limit { argument, limit, place, .. } => {
@@ -129,6 +129,9 @@ fn io_error(py: Python<'_>, errno: Option<i32>, message: &str, path: &str) -> Py
         _ => "SourceError",
     };
     let class = py.import("rillet._errors")?.getattr(class)?;
-    let arguments = PyTuple::new(py, [errno.into_pyobject(py)?, message.into_pyobject(py)?.into_any(), path.into_pyobject(py)?.into_any()])?;
+    let arguments = PyTuple::new(
+        py,
+        [errno.into_pyobject(py)?, message.into_pyobject(py)?.into_any(), path.into_pyobject(py)?.into_any()],
+    )?;
     Ok(PyErr::from_value(class.call1(arguments)?))
 }

@@ -240,8 +240,20 @@ fn literal(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
         return Ok(Literal::Duration { ticks: microseconds(value)?, unit: TimeUnit::Micro });
     }
     if value.hasattr("dtype")? && value.hasattr("item")? {
+        let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
+        if kind == "M" || kind == "m" {
+            // `item()` of nanoseconds would be a bare integer.
+            let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
+            if micros.ne(value)? {
+                return Err(value_error(
+                    py,
+                    &format!("{value} is finer than a microsecond; write it as an integer and cast it"),
+                ));
+            }
+            return literal(&micros.call_method0("item")?);
+        }
         let item = value.call_method0("item")?;
-        if !item.get_type().is(&value.get_type()) {
+        if !item.get_type().is(value.get_type()) {
             return literal(&item);
         }
     }
@@ -268,15 +280,21 @@ fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
 }
 
 fn microseconds(delta: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let part = |name: &str| delta.getattr(name)?.extract::<i64>();
-    Ok((part("days")? * 86_400 + part("seconds")?) * 1_000_000 + part("microseconds")?)
+    let part = |name: &str| delta.getattr(name)?.extract::<i128>();
+    let micros = (part("days")? * 86_400 + part("seconds")?) * 1_000_000 + part("microseconds")?;
+    micros.try_into().map_err(|_| {
+        value_error(delta.py(), &format!("{delta} is too long: it does not fit in 64 bits of microseconds"))
+    })
 }
 
 /// A length of event time: text such as `"90s"`, a `timedelta`, or an integer number of ticks.
 pub fn length(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<Length> {
     let py = value.py();
     if let Ok(text) = value.cast::<PyString>() {
-        return text.to_str()?.parse().map_err(|error: rillet_core::Error| value_error(py, &format!("{argument}: {error}")));
+        return text
+            .to_str()?
+            .parse()
+            .map_err(|error: rillet_core::Error| value_error(py, &format!("{argument}: {error}")));
     }
     if value.is_instance_of::<PyDelta>() {
         let micros = microseconds(value)?;
@@ -284,7 +302,10 @@ pub fn length(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<Length> {
         return Ok(Length::Fixed { seconds, nanos: rest as u32 * 1_000 });
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        return value.extract().map(Length::Ticks).map_err(|_| value_error(py, &format!("{argument} does not fit in 64 bits")));
+        return value
+            .extract()
+            .map(Length::Ticks)
+            .map_err(|_| value_error(py, &format!("{argument} does not fit in 64 bits")));
     }
     Err(type_error(
         py,
@@ -354,7 +375,10 @@ impl PyWindows {
         let (size, every) = (length(size, "size")?, length(every, "every")?);
         for (argument, length) in [("size", size), ("every", every)] {
             if !length.is_positive() {
-                return Err(value_error(py, &format!("{argument}={length}: a window must be longer than nothing")));
+                return Err(value_error(
+                    py,
+                    &format!("{argument}={length}: a window must be longer than nothing"),
+                ));
             }
         }
         Ok(Self(Windows::Hopping { size, every, offset: length(offset, "offset")? }))

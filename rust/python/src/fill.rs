@@ -42,7 +42,12 @@ fn filler<'py>(dtype: &str, field: &Field, value: &Bound<'py, PyAny>) -> PyResul
         return Err(unfit(field, value));
     }
     let made = numpy!(py, "full")?.call1((1, value, dtype));
-    made.map_err(|error| value_error(py, &format!("column {:?} is {} and cannot hold {}: {error}", field.name, field.dtype, shown(value))))
+    made.map_err(|error| {
+        value_error(
+            py,
+            &format!("column {:?} is {} and cannot hold {}: {error}", field.name, field.dtype, shown(value)),
+        )
+    })
 }
 
 /// The values as Python objects, with `value` in place of null.

@@ -135,7 +135,11 @@ fn widened<T: ArrowPrimitiveType<Native = i32>>(array: &dyn Array) -> Buffer {
 }
 
 /// The values with this in the place of nulls; no copy if it is there already.
-fn overwritten<T: arrow_buffer::ArrowNativeType + PartialEq>(bytes: &Buffer, nulls: &NullBuffer, with: T) -> Buffer {
+fn overwritten<T: arrow_buffer::ArrowNativeType + PartialEq>(
+    bytes: &Buffer,
+    nulls: &NullBuffer,
+    with: T,
+) -> Buffer {
     let values = ScalarBuffer::<T>::from(bytes.clone());
     let is_there = |place: usize| nulls.is_valid(place) || values[place] == with;
     if (0..nulls.len()).all(is_there) {

@@ -5,6 +5,7 @@ use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as Arrow;
+use rillet_core::error::Overflow;
 use rillet_core::types::Field;
 use rillet_core::{Error, Origin, Result};
 
@@ -47,12 +48,12 @@ fn checked<T: Into<i128> + Copy>(
     let float = |(row, value): (usize, Option<T>)| match value.map(Into::into) {
         None => Ok(f64::NAN),
         Some(value) if value.abs() <= EXACT => Ok(value as f64),
-        Some(value) => Err(Error::Overflow {
+        Some(value) => Err(Error::Overflow(Box::new(Overflow {
             place: origin.place(row),
             column: Some(field.name.to_string()),
             what: format!("{value} in column {:?}", field.name),
             reason: "beyond 2**53 a float64 does not hold every integer".into(),
-        }),
+        }))),
     };
     values.enumerate().map(float).collect::<Result<Vec<_>>>().map(Into::into)
 }

@@ -4,8 +4,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple,
-    PyType, PyTzInfoAccess,
+    PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime,
+    PyTuple, PyType, PyTzInfoAccess,
 };
 use rillet_core::types::Field;
 use rillet_core::{DataType, TimeUnit};
@@ -123,7 +123,8 @@ pub fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
 }
 
 fn scale(value: &Bound<'_, PyAny>) -> Result<i8, Reason> {
-    let exponent = value.call_method0(intern!(value.py(), "as_tuple")).and_then(|parts| parts.get_item(2)?.extract::<i64>());
+    let exponent =
+        value.call_method0(intern!(value.py(), "as_tuple")).and_then(|parts| parts.get_item(2)?.extract::<i64>());
     // The exponent of NaN and infinity is a text.
     let exponent = exponent.map_err(|_| Reason::from("no number"))?;
     i8::try_from(-exponent.min(0)).ok().filter(|&scale| scale <= 38).ok_or_else(|| "of more than 38 digits".into())
@@ -138,7 +139,9 @@ fn nested(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
         return dict.iter().map(field).collect::<Result<_, _>>().map(DataType::Struct);
     }
     match items(value) {
-        Some(items) => common(&items, depth + 1).map(|item| DataType::List(Box::new(item))).map_err(|bad| bad.reason),
+        Some(items) => {
+            common(&items, depth + 1).map(|item| DataType::List(Box::new(item))).map_err(|bad| bad.reason)
+        }
         None => Err(format!("of type {}, which no column holds", type_name(value))),
     }
 }

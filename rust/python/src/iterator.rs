@@ -9,11 +9,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use pyo3::PyTraverseError;
 use rillet_core::{Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
@@ -59,11 +59,13 @@ impl BatchIterator {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
-        self.drive(py, || loop {
-            match self.poll_once(py)? {
-                Polled::Batch(batch) => return Ok(Some(batch)),
-                Polled::End => return Ok(None),
-                Polled::Nothing => py.check_signals()?,
+        self.drive(py, || {
+            loop {
+                match self.poll_once(py)? {
+                    Polled::Batch(batch) => return Ok(Some(batch)),
+                    Polled::End => return Ok(None),
+                    Polled::Nothing => py.check_signals()?,
+                }
             }
         })
     }
@@ -137,7 +139,8 @@ impl BatchIterator {
 
     fn __repr__(&self, py: Python<'_>) -> String {
         let ledgers = py.detach(|| lock(&self.run).ledgers());
-        let stages: Vec<String> = ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
+        let stages: Vec<String> =
+            ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
         let state = if py.detach(|| lock(&self.driver).closed) { " closed" } else { "" };
         format!("<BatchIterator{state}: {}>", stages.join(", "))
     }
@@ -201,7 +204,8 @@ impl BatchIterator {
                 return Ok(());
             }
             if mine {
-                let message = "this iterator is already running: next() was called from inside its own source or function";
+                let message =
+                    "this iterator is already running: next() was called from inside its own source or function";
                 return Err(exception(py, "ReentrantError", message, &PyDict::new(py))?);
             }
             py.check_signals()?;
@@ -255,7 +259,9 @@ impl BatchIterator {
 
     fn host(&self, py: Python<'_>, id: usize) -> PyResult<Py<PyAny>> {
         let host = lock(&self.hosts).get(id).map(|host| host.clone_ref(py));
-        host.ok_or_else(|| crate::errors::to_py(py, &rillet_core::Error::Internal(format!("object {id} is missing"))))
+        host.ok_or_else(|| {
+            crate::errors::to_py(py, &rillet_core::Error::Internal(format!("object {id} is missing")))
+        })
     }
 
     fn mark_closed(&self) {
@@ -281,7 +287,8 @@ fn stopped(error: PyErr) -> PyErr {
         if !error.is_instance_of::<PyStopIteration>(py) {
             return error;
         }
-        let wrapped = pyo3::exceptions::PyRuntimeError::new_err("a source or function of the stream raised StopIteration");
+        let wrapped =
+            pyo3::exceptions::PyRuntimeError::new_err("a source or function of the stream raised StopIteration");
         wrapped.set_cause(py, Some(error));
         wrapped
     })

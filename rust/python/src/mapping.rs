@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::types::*;
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Date32Array, FixedSizeListArray, PrimitiveArray, new_empty_array,
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Date32Array, FixedSizeListArray, PrimitiveArray,
+    new_empty_array,
 };
 use arrow_buffer::{Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::Field as ArrowField;
@@ -20,10 +21,10 @@ use rillet_core::{DataType, Error, Result, Schema};
 use crate::batch::Batch;
 use crate::build::{self, Bad, items};
 use crate::capsule::Arrays;
+use crate::convert;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::infer::{self, type_name};
 use crate::numpy::numpy;
-use crate::convert;
 
 /// The batch of anything that holds columns: a batch, a mapping of arrays, Arrow data (of which all chunks
 /// become one). With a schema, its columns and types are those of the schema.
@@ -41,7 +42,8 @@ pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> P
     } else if obj.hasattr(intern!(py, "keys"))? {
         return batch_from_mapping(obj, schema);
     } else {
-        let message = format!("a {} is no batch: pass a mapping of names to arrays, Arrow data or a Batch", type_name(obj));
+        let message =
+            format!("a {} is no batch: pass a mapping of names to arrays, Arrow data or a Batch", type_name(obj));
         return Err(type_error(py, &message));
     };
     match schema {
@@ -52,7 +54,12 @@ pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> P
 
 fn differs(found: &Schema, wanted: &Schema) -> String {
     let listed = |schema: &Schema| {
-        schema.fields().iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect::<Vec<_>>().join(", ")
+        schema
+            .fields()
+            .iter()
+            .map(|field| format!("{}: {}", field.name, field.dtype))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     format!("the columns of a batch are {} instead of {}", listed(found), listed(wanted))
 }
@@ -89,7 +96,9 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
     let (mut fields, mut columns) = (Vec::new(), Vec::<ArrayRef>::new());
     for name in obj.call_method0(intern!(py, "keys"))?.try_iter()? {
         let name = name?;
-        let text = name.cast::<PyString>().map_err(|_| type_error(py, &format!("the name {} of a column is not text", name)))?;
+        let text = name
+            .cast::<PyString>()
+            .map_err(|_| type_error(py, &format!("the name {} of a column is not text", name)))?;
         let text = text.to_cow()?;
         let wanted = schema.and_then(|schema| schema.find(&text).map(|at| &schema.fields()[at].dtype));
         let (column, dtype) = column(&obj.get_item(&name)?, &text, wanted)?;
@@ -97,7 +106,12 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
             && first.len() != column.len()
         {
             let field: &Field = field;
-            let message = format!("column {text:?} has {} rows, but column {:?} has {}", column.len(), field.name, first.len());
+            let message = format!(
+                "column {text:?} has {} rows, but column {:?} has {}",
+                column.len(),
+                field.name,
+                first.len()
+            );
             return Err(value_error(py, &message));
         }
         fields.push(Field::new(&*text, dtype));
@@ -105,7 +119,10 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
     }
     let found = Schema::new(fields).map_err(|error| to_py(py, &error))?;
     let (schema, columns) = match schema {
-        Some(schema) => (Arc::clone(schema), in_order(&found, columns, schema).ok_or_else(|| value_error(py, &differs(&found, schema)))?),
+        Some(schema) => (
+            Arc::clone(schema),
+            in_order(&found, columns, schema).ok_or_else(|| value_error(py, &differs(&found, schema)))?,
+        ),
         None => (Arc::new(found), columns),
     };
     let rows = columns.first().map_or(0, |column| column.len());
@@ -126,7 +143,10 @@ fn column(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyRe
         return fitted(obj, array, name, wanted);
     }
     let known = obj.is_instance_of::<pyo3::types::PyList>() || obj.is_instance_of::<pyo3::types::PyTuple>();
-    if !known && !is_ndarray(obj)? && let Some(arrays) = Arrays::import(obj)? {
+    if !known
+        && !is_ndarray(obj)?
+        && let Some(arrays) = Arrays::import(obj)?
+    {
         let array = enter(py, || convert::column(&joined(arrays)?))?;
         return fitted(obj, array, name, wanted);
     }
@@ -137,7 +157,12 @@ fn column(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyRe
 }
 
 /// The array as it is, if it is of the type wanted; else made of its values one by one.
-fn fitted(obj: &Bound<'_, PyAny>, array: ArrayRef, name: &str, wanted: Option<&DataType>) -> PyResult<(ArrayRef, DataType)> {
+fn fitted(
+    obj: &Bound<'_, PyAny>,
+    array: ArrayRef,
+    name: &str,
+    wanted: Option<&DataType>,
+) -> PyResult<(ArrayRef, DataType)> {
     let dtype = DataType::from_arrow(array.data_type());
     let dtype = dtype.ok_or_else(|| {
         to_py(obj.py(), &Error::schema(name, array.data_type(), "rillet does not take columns of this Arrow type"))
@@ -158,11 +183,15 @@ fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> 
     let values = match items(obj) {
         Some(values) => values,
         // Nothing without a length: it may never end.
-        None if obj.hasattr("__len__")? && !obj.is_instance_of::<PyString>() && !obj.is_instance_of::<PyBytes>() => {
+        None if obj.hasattr("__len__")?
+            && !obj.is_instance_of::<PyString>()
+            && !obj.is_instance_of::<PyBytes>() =>
+        {
             obj.try_iter()?.collect::<PyResult<Vec<_>>>()?
         }
         None => {
-            let message = format!("column {name:?}: a {} holds no values; pass an array or a list", type_name(obj));
+            let message =
+                format!("column {name:?}: a {} holds no values; pass an array or a list", type_name(obj));
             return Err(type_error(py, &message));
         }
     };
@@ -193,7 +222,10 @@ fn raise(py: Python<'_>, bad: Bad, name: &str, first: u64) -> PyErr {
 }
 
 /// The values with `None` for what an array of text has in place of it.
-fn without_missing<'py>(obj: &Bound<'py, PyAny>, values: Vec<Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+fn without_missing<'py>(
+    obj: &Bound<'py, PyAny>,
+    values: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let py = obj.py();
     let missing = obj.getattr_opt("dtype")?.and_then(|dtype| dtype.getattr_opt("na_object").ok().flatten());
     let Some(missing) = missing else { return Ok(values) };
@@ -214,12 +246,17 @@ fn numpy_array(obj: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<ArrayRef>>
     let kind: char = obj.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "kind"))?.extract()?;
     let shape: Vec<usize> = obj.getattr(intern!(py, "shape"))?.extract()?;
     if !(1..=2).contains(&shape.len()) {
-        return Err(value_error(py, &format!("column {name:?}: an array of {} dimensions; pass one or two", shape.len())));
+        return Err(value_error(
+            py,
+            &format!("column {name:?}: an array of {} dimensions; pass one or two", shape.len()),
+        ));
     }
     if !"biufMm".contains(kind) {
         return match kind {
             'O' | 'U' | 'S' | 'T' => Ok(None),
-            _ => Err(to_py(py, &Error::schema(name, obj.getattr("dtype")?, "rillet does not take this numpy type"))),
+            _ => {
+                Err(to_py(py, &Error::schema(name, obj.getattr("dtype")?, "rillet does not take this numpy type")))
+            }
         };
     }
     let (flat, nulls) = unmasked(obj)?;
@@ -228,7 +265,8 @@ fn numpy_array(obj: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<ArrayRef>>
         [rows, width] => {
             let field = Arc::new(ArrowField::new("item", values.data_type().clone(), true));
             let list = FixedSizeListArray::try_new_with_length(field, i32::try_from(width)?, values, None, rows);
-            list.map(|list| Arc::new(list) as _).map_err(|error| value_error(py, &format!("column {name:?}: {error}")))
+            list.map(|list| Arc::new(list) as _)
+                .map_err(|error| value_error(py, &format!("column {name:?}: {error}")))
         }
         _ => Ok(values),
     };
@@ -301,7 +339,12 @@ fn times(array: &Bound<'_, PyAny>, kind: char, nulls: Option<NullBuffer>, name: 
         (_, "s" | "ms" | "us" | "ns", 1) => unit.as_str(),
         ('M', "D" | "W" | "M" | "Y", _) => "D",
         (_, "s" | "m" | "h", _) | ('m', "D" | "W", _) => "s",
-        _ => return Err(to_py(py, &Error::schema(name, dtype, "of the numpy units rillet takes s, ms, us, ns and longer ones"))),
+        _ => {
+            return Err(to_py(
+                py,
+                &Error::schema(name, dtype, "of the numpy units rillet takes s, ms, us, ns and longer ones"),
+            ));
+        }
     };
     let array = array.call_method1(intern!(py, "astype"), (format!("{kind}8[{unit}]"),))?;
     let ticks = ScalarBuffer::<i64>::from(memory(&array)?);

@@ -15,7 +15,9 @@ const EPOCH: i64 = 719_163;
 /// The days since 1970 of a `date`.
 pub fn date(value: &Bound<'_, PyAny>) -> Result<i32, Reason> {
     if value.is_instance_of::<PyDateTime>() || !value.is_instance_of::<PyDate>() {
-        return numpy_ticks(value, "M", "D").and_then(|days| i32::try_from(days).ok()).ok_or_else(|| "not a date".into());
+        return numpy_ticks(value, "M", "D")
+            .and_then(|days| i32::try_from(days).ok())
+            .ok_or_else(|| "not a date".into());
     }
     let ordinal = value.call_method0(intern!(value.py(), "toordinal")).and_then(|x| x.extract::<i32>());
     ordinal.map(|day| day - EPOCH as i32).map_err(|error| error.to_string())
@@ -51,7 +53,8 @@ fn in_unit(nanos: i128, unit: TimeUnit) -> Option<i64> {
 }
 
 fn clock(time: &impl PyTimeAccess) -> i128 {
-    let seconds = i128::from(time.get_hour()) * 3600 + i128::from(time.get_minute()) * 60 + i128::from(time.get_second());
+    let seconds =
+        i128::from(time.get_hour()) * 3600 + i128::from(time.get_minute()) * 60 + i128::from(time.get_second());
     seconds * 1_000_000_000 + i128::from(time.get_microsecond()) * 1000
 }
 
@@ -83,7 +86,9 @@ fn timestamp(time: &Bound<'_, PyDateTime>, zoned: bool) -> Result<i128, Reason> 
 fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> Option<i64> {
     let py = value.py();
     let generic = numpy!(py, "generic").ok()?;
-    if !value.is_instance(generic).ok()? || value.getattr("dtype").ok()?.getattr("kind").ok()?.extract::<&str>().ok()? != kind {
+    if !value.is_instance(generic).ok()?
+        || value.getattr("dtype").ok()?.getattr("kind").ok()?.extract::<&str>().ok()? != kind
+    {
         return None;
     }
     let same = value.call_method1(intern!(py, "astype"), (format!("{kind}8[{unit}]"),)).ok()?;

@@ -15,7 +15,9 @@ use crate::value;
 macro_rules! numpy {
     ($py:expr, $name:literal) => {{
         static FOUND: pyo3::sync::PyOnceLock<Py<PyAny>> = pyo3::sync::PyOnceLock::new();
-        FOUND.get_or_try_init($py, || PyResult::Ok($py.import("numpy")?.getattr($name)?.unbind())).map(|found| found.bind($py))
+        FOUND
+            .get_or_try_init($py, || PyResult::Ok($py.import("numpy")?.getattr($name)?.unbind()))
+            .map(|found| found.bind($py))
     }};
 }
 pub(crate) use numpy;
@@ -61,7 +63,8 @@ pub fn frozen(array: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 
 fn string_dtype<'py>(py: Python<'py>, nullable: bool) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLASS.get_or_try_init(py, || PyResult::Ok(py.import("numpy.dtypes")?.getattr("StringDType")?.unbind()))?;
+    let class =
+        CLASS.get_or_try_init(py, || PyResult::Ok(py.import("numpy.dtypes")?.getattr("StringDType")?.unbind()))?;
     let options = PyDict::new(py);
     if nullable {
         options.set_item("na_object", py.None())?;

@@ -69,7 +69,13 @@ impl PyPlan {
     /// Takes batches from the object of this number.
     #[staticmethod]
     #[pyo3(signature = (host, name, *, time=None, batch_rows=None))]
-    fn host(py: Python<'_>, host: usize, name: String, time: Option<String>, batch_rows: Option<usize>) -> PyResult<Self> {
+    fn host(
+        py: Python<'_>,
+        host: usize,
+        name: String,
+        time: Option<String>,
+        batch_rows: Option<usize>,
+    ) -> PyResult<Self> {
         if batch_rows == Some(0) {
             return Err(value_error(py, "batch_rows must be at least 1, not 0"));
         }
@@ -88,7 +94,13 @@ impl PyPlan {
         self.then(py, Node::Filter(expression(condition)?))
     }
 
-    fn map_batches(&self, py: Python<'_>, id: usize, name: String, schema: Option<&Bound<'_, PySchema>>) -> PyResult<Self> {
+    fn map_batches(
+        &self,
+        py: Python<'_>,
+        id: usize,
+        name: String,
+        schema: Option<&Bound<'_, PySchema>>,
+    ) -> PyResult<Self> {
         let schema = schema.map(|schema| Schema::clone(&schema.get().0));
         self.then(py, Node::Map(Map { id, name, schema }))
     }
@@ -122,7 +134,12 @@ impl PyPlan {
             "error" => Late::Error,
             "drop" => Late::Drop,
             "keep" => Late::Keep,
-            other => return Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
+            other => {
+                return Err(value_error(
+                    py,
+                    &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"),
+                ));
+            }
         };
         let spec = WindowSpec {
             windows: windows.get().0,
@@ -179,9 +196,10 @@ fn set_option(read: &mut ReadCsv, name: &str, value: &Bound<'_, PyAny>) -> PyRes
     let py = value.py();
     let one_of = |options: &[&str]| -> PyResult<usize> {
         let text: String = value.extract()?;
-        options.iter().position(|option| *option == text).ok_or_else(|| {
-            value_error(py, &format!("{name} must be one of {}, not {text:?}", options.join(", ")))
-        })
+        options
+            .iter()
+            .position(|option| *option == text)
+            .ok_or_else(|| value_error(py, &format!("{name} must be one of {}, not {text:?}", options.join(", "))))
     };
     match name {
         "time" => read.time = value.extract()?,
@@ -194,7 +212,9 @@ fn set_option(read: &mut ReadCsv, name: &str, value: &Bound<'_, PyAny>) -> PyRes
         "skip_rows" => read.skip_rows = value.extract()?,
         "null_values" => read.null_values = value.extract()?,
         "infer_rows" => read.infer_rows = value.extract()?,
-        "on_error" => read.on_error = [OnError::Error, OnError::Skip, OnError::Keep][one_of(&["error", "skip", "keep"])?],
+        "on_error" => {
+            read.on_error = [OnError::Error, OnError::Skip, OnError::Keep][one_of(&["error", "skip", "keep"])?]
+        }
         "check" => read.check = [Check::Used, Check::All][one_of(&["used", "all"])?],
         "max_kept" => read.max_kept = value.extract()?,
         "batch_rows" => read.batch_rows = value.extract()?,

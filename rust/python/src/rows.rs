@@ -80,7 +80,10 @@ impl<'py> Table<'py> {
     fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
         let bad = Bad::new(self.rows, row, reason);
         let place = Place { row: Some(self.first + self.rows as u64), ..Place::default() };
-        to_py(self.py, &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })))
+        to_py(
+            self.py,
+            &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })),
+        )
     }
 
     fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
@@ -107,7 +110,8 @@ impl<'py> Table<'py> {
 
     fn push_dict(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
         for (name, value) in row.cast::<PyDict>()?.iter() {
-            let name = name.cast::<PyString>().map_err(|_| self.bad(row, "a dict whose keys are not all text".into()))?;
+            let name =
+                name.cast::<PyString>().map_err(|_| self.bad(row, "a dict whose keys are not all text".into()))?;
             self.set(row, &name.to_cow()?, value)?;
         }
         Ok(())

@@ -66,7 +66,11 @@ impl Schema {
 
     /// The type of a column, or the default.
     #[pyo3(signature = (name, default=None))]
-    fn get<'py>(&self, name: &Bound<'py, PyAny>, default: Option<Bound<'py, PyAny>>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get<'py>(
+        &self,
+        name: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(self.dict(name.py())?.get_item(name)?.or(default))
     }
 

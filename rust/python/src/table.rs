@@ -46,7 +46,8 @@ pub fn text(py: Python<'_>, batch: &Batch) -> PyResult<String> {
 /// The batch as an HTML table of its first rows.
 pub fn html(py: Python<'_>, batch: &Batch) -> PyResult<String> {
     // No more columns than a page can show.
-    let columns = (0..batch.columns().len().min(50)).map(|at| cells(py, batch, at)).collect::<PyResult<Vec<_>>>()?;
+    let columns =
+        (0..batch.columns().len().min(50)).map(|at| cells(py, batch, at)).collect::<PyResult<Vec<_>>>()?;
     let row = |at: usize, tag: &str| {
         let cells = columns.iter().map(|cells| format!("<{tag}>{}</{tag}>", escaped(&cells[at])));
         format!("<tr>{}</tr>", cells.collect::<String>())

@@ -9,7 +9,7 @@ use arrow_schema::{DataType as Arrow, TimeUnit as Unit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDelta, PyDict, PyList, PyString, PyTime, PyTzInfo, PyType};
+use pyo3::types::{PyBytes, PyDelta, PyDict, PyList, PyString, PyTime, PyType, PyTzInfo};
 use rillet_core::TimeUnit;
 
 use crate::flat::Flat;
@@ -97,7 +97,8 @@ fn num_i64(value: impl arrow_buffer::ArrowNativeType) -> Option<i64> {
 fn times<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyList>> {
     let Some(flat) = Flat::of(array) else { return PyList::new(py, [(); 0]) };
     let shown = flat.array(py)?;
-    let known = |per_second: i64| ticks(array).into_iter().flatten().all(|x| SECONDS.contains(&x.div_euclid(per_second)));
+    let known =
+        |per_second: i64| ticks(array).into_iter().flatten().all(|x| SECONDS.contains(&x.div_euclid(per_second)));
     let fits = match array.data_type() {
         Arrow::Timestamp(Unit::Nanosecond, _) | Arrow::Duration(Unit::Nanosecond) => false,
         Arrow::Timestamp(unit, _) => known(TimeUnit::from(*unit).per_second()),
@@ -133,7 +134,10 @@ fn zoned<'py>(shown: &Bound<'py, PyAny>, zone: &Arc<str>) -> PyResult<Bound<'py,
             zone.as_ref().map_or(Ok(time.clone()), |zone| time.call_method1(intern!(py, "astimezone"), (zone,)))
         }
     };
-    PyList::new(py, shown.call_method0(intern!(py, "tolist"))?.try_iter()?.map(local).collect::<PyResult<Vec<_>>>()?)
+    PyList::new(
+        py,
+        shown.call_method0(intern!(py, "tolist"))?.try_iter()?.map(local).collect::<PyResult<Vec<_>>>()?,
+    )
 }
 
 /// The zone of this name; `None` for UTC, and for a zone that Python does not know: then times stay in UTC.
@@ -150,7 +154,8 @@ fn time_zone<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyTzInfo>> {
 /// The minutes of an offset such as `+02:00`.
 fn fixed_minutes(name: &str) -> Option<i32> {
     let (hours, minutes) = name.get(1..)?.split_once(':')?;
-    let minutes = hours.parse::<u8>().ok().filter(|&x| x < 24)? as i32 * 60 + minutes.parse::<u8>().ok().filter(|&x| x < 60)? as i32;
+    let minutes = hours.parse::<u8>().ok().filter(|&x| x < 24)? as i32 * 60
+        + minutes.parse::<u8>().ok().filter(|&x| x < 60)? as i32;
     match name.as_bytes()[0] {
         b'+' => Some(minutes),
         b'-' => Some(-minutes),

@@ -65,17 +65,21 @@ impl Function {
     /// # Errors
     /// [`Error::Schema`] if it makes no sense of the type.
     pub(crate) fn output(self, column: &str, dtype: &DataType) -> Result<DataType> {
-        let wrong = |message: &str| {
-            Err(Error::schema(column, dtype, format!("{} {message}", self.name())))
-        };
+        let wrong = |message: &str| Err(Error::schema(column, dtype, format!("{} {message}", self.name())));
         Ok(match (self, dtype) {
             (Self::Count, _) => DataType::Int64,
             (Self::First { .. } | Self::Last { .. }, DataType::Categorical(_)) => DataType::Text,
             (Self::First { .. } | Self::Last { .. }, _) => dtype.clone(),
             (Self::Min | Self::Max, _) => match dtype {
                 DataType::Categorical(_) => DataType::Text,
-                DataType::Null | DataType::Binary | DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_) => {
-                    return wrong("needs values with an order; use first or last, or compute from the column what you compare");
+                DataType::Null
+                | DataType::Binary
+                | DataType::List(_)
+                | DataType::FixedList(..)
+                | DataType::Struct(_) => {
+                    return wrong(
+                        "needs values with an order; use first or last, or compute from the column what you compare",
+                    );
                 }
                 _ => dtype.clone(),
             },
@@ -85,7 +89,9 @@ impl Function {
             (Self::Sum, _) if dtype.is_signed() => DataType::Int64,
             (Self::Sum, _) if dtype.is_unsigned() => DataType::UInt64,
             (Self::Sum, _) if dtype.is_float() => DataType::Float64,
-            (Self::Mean | Self::Var { .. } | Self::Std { .. }, DataType::Bool | DataType::Decimal(..)) => DataType::Float64,
+            (Self::Mean | Self::Var { .. } | Self::Std { .. }, DataType::Bool | DataType::Decimal(..)) => {
+                DataType::Float64
+            }
             (Self::Mean | Self::Var { .. } | Self::Std { .. }, _) if dtype.is_number() => DataType::Float64,
             _ => return wrong("needs numbers; declare the column as one with schema=, or cast it"),
         })

@@ -38,7 +38,11 @@ impl Table {
             outputs.iter().map(|output| Lowering { table: self, output, slots }.column()).collect();
         match columns.iter().filter_map(|column| column.as_ref().err()).map(|unfit| unfit.at).min() {
             None => Ok(columns.into_iter().flatten().collect()),
-            Some(at) => Err(columns.into_iter().filter_map(Result::err).find(|unfit| unfit.at == at).expect("it was found")),
+            Some(at) => Err(columns
+                .into_iter()
+                .filter_map(Result::err)
+                .find(|unfit| unfit.at == at)
+                .expect("it was found")),
         }
     }
 }
@@ -199,7 +203,9 @@ impl Lowering<'_> {
         match self.output.input {
             DataType::UInt64 => self.ints(self.each::<Min<i64>, u64>().map(|min| min.0 ^ UNSIGNED)),
             DataType::Decimal(..) => self.decimals(self.each::<Min<i128>, i128>().map(|min| min.0)),
-            DataType::Float32 | DataType::Float64 => self.kept_floats(self.each::<Min<i64>, f64>().map(|min| min.double())),
+            DataType::Float32 | DataType::Float64 => {
+                self.kept_floats(self.each::<Min<i64>, f64>().map(|min| min.double()))
+            }
             _ => self.bits(self.each::<Min<i64>, i64>().map(|min| min.0)),
         }
     }
@@ -208,7 +214,9 @@ impl Lowering<'_> {
         match self.output.input {
             DataType::UInt64 => self.ints(self.each::<Max<i64>, u64>().map(|max| max.0 ^ UNSIGNED)),
             DataType::Decimal(..) => self.decimals(self.each::<Max<i128>, i128>().map(|max| max.0)),
-            DataType::Float32 | DataType::Float64 => self.kept_floats(self.each::<Max<i64>, f64>().map(|max| max.double())),
+            DataType::Float32 | DataType::Float64 => {
+                self.kept_floats(self.each::<Max<i64>, f64>().map(|max| max.double()))
+            }
             _ => self.bits(self.each::<Max<i64>, i64>().map(|max| max.0)),
         }
     }
@@ -263,7 +271,9 @@ impl Lowering<'_> {
 fn has_bits(dtype: &DataType, skip_nulls: bool) -> bool {
     match dtype {
         DataType::Decimal(..) => skip_nulls,
-        DataType::Null | DataType::Binary | DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_) => false,
+        DataType::Null | DataType::Binary | DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_) => {
+            false
+        }
         _ => !dtype.is_text(),
     }
 }

@@ -180,8 +180,10 @@ chosen_cells!(Box<str>, OneRow);
 /// Puts rows kept one by one together into a column; missing ones are null.
 pub(crate) fn gather(cells: &[&Option<(i64, OneRow)>], dtype: &arrow_schema::DataType) -> ArrayRef {
     let null = arrow_array::new_null_array(dtype, 1);
-    let arrays: Vec<ArrayRef> =
-        cells.iter().map(|cell| cell.as_ref().map_or_else(|| Arc::clone(&null), |(_, row)| Arc::clone(&row.0))).collect();
+    let arrays: Vec<ArrayRef> = cells
+        .iter()
+        .map(|cell| cell.as_ref().map_or_else(|| Arc::clone(&null), |(_, row)| Arc::clone(&row.0)))
+        .collect();
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
     match arrays.is_empty() {
         true => arrow_array::new_empty_array(dtype),

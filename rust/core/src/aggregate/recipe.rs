@@ -87,7 +87,8 @@ impl Recipe {
         if let Some(at) = weight {
             Function::Mean.output(&shown(&self.columns[at].0), self.columns[at].1.dtype())?;
         }
-        let keeps_nulls = matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
+        let keeps_nulls =
+            matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
         let not_null = if keeps_nulls { Vec::new() } else { column.into_iter().chain(weight).collect() };
         let selection = self.selection(Selection { columns: not_null, filter });
         let part = match (function, column) {
@@ -171,9 +172,8 @@ impl Recipe {
             evaluated.column
         };
         let columns: Vec<ArrayRef> = self.columns.iter().map(|(_, bound)| evaluate(bound)).collect();
-        let typed = |part: &Part| {
-            Typed::new(part.form, &columns[part.column], part.weight.map(|weight| &columns[weight]))
-        };
+        let typed =
+            |part: &Part| Typed::new(part.form, &columns[part.column], part.weight.map(|weight| &columns[weight]));
         let selected = self.selections.iter().map(|selection| selection.rows(&columns)).collect();
         (Inputs { values: self.parts.iter().map(typed).collect(), selected }, fault)
     }
@@ -227,7 +227,8 @@ fn part_of(function: Function, input: &DataType, column: usize, weight: Option<u
         Form::Float if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
         form => form,
     };
-    let keeps_nulls = matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
+    let keeps_nulls =
+        matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
     let form = match form {
         Form::Int | Form::UInt if keeps_nulls => Form::Nullable,
         Form::UInt if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
@@ -243,7 +244,9 @@ fn form_of(dtype: &DataType) -> Form {
         DataType::UInt64 => Form::UInt,
         DataType::Float32 | DataType::Float64 => Form::Float,
         DataType::Decimal(..) => Form::Decimal,
-        DataType::Bool | DataType::Date | DataType::Time(_) | DataType::Timestamp(..) | DataType::Duration(_) => Form::Int,
+        DataType::Bool | DataType::Date | DataType::Time(_) | DataType::Timestamp(..) | DataType::Duration(_) => {
+            Form::Int
+        }
         _ if dtype.is_integer() => Form::Int,
         _ if dtype.is_text() => Form::Text,
         _ => Form::Any,

@@ -27,7 +27,16 @@ pub(crate) struct Block {
 
 impl Default for Block {
     fn default() -> Self {
-        Self { separators: 0, ends: 0, voids: 0, newlines: 0, quotes: 0, doubled: 0, broken: 0, state: State::LineStart }
+        Self {
+            separators: 0,
+            ends: 0,
+            voids: 0,
+            newlines: 0,
+            quotes: 0,
+            doubled: 0,
+            broken: 0,
+            state: State::LineStart,
+        }
     }
 }
 
@@ -59,8 +68,7 @@ fn by_masks<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -
     }
     let [field_start, line_start, after_quote, inside] = state.bits();
     let quote_byte = dialect.quote().unwrap_or(b'\n');
-    let [delimiters, newlines, returns, quotes] =
-        isa.find(bytes, [dialect.delimiter(), b'\n', b'\r', quote_byte]);
+    let [delimiters, newlines, returns, quotes] = isa.find(bytes, [dialect.delimiter(), b'\n', b'\r', quote_byte]);
     let quotes = if dialect.quote().is_some() { quotes } else { 0 };
     let separators = delimiters | newlines;
     let inner = isa.prefix_xor(quotes) ^ inside.wrapping_neg();
@@ -111,7 +119,14 @@ mod tests {
     fn states() -> impl Strategy<Value = State> {
         type S = State;
         prop::sample::select(vec![
-            S::LineStart, S::LineStartReturn, S::FieldStart, S::Unquoted, S::Quoted, S::Quote, S::QuoteReturn, S::Comment,
+            S::LineStart,
+            S::LineStartReturn,
+            S::FieldStart,
+            S::Unquoted,
+            S::Quoted,
+            S::Quote,
+            S::QuoteReturn,
+            S::Comment,
         ])
     }
 

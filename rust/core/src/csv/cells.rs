@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn doubled_quotes_become_one() {
-        for (inner, text) in [("", ""), ("a", "a"), ("\"\"", "\""), ("a\"\"b\"\"", "a\"b\""), ("\"\"\"\"", "\"\"")] {
+        for (inner, text) in [("", ""), ("a", "a"), ("\"\"", "\""), ("a\"\"b\"\"", "a\"b\""), ("\"\"\"\"", "\"\"")]
+        {
             assert_eq!(unescape(inner.as_bytes(), b'"').as_ref(), text.as_bytes(), "{inner:?}");
         }
     }

@@ -176,7 +176,8 @@ impl Cutter {
         let (rows, lines, skipped) = (self.survey.rows, self.survey.lines, self.survey.skipped);
         let simple = self.survey.simple;
         let at_end = cut == self.end;
-        let (buffer, range) = if cut - self.begin < self.end - cut { self.copy_out(cut) } else { self.move_out(cut) };
+        let (buffer, range) =
+            if cut - self.begin < self.end - cut { self.copy_out(cut) } else { self.move_out(cut) };
         let text = Text {
             buffer,
             range,
@@ -250,10 +251,8 @@ impl Cutter {
 
     fn too_much_text(&self) -> Error {
         let limit = self.limits.max_text as u64;
-        let message = format!(
-            "a batch of {} rows is longer than {limit} bytes of text; set batch_rows= lower",
-            self.goal
-        );
+        let message =
+            format!("a batch of {} rows is longer than {limit} bytes of text; set batch_rows= lower", self.goal);
         let place = Place { byte: Some(self.first.byte), line: Some(self.first.line), ..Place::default() };
         Error::Limit { argument: "batch_rows", limit, message, place }
     }

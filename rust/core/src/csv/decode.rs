@@ -91,8 +91,16 @@ impl<'a> Run<'a> {
             .iter()
             .map(|column| columns::builder(column, rows, &mut scratch.words))
             .collect::<Result<_, _>>()?;
-        let mut run =
-            Self { text, layout, scratch, builders, rows: 0, faults: Vec::new(), bytes: Vec::new(), ordinals: Vec::new() };
+        let mut run = Self {
+            text,
+            layout,
+            scratch,
+            builders,
+            rows: 0,
+            faults: Vec::new(),
+            bytes: Vec::new(),
+            ordinals: Vec::new(),
+        };
         run.read();
         Ok(run)
     }
@@ -100,7 +108,8 @@ impl<'a> Run<'a> {
     fn read(&mut self) {
         let mut index = std::mem::take(&mut self.scratch.index);
         index.reset();
-        while let Some(piece) = index.next(self.scratch.level, self.text, self.layout.fields, &self.layout.dialect) {
+        while let Some(piece) = index.next(self.scratch.level, self.text, self.layout.fields, &self.layout.dialect)
+        {
             self.read_piece(&piece);
             if self.layout.on_error == OnError::Error && !self.faults.is_empty() {
                 break;
@@ -118,8 +127,7 @@ impl<'a> Run<'a> {
             let column = &self.layout.columns[i];
             let scratch = &mut *self.scratch;
             let cells = scratch.spans.cells(scratch.level, piece, column, builder.is_spelled());
-            let mut tools =
-                Tools { level: scratch.level, odd: &mut scratch.odd, failed: &mut scratch.failed };
+            let mut tools = Tools { level: scratch.level, odd: &mut scratch.odd, failed: &mut scratch.failed };
             builder.read(&cells, &mut tools);
             let fault = |failed: Failed| Fault::cell(piece, self.rows, i, column.index, failed);
             self.faults.extend(scratch.failed.drain(..).map(fault));
@@ -166,7 +174,8 @@ impl<'a> Run<'a> {
             // All rows before it are good.
             let rows = first.ordinal as usize;
             decoded.error = Some(Error::BadRow(Box::new(reject.bad_row(first))));
-            decoded.columns = decoded.columns.iter().map(|column| columns::recoded(column.slice(0, rows))).collect();
+            decoded.columns =
+                decoded.columns.iter().map(|column| columns::recoded(column.slice(0, rows))).collect();
             decoded.rows = rows;
             self.bytes.truncate(rows);
             self.ordinals.truncate(rows);

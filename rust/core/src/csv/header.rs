@@ -108,7 +108,8 @@ fn need_more(sample: &[u8], start: Start, head: &Head) -> Result<Option<Header>>
         return Ok(None);
     }
     let limit = head.max_line as u64;
-    let message = format!("the header is longer than max_line={limit} bytes; is a quote not closed, or is this not CSV?");
+    let message =
+        format!("the header is longer than max_line={limit} bytes; is a quote not closed, or is this not CSV?");
     let place = Place { line: Some(start.line), byte: Some(start.byte), ..Place::default() };
     Err(Error::Limit { argument: "max_line", limit, message, place })
 }
@@ -258,7 +259,11 @@ pub(crate) fn unquoted<'a>(raw: &'a [u8], dialect: &Dialect) -> std::borrow::Cow
 /// The names, those that are empty made up; an error if one is there twice.
 fn unique(mut names: Vec<String>, head: &Head) -> Result<Vec<String>> {
     if names.is_empty() || names.len() > head.max_columns {
-        return Err(Error::argument(format!("names= must have 1 to {} names, not {}", head.max_columns, names.len())));
+        return Err(Error::argument(format!(
+            "names= must have 1 to {} names, not {}",
+            head.max_columns,
+            names.len()
+        )));
     }
     for (i, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
         *name = format!("column_{}", i + 1);
@@ -301,7 +306,9 @@ mod tests {
     #[test]
     fn bad_headers() {
         let plain = Head::default();
-        for sample in [&b""[..], b"\n\n", b"a,a\n", b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"] {
+        for sample in
+            [&b""[..], b"\n\n", b"a,a\n", b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"]
+        {
             assert!(names(sample, &plain).is_err(), "{sample:?}");
         }
         assert!(names(b"a,b,c\n", &Head { max_columns: 2, ..Head::default() }).is_err());

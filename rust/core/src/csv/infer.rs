@@ -96,7 +96,17 @@ struct Guess {
 
 impl Default for Guess {
     fn default() -> Self {
-        Self { seen: false, bool: true, int: true, float: true, date: true, naive: true, zoned: true, fine: false, nano: true }
+        Self {
+            seen: false,
+            bool: true,
+            int: true,
+            float: true,
+            date: true,
+            naive: true,
+            zoned: true,
+            fine: false,
+            nano: true,
+        }
     }
 }
 

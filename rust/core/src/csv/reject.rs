@@ -73,7 +73,9 @@ impl<'a> Reject<'a> {
         self.line += memchr::memchr_iter(b'\n', &bytes[self.at..fault.start as usize]).count() as u64;
         self.at = fault.start as usize;
         let (byte, column, value, reason) = match fault.kind {
-            Kind::Unsplit(why) => (fault.start, None, shown(self.row(fault)), split_reason(why, self.layout.fields)),
+            Kind::Unsplit(why) => {
+                (fault.start, None, shown(self.row(fault)), split_reason(why, self.layout.fields))
+            }
             Kind::Cell { column, start, end, why } => {
                 let column = &self.layout.columns[column];
                 let value = self.value(&bytes[start as usize..end as usize]);

@@ -115,10 +115,7 @@ impl Advance<'_> {
             survey.patience -= 1;
             return false;
         }
-        let plain = !matches!(
-            survey.state,
-            State::Quoted | State::Quote | State::QuoteReturn | State::Comment
-        );
+        let plain = !matches!(survey.state, State::Quoted | State::Quote | State::QuoteReturn | State::Comment);
         if !plain || self.goal - survey.rows < WIDE || self.max_line < 2 * WIDE {
             return false;
         }

@@ -139,7 +139,9 @@ impl Twin<'_> {
             let (quoted, mut text) = (self.bytes.get(at) == Some(&b'"'), Vec::new());
             if quoted {
                 at += 1;
-                while self.bytes.get(at).is_some_and(|&b| b != b'"') || self.bytes[at.min(self.bytes.len())..].starts_with(b"\"\"") {
+                while self.bytes.get(at).is_some_and(|&b| b != b'"')
+                    || self.bytes[at.min(self.bytes.len())..].starts_with(b"\"\"")
+                {
                     text.push(self.bytes[at]);
                     at += if self.bytes[at] == b'"' { 2 } else { 1 };
                 }
@@ -191,8 +193,12 @@ fn twin(bytes: &[u8], dtypes: &[DataType], comment: bool) -> Table {
             continue;
         };
         let start = row.range.start;
-        let values: Result<Vec<_>, _> =
-            row.fields.iter().zip(dtypes).map(|((quoted, text), dtype)| twin_value(*quoted, text, dtype)).collect();
+        let values: Result<Vec<_>, _> = row
+            .fields
+            .iter()
+            .zip(dtypes)
+            .map(|((quoted, text), dtype)| twin_value(*quoted, text, dtype))
+            .collect();
         match values {
             Ok(values) if !row.broken && row.fields.len() == dtypes.len() => {
                 let lines = bytes[..start].iter().filter(|&&b| b == b'\n').count() as u64;
@@ -212,20 +218,64 @@ fn twin(bytes: &[u8], dtypes: &[DataType], comment: bool) -> Table {
 
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![
-        "\"", "\"\"", ",", ",", ",", "\n", "\n", "\r\n", "\r", "a", "bc", "1", "-2.5", "1234567", "#", "é", "\n\n",
-        "\"x,y\"", ",\"q\",", "\"a\nb\"", "longer text than eight", "12345678,1,1\n", "a,1,2\n", "\"a\",\"1\",\"2.5\"\n",
+        "\"",
+        "\"\"",
+        ",",
+        ",",
+        ",",
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        "a",
+        "bc",
+        "1",
+        "-2.5",
+        "1234567",
+        "#",
+        "é",
+        "\n\n",
+        "\"x,y\"",
+        ",\"q\",",
+        "\"a\nb\"",
+        "longer text than eight",
+        "12345678,1,1\n",
+        "a,1,2\n",
+        "\"a\",\"1\",\"2.5\"\n",
         "0.12345678901234567,",
     ]);
     prop::collection::vec(token, 0..200).prop_map(|tokens| tokens.concat().into_bytes())
 }
 
 fn tables() -> impl Strategy<Value = Vec<u8>> {
-    let text = prop::sample::select(vec!["", "B", "SYM001", "\"q\"", "\"a,b\"", "\"a\"\"b\"", "\"\"", "\"x\ny\"", "much longer text", "été"]);
+    let text = prop::sample::select(vec![
+        "",
+        "B",
+        "SYM001",
+        "\"q\"",
+        "\"a,b\"",
+        "\"a\"\"b\"",
+        "\"\"",
+        "\"x\ny\"",
+        "much longer text",
+        "été",
+    ]);
     let int = prop::sample::select(vec!["", "1", "-12345678", "99999999", "\"7\"", "123456789012", "+5", "0"]);
-    let float = prop::sample::select(vec!["", "1.5", "-0.0", "124.80286462336772", "\"2.25\"", "1e5", "100", ".5", "99.9999"]);
+    let float = prop::sample::select(vec![
+        "",
+        "1.5",
+        "-0.0",
+        "124.80286462336772",
+        "\"2.25\"",
+        "1e5",
+        "100",
+        ".5",
+        "99.9999",
+    ]);
     let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n", "\n\n"]);
-    prop::collection::vec((text, int, float, end), 0..300)
-        .prop_map(|rows| rows.iter().map(|(a, b, c, end)| format!("{a},{b},{c}{end}")).collect::<String>().into_bytes())
+    prop::collection::vec((text, int, float, end), 0..300).prop_map(|rows| {
+        rows.iter().map(|(a, b, c, end)| format!("{a},{b},{c}{end}")).collect::<String>().into_bytes()
+    })
 }
 
 fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<(), TestCaseError> {
@@ -237,12 +287,14 @@ fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<()
         prop_assert_eq!(&got.columns, &expected.columns);
         prop_assert_eq!(&got.starts, &expected.starts);
         prop_assert_eq!(got.skipped, expected.skipped);
-        let rows_of = |table: &Table| table.rejects.iter().map(|bad| (bad.place.row, bad.value.clone())).collect::<Vec<_>>();
+        let rows_of =
+            |table: &Table| table.rejects.iter().map(|bad| (bad.place.row, bad.value.clone())).collect::<Vec<_>>();
         prop_assert_eq!(rows_of(&got), rows_of(&expected));
         prop_assert!(got.texts.iter().rev().skip(1).all(|&n| n == rows) || got.texts.last() == Some(&0));
         let setup = Setup { layout: layout(&dtypes, OnError::Error, comment), rows, level };
         let stopped = read(bytes, feeds, &setup);
-        let before = expected.rejects.first().map_or(expected.starts.len() as u64, |bad| bad.place.row.expect("known"));
+        let before =
+            expected.rejects.first().map_or(expected.starts.len() as u64, |bad| bad.place.row.expect("known"));
         prop_assert_eq!(stopped.starts.len() as u64, before);
         prop_assert_eq!(stopped.error.is_some(), !expected.rejects.is_empty());
         for (got, all) in stopped.columns.iter().zip(&mut expected.columns) {
@@ -400,7 +452,8 @@ fn decode_column(texts: &[String], dtype: &DataType, level: Level) -> Decoded {
         starts: false,
         ..layout(&[], OnError::Skip, false)
     };
-    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 1 << 20, Start::default()).with_level(level);
+    let mut cutter =
+        Cutter::new(Dialect::default(), Limits::default(), 1 << 20, Start::default()).with_level(level);
     cutter.space(bytes.len())[..bytes.len()].copy_from_slice(bytes.as_bytes());
     cutter.filled(bytes.len());
     match cutter.finish().expect("no limit") {
@@ -410,9 +463,32 @@ fn decode_column(texts: &[String], dtype: &DataType, level: Level) -> Decoded {
 }
 
 fn moments() -> impl Strategy<Value = String> {
-    let date = prop::sample::select(vec!["2024-01-02", "1969-12-31", "2262-04-11", "1677-09-21", "0001-01-01", "9999-12-31", "2023-02-29"]);
+    let date = prop::sample::select(vec![
+        "2024-01-02",
+        "1969-12-31",
+        "2262-04-11",
+        "1677-09-21",
+        "0001-01-01",
+        "9999-12-31",
+        "2023-02-29",
+    ]);
     let minute = prop::sample::select(vec!["T09:30", " 09:31", "T23:47", "T00:12", "T23:59", "T24:00", "x10:10"]);
-    let second = prop::sample::select(vec!["", ":00", ":16", ":43", ":59", ":60", ":1", ":16.854775807", ":43.145224192", ":59.9", ":05.120", ":05.123456", ":05.1234", ":00.0000000"]);
+    let second = prop::sample::select(vec![
+        "",
+        ":00",
+        ":16",
+        ":43",
+        ":59",
+        ":60",
+        ":1",
+        ":16.854775807",
+        ":43.145224192",
+        ":59.9",
+        ":05.120",
+        ":05.123456",
+        ":05.1234",
+        ":00.0000000",
+    ]);
     let zone = prop::sample::select(vec!["", "", "", "Z", "+01:00"]);
     prop_oneof![
         9 => (date, minute, second, zone).prop_map(|(date, minute, second, zone)| format!("{date}{minute}{second}{zone}")),

@@ -15,7 +15,7 @@ use super::literal::Literal;
 use super::logic;
 use super::operator::Logic;
 use crate::batch::Batch;
-use crate::error::Error;
+use crate::error::{Error, Overflow};
 use crate::types::DataType;
 
 /// A row for which an expression has no value.
@@ -32,7 +32,12 @@ pub struct Fault {
 impl Fault {
     /// The error that says where the row came from.
     pub fn into_error(self, batch: &Batch) -> Error {
-        Error::Overflow { place: batch.origin().place(self.row), column: None, what: self.what, reason: self.reason }
+        Error::Overflow(Box::new(Overflow {
+            place: batch.origin().place(self.row),
+            column: None,
+            what: self.what,
+            reason: self.reason,
+        }))
     }
 }
 

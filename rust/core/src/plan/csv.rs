@@ -128,10 +128,16 @@ impl ReadCsv {
             _ if self.batch_rows > u32::MAX as usize / 2 => refused("batch_rows must be less than 2 147 483 648"),
             _ if self.threads == Some(0) => refused("threads must be at least 1, not 0"),
             _ if self.max_line == 0 => refused("max_line must be at least 1, not 0"),
-            _ if special(self.delimiter) => refused("delimiter must be one ASCII character that is not a line end"),
-            _ if self.quote.is_some_and(special) => refused("quote must be one ASCII character that is not a line end"),
+            _ if special(self.delimiter) => {
+                refused("delimiter must be one ASCII character that is not a line end")
+            }
+            _ if self.quote.is_some_and(special) => {
+                refused("quote must be one ASCII character that is not a line end")
+            }
             _ if self.quote == Some(self.delimiter) => refused("quote and delimiter must differ"),
-            _ if self.comment.as_deref() == Some("") => refused("comment must not be empty; leave it out for none"),
+            _ if self.comment.as_deref() == Some("") => {
+                refused("comment must not be empty; leave it out for none")
+            }
             _ => Ok(()),
         }
     }

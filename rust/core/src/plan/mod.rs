@@ -184,7 +184,9 @@ impl Node {
     fn check(&self) -> Result<()> {
         match self {
             Self::Rebatch(0) => Err(Error::argument("rebatch needs at least 1 row in a batch, not 0")),
-            Self::Select(columns) if columns.is_empty() => Err(Error::argument("select needs at least one column")),
+            Self::Select(columns) if columns.is_empty() => {
+                Err(Error::argument("select needs at least one column"))
+            }
             Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
             Self::Window(spec) => spec.check(),
             Self::GroupBy(spec) => {
@@ -217,7 +219,9 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(Error::argument(format!("there are two {what}s named {name:?}; name one of them otherwise")));
+            return Err(Error::argument(format!(
+                "there are two {what}s named {name:?}; name one of them otherwise"
+            )));
         }
     }
     Ok(())

@@ -69,7 +69,10 @@ impl fmt::Display for ReadCsv {
         option(self.delimiter != b',', format!("delimiter={:?}", char::from(self.delimiter).to_string()));
         option(!self.schema.is_empty(), format!("schema={{{}}}", schema(self)));
         option(!self.null_values.is_empty(), format!("null_values={:?}", self.null_values));
-        option(self.on_error != OnError::Error, format!("on_error={:?}", format!("{:?}", self.on_error).to_lowercase()));
+        option(
+            self.on_error != OnError::Error,
+            format!("on_error={:?}", format!("{:?}", self.on_error).to_lowercase()),
+        );
         option(self.check != Check::Used, "check=\"all\"".into());
         option(self.batch_rows != BATCH_ROWS, format!("batch_rows={}", self.batch_rows));
         option(self.threads.is_some(), format!("threads={}", self.threads.unwrap_or_default()));
@@ -96,7 +99,11 @@ impl fmt::Display for WindowSpec {
         write!(f, "window({}", self.windows)?;
         if !self.by.is_empty() {
             let keys: Vec<_> = self.by.iter().map(one).collect();
-            write!(f, ", by={}", if keys.len() == 1 { keys[0].clone() } else { format!("[{}]", keys.join(", ")) })?;
+            write!(
+                f,
+                ", by={}",
+                if keys.len() == 1 { keys[0].clone() } else { format!("[{}]", keys.join(", ")) }
+            )?;
         }
         if let Some(time) = &self.time {
             write!(f, ", time={time}")?;

@@ -11,7 +11,7 @@ use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
-use crate::window::{Aside, Group, Grid, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
+use crate::window::{Aside, Grid, Group, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
 
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,9 +78,7 @@ pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
         Node::Window(spec) => window(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
-        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => {
-            Err(Error::Internal(format!("{node} is not a stage")))
-        }
+        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
     }
 }
 
@@ -105,8 +103,11 @@ fn project(columns: &[(String, Expr)], input: &Carries, name: String) -> Result<
 
 /// All columns of the input, with new ones in the place of old ones of their name, or at the end.
 fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> {
-    let mut columns: Vec<(String, Expr)> =
-        schema.fields().iter().map(|field| (field.name.to_string(), Expr::column(field.name.to_string()))).collect();
+    let mut columns: Vec<(String, Expr)> = schema
+        .fields()
+        .iter()
+        .map(|field| (field.name.to_string(), Expr::column(field.name.to_string())))
+        .collect();
     for (name, expr) in new {
         match columns.iter_mut().find(|(known, _)| known == name) {
             Some(column) => column.1 = expr.clone(),

@@ -42,11 +42,19 @@ struct Node {
 }
 
 enum Work {
-    Source { source: Box<dyn Source>, host: Option<usize> },
+    Source {
+        source: Box<dyn Source>,
+        host: Option<usize>,
+    },
     Stage(Box<dyn Stage>),
     /// A stage that is made when the first batch shows what its input looks like.
     Unmade(Box<Maker>),
-    Map { id: usize, answer: Option<Batch>, time: Option<Arc<str>>, ledger: Ledger },
+    Map {
+        id: usize,
+        answer: Option<Batch>,
+        time: Option<Arc<str>>,
+        ledger: Ledger,
+    },
     /// It has ended and let go of everything.
     Gone(Ledger),
 }

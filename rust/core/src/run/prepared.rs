@@ -55,7 +55,9 @@ impl Prepared {
                 Node::ReadCsv(read) => csv_leaf(read, &mut offer)?,
                 Node::Host(host) => match offer(host.id)? {
                     Offer::Schema(schema) => (Leaf::Host(Arc::new(schema)), None),
-                    Offer::Sample(_) => return Err(Error::Internal("a source of batches was offered bytes".into())),
+                    Offer::Sample(_) => {
+                        return Err(Error::Internal("a source of batches was offered bytes".into()));
+                    }
                 },
                 other => return Err(Error::Internal(format!("{other} is not a source"))),
             };
@@ -127,7 +129,13 @@ impl Prepared {
 
     /// Makes the nodes of the plan; gives what comes out of the last. `seen` says that somebody sees the
     /// batches, so that they must be of the size that was asked for.
-    fn build(&self, plan: &Plan, seen: bool, leaf: &mut usize, nodes: &mut Vec<RunNode>) -> Result<Option<Carries>> {
+    fn build(
+        &self,
+        plan: &Plan,
+        seen: bool,
+        leaf: &mut usize,
+        nodes: &mut Vec<RunNode>,
+    ) -> Result<Option<Carries>> {
         if plan.inputs.is_empty() {
             *leaf += 1;
             let (work, carries) = self.start(&plan.node, *leaf - 1, seen)?;

@@ -132,7 +132,10 @@ impl Ahead {
                 Worked::Waited => return Ok(Next::NotYet),
                 Worked::Nothing => {
                     let state = self.shared.lock();
-                    let waits = |state: &mut State| !state.made.contains_key(&seq) && !(state.ended && state.cut == seq);
+                    let waits = |state: &mut State| {
+                        let is_over = state.ended && state.cut == seq;
+                        !state.made.contains_key(&seq) && !is_over && !self.shared.has_work(state)
+                    };
                     let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, waits);
                     if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
                         return Ok(Next::NotYet);

@@ -60,7 +60,8 @@ impl Categories {
 
     /// The error of a category too many.
     pub(crate) fn too_many(&self, place: Place) -> Error {
-        let message = format!("column {:?} has more than the {} categories declared; raise max=", self.column, self.max);
+        let message =
+            format!("column {:?} has more than the {} categories declared; raise max=", self.column, self.max);
         Error::Limit { argument: "max", limit: u64::from(self.max), message, place }
     }
 }

@@ -97,7 +97,9 @@ impl Csv {
             let ticks = as_i64(&decoded.columns[at]).expect("the plan checked the type");
             EventTime::new(self.schema.fields()[at].dtype.clone(), ticks)
         });
-        let batch = Batch::new(Arc::clone(&self.schema), decoded.columns, decoded.rows).with_time(time).with_origin(origin);
+        let batch = Batch::new(Arc::clone(&self.schema), decoded.columns, decoded.rows)
+            .with_time(time)
+            .with_origin(origin);
         let batch = if good < batch.rows() { batch.slice(0, good) } else { batch };
         (batch.rows() > 0).then_some(batch)
     }
@@ -115,7 +117,8 @@ impl Csv {
                     self.max_kept
                 );
                 let place = Place { source: Some(source.to_owned()), ..bad.place };
-                self.failure = Some(Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place });
+                self.failure =
+                    Some(Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place });
                 return;
             }
             bad.place.source = Some(source.to_owned());

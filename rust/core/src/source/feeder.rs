@@ -82,7 +82,7 @@ impl Feeder {
             _ => return Err(Error::Consumed(consumed(read))),
         };
         let source: Arc<str> = input.as_ref().map_or("<file>", Input::name).into();
-        let mut cutter = Cutter::new(feeder.head.dialect.clone(), feeder.limits, feeder.batch_rows, head.start);
+        let mut cutter = Cutter::new(feeder.head.dialect, feeder.limits, feeder.batch_rows, head.start);
         let mut skip = head.start.byte;
         match &input {
             Some(Input::Memory(..)) => skip = 0,
@@ -108,7 +108,8 @@ impl Feeder {
     /// How many bytes there are to read, if that is known.
     pub(crate) fn bytes_total(&self) -> Option<u64> {
         let current = self.current.as_ref()?.input.as_ref()?.size()?;
-        let size = |path: &String| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+        let size =
+            |path: &String| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
         self.waiting.iter().map(size).try_fold(current, |total, size| Some(total + size?))
     }
 
@@ -168,7 +169,7 @@ impl Feeder {
     /// Opens a later file.
     fn open(&mut self, path: &str) -> Result<()> {
         let input = Some(Input::open(path)?);
-        let cutter = Cutter::new(self.head.dialect.clone(), self.limits, self.batch_rows, csv::Start::default());
+        let cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, csv::Start::default());
         let sample = Some(Sample::default());
         self.current = Some(Current { input, source: path.into(), cutter, sample, ended: false });
         Ok(())
@@ -183,7 +184,7 @@ impl Feeder {
             let rest = sample.bytes.split_off(header.end.byte as usize);
             current.ended = sample.complete;
             current.sample = None;
-            current.cutter = Cutter::new(self.head.dialect.clone(), self.limits, self.batch_rows, header.end);
+            current.cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, header.end);
             feed(&mut current.cutter, &rest);
             self.skipped += header.skipped;
             return Ok(true);

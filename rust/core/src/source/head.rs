@@ -74,7 +74,8 @@ impl CsvHead {
     pub(crate) fn of_sample(read: &ReadCsv, sample: &Sample, source: &str) -> Result<Option<Self>> {
         let head = head_options(read)?;
         let nulls: Vec<Vec<u8>> = read.null_values.iter().map(|null| null.clone().into_bytes()).collect();
-        let sampling = Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes: 64 << 20, nulls: nulls.clone() };
+        let sampling =
+            Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes: 64 << 20, nulls: nulls.clone() };
         let located = |error| locate(error, source);
         let Some(inferred) = csv::infer(&sample.bytes, sample.complete, &head, &sampling).map_err(located)? else {
             return Ok(None);
@@ -140,7 +141,8 @@ pub(crate) fn head_options(read: &ReadCsv) -> Result<Head> {
 pub(crate) fn locate(mut error: Error, source: &str) -> Error {
     match &mut error {
         Error::BadRow(bad) => bad.place.source = Some(source.to_owned()),
-        Error::Limit { place, .. } | Error::Overflow { place, .. } => place.source = Some(source.to_owned()),
+        Error::Overflow(overflow) => overflow.place.source = Some(source.to_owned()),
+        Error::Limit { place, .. } => place.source = Some(source.to_owned()),
         Error::Argument(message) => return Error::Argument(format!("{source}: {message}")),
         _ => {}
     }
@@ -165,7 +167,8 @@ fn expand(paths: &[String]) -> Result<Vec<String>> {
             expanded.push(path.clone());
             continue;
         }
-        let found = glob::glob(path).map_err(|error| Error::argument(format!("{path:?} is not a glob: {error}")))?;
+        let found =
+            glob::glob(path).map_err(|error| Error::argument(format!("{path:?} is not a glob: {error}")))?;
         let mut found: Vec<String> = found.flatten().map(|path| path.to_string_lossy().into_owned()).collect();
         if found.is_empty() {
             let errno = rustix::io::Errno::NOENT.raw_os_error();
@@ -238,14 +241,16 @@ fn layout(
     let mut columns: Vec<csv::Column> =
         picked.iter().enumerate().map(|(at, &index)| column(index, true, time == Some(at))).collect();
     if read.check == Check::All {
-        columns.extend((0..all.len()).filter(|index| !picked.contains(index)).map(|index| column(index, false, false)));
+        columns.extend(
+            (0..all.len()).filter(|index| !picked.contains(index)).map(|index| column(index, false, false)),
+        );
     }
     let on_error = match read.on_error {
         OnError::Error => csv::OnError::Error,
         OnError::Skip => csv::OnError::Skip,
         OnError::Keep => csv::OnError::Keep,
     };
-    Layout { dialect: dialect.clone(), fields: all.len(), columns, on_error, starts: time.is_some() }
+    Layout { dialect: *dialect, fields: all.len(), columns, on_error, starts: time.is_some() }
 }
 
 /// The type that a column is decoded as.

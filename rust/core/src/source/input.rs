@@ -93,7 +93,9 @@ impl Input {
         };
         match read {
             Ok(len) => Ok(Got::Bytes(len)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Ok(Got::Nothing),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+                Ok(Got::Nothing)
+            }
             Err(error) => Err(Error::io(&error, self.name())),
         }
     }

@@ -70,7 +70,9 @@ impl Clock {
         let Some(time) = batch.time() else { return self.set_by.clone() };
         match time.ticks[..row].iter().position(|&tick| Some(tick) == self.mark) {
             Some(row) => batch.origin().place(row),
-            None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.mark) => batch_place(batch),
+            None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.mark) => {
+                batch_place(batch)
+            }
             None => self.set_by.clone(),
         }
     }

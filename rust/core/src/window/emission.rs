@@ -8,7 +8,7 @@ use super::keys::Keys;
 use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
-use crate::error::{Error, Place};
+use crate::error::{Error, Overflow, Place};
 use crate::types::{DataType, Schema};
 
 /// Results that are ready: for each its slot, its key, the end of its window, and how far event time had
@@ -40,7 +40,7 @@ pub(crate) struct Unsendable {
     /// How many results come before it.
     pub(crate) at: usize,
     /// What is wrong with it.
-    pub(crate) error: Error,
+    pub(crate) error: Box<Error>,
 }
 
 impl Emission {
@@ -57,9 +57,11 @@ impl Emission {
 
     /// Forgets the results, all of which have gone out.
     pub(crate) fn clear(&mut self) {
-        let Self { slots, keys, ends, before, sent } = self;
-        (slots.clear(), keys.clear(), ends.clear(), before.clear());
-        *sent = 0;
+        self.slots.clear();
+        self.keys.clear();
+        self.ends.clear();
+        self.before.clear();
+        self.sent = 0;
     }
 
     /// The next `rows` results, read from the table that their slots are of.
@@ -78,8 +80,13 @@ impl Emission {
         let ends = &self.ends[range.clone()];
         let results = table.lower(recipe.outputs(), &self.slots[range.clone()]).map_err(|unfit| {
             let what = self.describe(range.start + unfit.at, &unfit.output, keys, shape);
-            let error = Error::Overflow { place: Place::default(), column: Some(unfit.output.to_string()), what, reason: unfit.reason };
-            Unsendable { at: unfit.at, error }
+            let error = Error::Overflow(Box::new(Overflow {
+                place: Place::default(),
+                column: Some(unfit.output.to_string()),
+                what,
+                reason: unfit.reason,
+            }));
+            Unsendable { at: unfit.at, error: Box::new(error) }
         })?;
         let arrow = shape.time.to_arrow();
         let mut columns: Vec<ArrayRef> = vec![
@@ -102,8 +109,12 @@ impl Emission {
     fn describe(&self, at: usize, output: &str, keys: &Keys, shape: &Shape) -> String {
         let end = crate::show::time(self.ends[at], &shape.time);
         let key = keys.columns(&self.keys[at..=at]);
-        let key: Vec<String> =
-            shape.by.iter().zip(&key).map(|(name, column)| format!("{name}={}", crate::show::value(column, 0))).collect();
+        let key: Vec<String> = shape
+            .by
+            .iter()
+            .zip(&key)
+            .map(|(name, column)| format!("{name}={}", crate::show::value(column, 0)))
+            .collect();
         let of = if key.is_empty() { String::new() } else { format!(" of {}", key.join(", ")) };
         format!("{output}{of} in the window that ends at {end}")
     }

@@ -75,7 +75,8 @@ impl Fifo {
 
     /// Appends the window's results to a table, and its keys to `keys`, in the order of their places.
     pub(crate) fn results(&self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
-        let has_rows = |&(place, _): &(u32, u32)| self.front.rows[place as usize] + self.back.rows[place as usize] > 0;
+        let has_rows =
+            |&(place, _): &(u32, u32)| self.front.rows[place as usize] + self.back.rows[place as usize] > 0;
         let (taken, live): (Vec<u32>, Vec<u32>) = places.taken().filter(has_rows).unzip();
         let from = results.len() as u32;
         let to: Vec<u32> = (from..from + taken.len() as u32).collect();
@@ -156,7 +157,9 @@ impl Fifo {
     pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, places: &mut Places) {
         let first = self.first(last + self.grid.stride());
         while let Some(pane) = pop_before(first, panes) {
-            let pairs = || places_of(&pane, places).into_iter().zip(pane.slots.iter().map(|&slot| self.next[slot as usize]));
+            let pairs = || {
+                places_of(&pane, places).into_iter().zip(pane.slots.iter().map(|&slot| self.next[slot as usize]))
+            };
             let ends: Vec<u32> = pairs().filter(|&(_, next)| next == NO_SLOT).map(|(place, _)| place).collect();
             let (to, from): (Vec<u32>, Vec<u32>) = pairs().filter(|&(_, next)| next != NO_SLOT).unzip();
             self.front.clear(&ends);

@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn formulas_agree_with_trying() {
-        for (size, step, offset) in (1..9).flat_map(|size| (1..9).flat_map(move |step| [0, 1, 3, -2].map(|o| (size, step, o)))) {
+        for (size, step, offset) in
+            (1..9).flat_map(|size| (1..9).flat_map(move |step| [0, 1, 3, -2].map(|o| (size, step, o))))
+        {
             let grid = Grid::new(size, step, offset);
             for time in -30..30 {
                 let all = windows(&grid, time);
@@ -166,7 +168,11 @@ mod tests {
                 assert_eq!(found, all, "{grid:?} {time}");
                 for watermark in -40..40 {
                     let closed = all.iter().filter(|(_, end)| *end <= watermark).count() as u64;
-                    assert_eq!(grid.missed(time, watermark), (closed, all.len() as u64 - closed), "{grid:?} {time} {watermark}");
+                    assert_eq!(
+                        grid.missed(time, watermark),
+                        (closed, all.len() as u64 - closed),
+                        "{grid:?} {time} {watermark}"
+                    );
                 }
             }
             for time in -30..30 {

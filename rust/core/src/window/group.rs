@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use super::keys::Keys;
 use crate::aggregate::{Recipe, Table};
 use crate::batch::Batch;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Overflow, Place, Result};
 use crate::expr::Bound;
 use crate::memory;
 use crate::stage::{Ledger, Stage};
@@ -41,7 +41,19 @@ impl Group {
     ) -> Self {
         let table = Table::new(&recipe);
         let ledger = Ledger::new(name);
-        Self { by, keys, recipe, table, schema, batch_rows, max_state, ended: false, sent: 0, failure: None, ledger }
+        Self {
+            by,
+            keys,
+            recipe,
+            table,
+            schema,
+            batch_rows,
+            max_state,
+            ended: false,
+            sent: 0,
+            failure: None,
+            ledger,
+        }
     }
 
     fn fold(&mut self, batch: &Batch) -> Result<()> {
@@ -73,7 +85,15 @@ impl Group {
         let results = self.table.lower(self.recipe.outputs(), &slots).map_err(|unfit| {
             let key: Vec<String> = columns.iter().map(|column| crate::show::value(column, unfit.at)).collect();
             let what = format!("{} of the group ({})", unfit.output, key.join(", "));
-            (unfit.at, Error::Overflow { place: Place::default(), column: Some(unfit.output.to_string()), what, reason: unfit.reason })
+            (
+                unfit.at,
+                Error::Overflow(Box::new(Overflow {
+                    place: Place::default(),
+                    column: Some(unfit.output.to_string()),
+                    what,
+                    reason: unfit.reason,
+                })),
+            )
         });
         match results {
             Ok(results) => columns.extend(results),

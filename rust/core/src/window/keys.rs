@@ -114,7 +114,8 @@ impl Keys {
         let hash = self.hasher.hash_one(key);
         let (entries, bytes, hasher) = (&self.entries, &self.bytes, &self.hasher);
         let stored = |&number: &u32| bytes_of(entries, bytes, number);
-        let entry = self.table.entry(hash, |number| stored(number) == key, |number| hasher.hash_one(stored(number)));
+        let entry =
+            self.table.entry(hash, |number| stored(number) == key, |number| hasher.hash_one(stored(number)));
         let vacant = match entry {
             hashbrown::hash_table::Entry::Occupied(found) => return *found.get(),
             hashbrown::hash_table::Entry::Vacant(vacant) => vacant,
@@ -145,7 +146,8 @@ impl Keys {
         }
         if self.table.len() < self.table.capacity() / 8 {
             let (entries, bytes, hasher) = (&self.entries, &self.bytes, &self.hasher);
-            self.table.shrink_to(self.table.len() * 2, |&number| hasher.hash_one(bytes_of(entries, bytes, number)));
+            self.table
+                .shrink_to(self.table.len() * 2, |&number| hasher.hash_one(bytes_of(entries, bytes, number)));
         }
     }
 
@@ -179,11 +181,13 @@ impl Keys {
         let mut values = StringBuilder::new();
         let mut valid = Vec::with_capacity(numbers.len());
         let code = |number: &u32| {
-            *codes.entry(*number).or_insert_with(|| match split(&mut bytes_of(&self.entries, &self.bytes, *number), None) {
-                None => -1,
-                Some(text) => {
-                    values.append_value(std::str::from_utf8(text).unwrap_or_default());
-                    values.len_of() - 1
+            *codes.entry(*number).or_insert_with(|| {
+                match split(&mut bytes_of(&self.entries, &self.bytes, *number), None) {
+                    None => -1,
+                    Some(text) => {
+                        values.append_value(std::str::from_utf8(text).unwrap_or_default());
+                        values.len_of() - 1
+                    }
                 }
             })
         };
@@ -299,7 +303,9 @@ impl Local {
 /// Values of 64 bits or less as words that are equal where the keys are.
 fn words(column: &ArrayRef) -> Option<Vec<i64>> {
     match column.data_type() {
-        Arrow::Float64 => Some(column.as_primitive::<Float64Type>().values().iter().map(|&v| float_word(v)).collect()),
+        Arrow::Float64 => {
+            Some(column.as_primitive::<Float64Type>().values().iter().map(|&v| float_word(v)).collect())
+        }
         Arrow::Float32 => {
             Some(column.as_primitive::<Float32Type>().values().iter().map(|&v| float_word(f64::from(v))).collect())
         }
@@ -309,7 +315,13 @@ fn words(column: &ArrayRef) -> Option<Vec<i64>> {
 
 /// The bits of a double, with one zero and one NaN.
 fn float_word(value: f64) -> i64 {
-    let value = if value == 0.0 { 0.0 } else if value.is_nan() { f64::NAN } else { value };
+    let value = if value == 0.0 {
+        0.0
+    } else if value.is_nan() {
+        f64::NAN
+    } else {
+        value
+    };
     value.to_bits() as i64
 }
 
@@ -329,7 +341,9 @@ fn encode(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
         }
         Arrow::Binary => variable(column.as_binary::<i32>().value(row)),
         Arrow::Boolean => out.extend_from_slice(&i64::from(column.as_boolean().value(row)).to_le_bytes()),
-        Arrow::Decimal128(..) => out.extend_from_slice(&column.as_primitive::<Decimal128Type>().value(row).to_le_bytes()),
+        Arrow::Decimal128(..) => {
+            out.extend_from_slice(&column.as_primitive::<Decimal128Type>().value(row).to_le_bytes())
+        }
         _ => out.extend_from_slice(&words(&column.slice(row, 1)).map_or(0, |words| words[0]).to_le_bytes()),
     }
 }
@@ -372,12 +386,16 @@ fn decode(dtype: &DataType, keys: &mut [&[u8]]) -> ArrayRef {
             Arc::new(builder.finish())
         }
         DataType::Decimal(..) => {
-            let value = |key: &mut &[u8]| split(key, Some(16)).map(|v| i128::from_le_bytes(v.try_into().unwrap_or_default()));
+            let value = |key: &mut &[u8]| {
+                split(key, Some(16)).map(|v| i128::from_le_bytes(v.try_into().unwrap_or_default()))
+            };
             Arc::new(keys.iter_mut().map(value).collect::<Decimal128Array>().with_data_type(arrow))
         }
-        _ => decode_words(dtype, keys.iter_mut().map(|key| {
-            split(key, Some(8)).map(|v| i64::from_le_bytes(v.try_into().unwrap_or_default()))
-        })),
+        _ => decode_words(
+            dtype,
+            keys.iter_mut()
+                .map(|key| split(key, Some(8)).map(|v| i64::from_le_bytes(v.try_into().unwrap_or_default()))),
+        ),
     }
 }
 

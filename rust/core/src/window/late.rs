@@ -52,14 +52,25 @@ impl Aside {
     ///
     /// # Errors
     /// [`Error::Limit`] if too many wait to be read.
-    pub(crate) fn keep(&mut self, row: usize, missed: u64, open: u64, place: impl FnOnce() -> Place) -> Result<()> {
+    pub(crate) fn keep(
+        &mut self,
+        row: usize,
+        missed: u64,
+        open: u64,
+        place: impl FnOnce() -> Place,
+    ) -> Result<()> {
         if self.held == self.max_kept {
             let message = format!(
                 "{} late rows are waiting to be read; read them with `for batch in it.late`, raise max_kept=, \
                  or set late=\"drop\"",
                 self.max_kept
             );
-            return Err(Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place: place() });
+            return Err(Error::Limit {
+                argument: "max_kept",
+                limit: self.max_kept as u64,
+                message,
+                place: place(),
+            });
         }
         self.held += 1;
         self.rows.push(row as u32);

@@ -178,7 +178,14 @@ mod tests {
 
     #[test]
     fn lengths_are_read_and_shown() {
-        for (text, shown) in [("90s", "\"90s\""), ("1h30m", "\"90m\""), ("60s", "\"1m\""), ("-5m", "\"-5m\""), ("1d", "\"1d\""), ("250ms", "\"250ms\"")] {
+        for (text, shown) in [
+            ("90s", "\"90s\""),
+            ("1h30m", "\"90m\""),
+            ("60s", "\"1m\""),
+            ("-5m", "\"-5m\""),
+            ("1d", "\"1d\""),
+            ("250ms", "\"250ms\""),
+        ] {
             assert_eq!(text.parse::<Length>().expect(text).to_string(), shown);
         }
         for bad in ["", "5", "m", "1mo", "1x", "--1s", "1.5s", " 1s", "+1d"] {

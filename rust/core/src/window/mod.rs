@@ -17,10 +17,10 @@ mod operator;
 mod panes;
 mod places;
 
+pub(crate) use emission::Shape;
 pub(crate) use grid::{Grid, MAX_LENGTH};
 pub(crate) use group::Group;
 pub(crate) use keys::Keys;
-pub(crate) use emission::Shape;
 pub(crate) use late::Aside;
 pub use late::Late;
 pub use length::Length;

@@ -21,7 +21,7 @@ use super::panes::Panes;
 use super::places::Places;
 use crate::aggregate::{Inputs, NO_SLOT, Recipe, Table};
 use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, LateRow, Place, Result};
+use crate::error::{Error, LateRow, Overflow, Place, Result};
 use crate::expr::{Bound, Fault};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
@@ -320,12 +320,12 @@ impl Window {
     }
 
     fn out_of_range(&self, current: &Current, row: usize) -> Error {
-        Error::Overflow {
+        Error::Overflow(Box::new(Overflow {
             place: current.batch.origin().place(row),
             column: None,
             what: format!("event time {}", current.time.ticks[row]),
             reason: "it is so near the end of its range that its window has no start or no end".into(),
-        }
+        }))
     }
 
     /// Replays an event: keys take their places, and windows are ready to close.
@@ -392,13 +392,13 @@ impl Window {
         let mut emit = |rows| self.emission.send(rows, table, &parts.recipe, &parts.keys, &parts.shape);
         let batch = emit(rows).or_else(|unfit| {
             // The results before the one that does not fit still go out.
-            self.failure = Some(unfit.error);
+            self.failure = Some(*unfit.error);
             emit(unfit.at)
         });
         if self.failure.is_some() {
             self.stop();
         }
-        let batch = batch.map_err(|unfit| unfit.error)?;
+        let batch = batch.map_err(|unfit| *unfit.error)?;
         self.ledger.rows_out += batch.rows() as u64;
         Ok(batch)
     }
@@ -456,7 +456,8 @@ impl Window {
             self.tidy()?;
         }
         self.unsent_mark = false;
-        let high = self.clock.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
+        let high =
+            self.clock.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
         let time = batch.time().cloned().map(|time| EventTime { high, ..time });
         Ok(Some(batch.with_time(time)))
     }
@@ -557,11 +558,7 @@ impl Stage for Window {
 ///
 /// # Errors
 /// If a name is given twice.
-pub(crate) fn results_schema(
-    time: &DataType,
-    by: &[Field],
-    recipe: &Recipe,
-) -> Result<Arc<Schema>> {
+pub(crate) fn results_schema(time: &DataType, by: &[Field], recipe: &Recipe) -> Result<Arc<Schema>> {
     let edges = ["window_start", "window_end"].map(|name| Field::new(name, time.clone()));
     Schema::new(edges.into_iter().chain(by.iter().cloned()).chain(recipe.fields()).collect()).map(Arc::new)
 }

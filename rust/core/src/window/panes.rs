@@ -46,7 +46,14 @@ pub(crate) struct Panes {
 impl Panes {
     /// No panes.
     pub(crate) fn new() -> Self {
-        Self { panes: VecDeque::new(), latest: Vec::new(), ways: 1, given_out: 0, given_back: 0, spare: Vec::new() }
+        Self {
+            panes: VecDeque::new(),
+            latest: Vec::new(),
+            ways: 1,
+            given_out: 0,
+            given_back: 0,
+            spare: Vec::new(),
+        }
     }
 
     /// How many slots have been given out; none has a higher number.
@@ -154,7 +161,14 @@ impl Panes {
     /// The slots of many rows' keys in the pane that stands at `at`, appended to `slots`.
     ///
     /// It is what [`slot`](Self::slot) gives for each, without a branch where it can be.
-    pub(crate) fn slots_of(&mut self, at: usize, keys: &[u32], active: i64, slots: &mut Vec<u32>, fresh: &mut Vec<u32>) {
+    pub(crate) fn slots_of(
+        &mut self,
+        at: usize,
+        keys: &[u32],
+        active: i64,
+        slots: &mut Vec<u32>,
+        fresh: &mut Vec<u32>,
+    ) {
         let is_newest = at + 1 == self.panes.len();
         let pane = &mut self.panes[at];
         let is_near = pane.id >= active && pane.id.saturating_sub(active) < self.ways as i64;

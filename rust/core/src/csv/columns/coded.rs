@@ -10,7 +10,12 @@ use arrow_buffer::NullBuffer;
 ///
 /// # Panics
 /// If the highest code, as the caller knows it, has no text.
-pub(crate) fn coded(codes: Vec<i32>, highest: Option<i32>, texts: StringArray, nulls: Option<NullBuffer>) -> ArrayRef {
+pub(crate) fn coded(
+    codes: Vec<i32>,
+    highest: Option<i32>,
+    texts: StringArray,
+    nulls: Option<NullBuffer>,
+) -> ArrayRef {
     use arrow_array::Array;
     assert!(highest.is_none_or(|highest| (highest as usize) < texts.len()), "each code has a text");
     debug_assert!(codes.iter().all(|&code| code >= 0 && code <= highest.unwrap_or(0)));

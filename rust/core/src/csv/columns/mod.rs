@@ -16,8 +16,8 @@ use super::simd::Level;
 use crate::error::{Error, Result};
 use crate::types::DataType;
 
-use primitive::Primitive;
 pub(crate) use parse::truth;
+use primitive::Primitive;
 pub(crate) use text::recoded;
 pub(crate) use words::Words;
 

@@ -127,17 +127,23 @@ impl<T: ArrowNativeType + TryFrom<i64> + TryFrom<i128> + Send> Parse for Int<T> 
         if !I::WIDE {
             return one_by_one(self, cells, values, odd);
         }
-        four_by_four(cells, values, odd, |words, lens| {
-            let (wide, mut good) = isa.integers(words, lens);
-            let mut narrow = [T::default(); 4];
-            for (i, (narrow, wide)) in narrow.iter_mut().zip(wide).enumerate() {
-                match T::try_from(wide) {
-                    Ok(value) => *narrow = value,
-                    Err(_) => good &= !(1 << i),
+        four_by_four(
+            cells,
+            values,
+            odd,
+            |words, lens| {
+                let (wide, mut good) = isa.integers(words, lens);
+                let mut narrow = [T::default(); 4];
+                for (i, (narrow, wide)) in narrow.iter_mut().zip(wide).enumerate() {
+                    match T::try_from(wide) {
+                        Ok(value) => *narrow = value,
+                        Err(_) => good &= !(1 << i),
+                    }
                 }
-            }
-            (narrow, good)
-        }, |text| T::try_from(number::integer(text)?).ok());
+                (narrow, good)
+            },
+            |text| T::try_from(number::integer(text)?).ok(),
+        );
     }
 
     #[inline]

@@ -52,12 +52,7 @@ impl<P: Parse> Builder for Primitive<P> {
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {
         let first = self.values.len();
         tools.odd.clear();
-        tools.level.run(Many {
-            parse: &mut self.parse,
-            cells,
-            values: &mut self.values,
-            odd: tools.odd,
-        });
+        tools.level.run(Many { parse: &mut self.parse, cells, values: &mut self.values, odd: tools.odd });
         for &row in tools.odd.iter() {
             if let Some(why) = self.read_one(cells, row, first) {
                 tools.failed.push(Failed { row, why });

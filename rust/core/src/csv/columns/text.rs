@@ -64,7 +64,9 @@ impl Text {
     /// Goes on without a dictionary.
     #[cold]
     fn expand(&mut self) {
-        let Form::Coded { codes, words, .. } = std::mem::replace(&mut self.form, plain(self.expected)) else { return };
+        let Form::Coded { codes, words, .. } = std::mem::replace(&mut self.form, plain(self.expected)) else {
+            return;
+        };
         let Form::Plain { ends, bytes } = &mut self.form else { return };
         for code in codes {
             // Nulls have code 0, whatever that is; what stands behind a null does not matter.

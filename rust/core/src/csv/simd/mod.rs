@@ -231,6 +231,11 @@ mod tests {
     }
 
     fn expected_of(answers: &Answers) -> Answers {
-        Answers { positions: answers.positions.clone(), integers: answers.integers.clone(), doubles: answers.doubles.clone(), ..*answers }
+        Answers {
+            positions: answers.positions.clone(),
+            integers: answers.integers.clone(),
+            doubles: answers.doubles.clone(),
+            ..*answers
+        }
     }
 }

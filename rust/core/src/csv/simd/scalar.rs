@@ -105,7 +105,8 @@ impl Isa for Scalar {
     #[inline(always)]
     fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
         let digit = |row: &[u8; 16], place: u8| {
-            row.get(usize::from(place)).map_or(0, |byte| i64::from(byte.wrapping_sub(form.zero[usize::from(place)])))
+            row.get(usize::from(place))
+                .map_or(0, |byte| i64::from(byte.wrapping_sub(form.zero[usize::from(place)])))
         };
         let fits = |row: &[u8; 16]| (0..16).all(|i| row[i].wrapping_sub(form.zero[i]) <= form.limit[i]);
         let ticks = rows.map(|row| form.order[..8].iter().fold(0, |ticks, &place| ticks * 10 + digit(row, place)));
