@@ -43,7 +43,8 @@ class FileHost(Host, Running):
     """A binary file object. It is read from where it stands, once."""
 
     def __init__(self, file: Any) -> None:
-        if isinstance(file, io.TextIOBase) or "b" not in getattr(file, "mode", "b"):
+        mode = getattr(file, "mode", "b")
+        if isinstance(file, io.TextIOBase) or (isinstance(mode, str) and "b" not in mode and "r" in mode):
             raise ArgumentTypeError(
                 "the file is open in text mode; open it in binary mode, open(path, 'rb'), or pass the path itself"
             )

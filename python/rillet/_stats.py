@@ -35,7 +35,7 @@ class Stats(Sequence[Mapping[str, Any]]):
         cells = [shown] + [[_cell(stage[name]) for name in shown] for stage in self._stages]
         widths = [max(len(row[i]) for row in cells) for i in range(len(shown))]
         lines = ((_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths))) for row in cells)
-        return "\n".join("  ".join(line) for line in lines)
+        return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:

@@ -11,6 +11,10 @@ use rillet_core::expr::Expr;
 use rillet_core::plan::{CsvInput, Node, ReadCsv, WindowSpec, Windows};
 use rillet_core::{Aggregate, Function, Late, Length, Plan, Prepared, Result};
 
+/// The allocator of the Python package, so that both can be compared.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn aggregate(function: Function, column: Option<&str>) -> Aggregate {
     Aggregate::new(function, column.map(Expr::column))
 }

@@ -89,6 +89,8 @@ pub struct Origin {
     pub starts: Option<Arc<Starts>>,
     /// The rows kept of those that were read (after a filter); all of them if `None`.
     pub picked: Option<ScalarBuffer<u32>>,
+    /// How many rows that were read come before the first of the batch (of a slice).
+    pub skipped: usize,
 }
 
 /// Where the rows of a text batch start, relative to its first row.
@@ -105,7 +107,7 @@ pub struct Starts {
 impl Origin {
     /// Where row `i` of the batch came from.
     pub fn place(&self, i: usize) -> Place {
-        let at = self.picked.as_ref().map_or(i, |picked| picked[i] as usize);
+        let at = self.picked.as_ref().map_or(i + self.skipped, |picked| picked[i] as usize);
         let lookup = |offsets: &Vec<u32>| offsets.get(at).map_or(at as u64, |&x| u64::from(x));
         let starts = self.starts.as_deref();
         Place {
@@ -120,9 +122,15 @@ impl Origin {
     fn pick(&self, rows: impl Iterator<Item = u32>) -> Self {
         let picked = match &self.picked {
             Some(picked) => rows.map(|i| picked[i as usize]).collect(),
-            None => rows.collect(),
+            None => rows.map(|i| i + self.skipped as u32).collect(),
         };
         Self { picked: Some(picked), ..self.clone() }
+    }
+
+    /// The origin of neighbouring rows.
+    fn slice(&self, start: usize, len: usize) -> Self {
+        let picked = self.picked.as_ref().map(|picked| picked.slice(start, len));
+        Self { picked, skipped: self.skipped + start, ..self.clone() }
     }
 }
 
@@ -200,8 +208,7 @@ impl Batch {
             high: if start + len == self.rows { time.high.clone() } else { None },
             passive: time.passive,
         });
-        let rows = start as u32..(start + len) as u32;
-        let origin = if len == self.rows { self.origin.clone() } else { self.origin.pick(rows) };
+        let origin = self.origin.slice(start, len);
         let columns = self.columns.iter().map(|column| column.slice(start, len)).collect();
         Self { schema: Arc::clone(&self.schema), columns, rows: len, time, origin }
     }

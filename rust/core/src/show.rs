@@ -23,11 +23,10 @@ pub(crate) fn time(ticks: i64, dtype: &DataType) -> String {
 pub(crate) fn length(ticks: i64, dtype: &DataType) -> String {
     match dtype {
         DataType::Timestamp(unit, _) => {
-            let per_second = unit.per_second();
-            if ticks % per_second == 0 {
-                format!("{}s", ticks / per_second)
-            } else {
-                format!("{ticks}{}", unit.name())
+            let whole = [("h", 3600), ("m", 60), ("s", 1)].map(|(name, seconds)| (name, seconds * unit.per_second()));
+            match whole.iter().find(|(_, size)| ticks % size == 0) {
+                Some((name, size)) => format!("{}{name}", ticks / size),
+                None => format!("{ticks}{}", unit.name()),
             }
         }
         DataType::Date => format!("{ticks}d"),
@@ -90,5 +89,6 @@ mod tests {
         assert_eq!(time(-25_508, &DataType::Date), "1900-03-01");
         assert_eq!(time(7, &DataType::Int64), "7");
         assert_eq!(length(90_000_000, &micro), "90s");
+        assert_eq!(length(28_749_600_000_000, &micro), "7986h");
     }
 }

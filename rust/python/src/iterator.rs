@@ -158,9 +158,9 @@ impl BatchIterator {
     }
 
     fn __clear__(&self) {
-        if let Ok(mut hosts) = self.hosts.try_lock() {
-            hosts.clear();
-        }
+        // Dropping them may run Python code, which must not find the lock taken.
+        let hosts = self.hosts.try_lock().map(|mut hosts| std::mem::take(&mut *hosts));
+        drop(hosts);
     }
 }
 

@@ -24,6 +24,11 @@ mod schema;
 mod table;
 mod value;
 
+/// Batches are made and dropped all the time: this allocator gives their memory to the next ones, where the
+/// system's gives it back and fetches it anew, page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The native half of rillet.
 #[pyo3::pymodule(gil_used = true)]
 mod _core {

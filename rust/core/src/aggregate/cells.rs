@@ -64,6 +64,8 @@ pub(crate) trait Cells: Send {
     fn fold(&mut self, rows: Rows<'_>, values: &Values<'_>);
     /// Combines cells of another table, as the newer, into cells of this one.
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]);
+    /// Appends the combinations of cells of two tables, of which the second is the newer.
+    fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
     /// Copies cells of another table into this one.
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]);
     /// Empties cells.
@@ -125,6 +127,10 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         fused::combine(&mut self.cells, to, &Self::of(newer).cells, from);
     }
 
+    fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+        fused::append(&mut self.cells, &Self::of(older).cells, &Self::of(newer).cells, at);
+    }
+
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
         let other = &Self::of(other).cells;
         for (&to, &from) in to.iter().zip(from) {
@@ -137,7 +143,10 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
     }
 
     fn keep(&mut self, slots: &[u32]) {
-        self.cells = slots.iter().map(|&slot| self.cells[slot as usize].clone()).collect();
+        // The room is kept: it will be needed again.
+        let kept: Vec<P> = slots.iter().map(|&slot| self.cells[slot as usize].clone()).collect();
+        self.cells.clear();
+        self.cells.extend(kept);
     }
 
     fn fresh(&self) -> Box<dyn Cells> {

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::cells::{Rows, Value};
-use super::partial::{Lift, Partial};
+use super::partial::{Lift, Moments, Number, Partial};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
@@ -26,6 +26,26 @@ pub(super) fn combine<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from
     combine_each(cells, to, newer, from);
 }
 
+/// Appends the combinations of cells of two tables, of which the second is the newer.
+pub(super) fn append<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { append_fma(cells, older, newer, at) };
+    }
+    append_each(cells, older, newer, at);
+}
+
+/// The variance of each slot.
+pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { variances_fma(cells, slots, ddof) };
+    }
+    variances_each(cells, slots, ddof)
+}
+
 #[cfg(target_arch = "x86_64")]
 fn has_fma() -> bool {
     std::arch::is_x86_feature_detected!("fma") && std::arch::is_x86_feature_detected!("avx2")
@@ -41,6 +61,38 @@ fn fold_fma<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V])
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn combine_fma<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
     combine_each(cells, to, newer, from);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn append_fma<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
+    append_each(cells, older, newer, at);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn variances_fma<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
+    variances_each(cells, slots, ddof)
+}
+
+#[inline(always)]
+fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
+    // A loop, and not an adaptor: what an adaptor calls may be compiled without the instructions.
+    cells.reserve(at.len());
+    for &at in at {
+        let mut combined = older[at as usize].clone();
+        combined.combine(&newer[at as usize]);
+        cells.push(combined);
+    }
+}
+
+#[inline(always)]
+fn variances_each<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
+    let mut variances = Vec::with_capacity(slots.len());
+    for &slot in slots {
+        variances.push(cells[slot as usize].variance(ddof));
+    }
+    variances
 }
 
 #[inline(always)]
@@ -59,7 +111,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
 
 #[cfg(test)]
 mod tests {
-    use super::super::partial::{FloatSum, Moments};
+    use super::super::partial::FloatSum;
     use super::*;
 
     #[test]

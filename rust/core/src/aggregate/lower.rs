@@ -8,8 +8,9 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use super::cells::{Value, cells};
 use super::double::Double;
 use super::function::Function;
+use super::fused;
 use super::owned::{Chosen, OneRow, gather};
-use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, Moments, UNSIGNED, WeightedSum};
+use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, Moments, Number, UNSIGNED, WeightedSum};
 use super::recipe::Output;
 use super::table::Table;
 use crate::column::from_i64;
@@ -62,7 +63,7 @@ impl Lowering<'_> {
             Function::Sum => self.sum(),
             Function::Mean => Ok(self.mean()),
             Function::Var { ddof } => Ok(self.spread(ddof, |var| var)),
-            Function::Std { ddof } => Ok(self.spread(ddof, f64::sqrt)),
+            Function::Std { ddof } => Ok(self.spread(ddof, |var| var.sqrt())),
             Function::Min if input.is_text() => Ok(self.texts()),
             Function::Max if input.is_text() => Ok(self.texts()),
             Function::Min => Ok(self.min()),
@@ -177,7 +178,7 @@ impl Lowering<'_> {
         Arc::new(counted.map(|(sum, count)| mean(sum).filter(|_| count > 0)).collect::<Float64Array>())
     }
 
-    fn spread(&self, ddof: u32, finish: fn(f64) -> f64) -> ArrayRef {
+    fn spread(&self, ddof: u32, finish: impl Fn(f64) -> f64) -> ArrayRef {
         let ddof = u64::from(ddof);
         match self.output.input {
             DataType::UInt64 => self.variances::<u64>(ddof, finish),
@@ -186,11 +187,11 @@ impl Lowering<'_> {
         }
     }
 
-    fn variances<V: Value + super::partial::Number>(&self, ddof: u64, finish: fn(f64) -> f64) -> ArrayRef {
-        let variance = |(moments, count): (&Moments<V>, u64)| {
-            if count > ddof { finish(moments.variance(ddof as f64)) } else { 0.0 }
-        };
-        self.floats(self.each::<Moments<V>, V>().zip(self.counts()).map(variance), ddof)
+    fn variances<V: Value + Number>(&self, ddof: u64, finish: impl Fn(f64) -> f64) -> ArrayRef {
+        let cells = cells::<Moments<V>, V>(self.part());
+        let mut values = fused::variances(cells, self.slots, ddof as f64);
+        values.iter_mut().for_each(|value| *value = finish(*value));
+        Arc::new(Float64Array::new(values.into(), self.valid(ddof)))
     }
 
     fn texts(&self) -> ArrayRef {

@@ -145,6 +145,13 @@ macro_rules! chosen_cells {
                 }
             }
 
+            fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+                let to: Vec<u32> = (self.cells.len() as u32..(self.cells.len() + at.len()) as u32).collect();
+                self.grow(self.cells.len() + at.len());
+                self.copy(&to, older, at);
+                self.combine(&to, newer, at);
+            }
+
             fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
                 for (&to, &from) in to.iter().zip(from) {
                     self.put(to as usize, Self::of(other).cells[from as usize].clone());

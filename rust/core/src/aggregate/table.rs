@@ -115,6 +115,17 @@ impl Table {
         }
     }
 
+    /// Appends the combinations of slots of two tables, of which the second is the newer.
+    pub(crate) fn append(&mut self, older: &Self, newer: &Self, at: &[u32]) {
+        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
+        for ((ours, older), newer) in ours.zip(older.all_counts()).zip(newer.all_counts()) {
+            ours.extend(at.iter().map(|&at| older[at as usize] + newer[at as usize]));
+        }
+        for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&newer.parts) {
+            cells.append(&**older, &**newer, at);
+        }
+    }
+
     /// Copies slots of another table into slots of this one.
     pub(crate) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
         self.counts(other, to, from, |to, from| *to = from);
@@ -123,10 +134,14 @@ impl Table {
         }
     }
 
+    /// The rows, and the misses of each selection but the first.
+    fn all_counts(&self) -> impl Iterator<Item = &Vec<u64>> {
+        std::iter::once(&self.rows).chain(self.misses.iter().skip(1))
+    }
+
     fn counts(&mut self, other: &Self, to: &[u32], from: &[u32], put: impl Fn(&mut u64, u64)) {
         let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        let theirs = std::iter::once(&other.rows).chain(other.misses.iter().skip(1));
-        for (ours, theirs) in ours.zip(theirs) {
+        for (ours, theirs) in ours.zip(other.all_counts()) {
             to.iter().zip(from).for_each(|(&to, &from)| put(&mut ours[to as usize], theirs[from as usize]));
         }
     }
@@ -142,7 +157,9 @@ impl Table {
     /// Keeps these slots, in this order, as the first ones.
     pub(crate) fn keep(&mut self, slots: &[u32]) {
         for counts in std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1)) {
-            *counts = slots.iter().map(|&slot| counts[slot as usize]).collect();
+            let kept: Vec<u64> = slots.iter().map(|&slot| counts[slot as usize]).collect();
+            counts.clear();
+            counts.extend(kept);
         }
         self.parts.iter_mut().for_each(|cells| cells.keep(slots));
     }

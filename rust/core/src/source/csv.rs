@@ -79,6 +79,7 @@ impl Csv {
             byte: Some(first.byte),
             starts: decoded.starts.take().map(Arc::new),
             picked: None,
+            skipped: 0,
         };
         self.reject(std::mem::take(&mut decoded.rejects), &source);
         let good = match code_columns(&mut self.categories, &mut decoded.columns) {

@@ -78,11 +78,7 @@ impl Fifo {
         let has_rows =
             |&(place, _): &(u32, u32)| self.front.rows[place as usize] + self.back.rows[place as usize] > 0;
         let (taken, live): (Vec<u32>, Vec<u32>) = places.taken().filter(has_rows).unzip();
-        let from = results.len() as u32;
-        let to: Vec<u32> = (from..from + taken.len() as u32).collect();
-        results.grow(to.len() + from as usize);
-        results.copy(&to, &self.front, &taken);
-        results.combine(&to, &self.back, &taken);
+        results.append(&self.front, &self.back, &taken);
         keys.extend(live);
     }
 

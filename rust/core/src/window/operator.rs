@@ -465,7 +465,8 @@ impl Window {
     /// Ends the current batch: what it did to event time, and its late rows.
     fn finish(&mut self, current: &Current) {
         self.parts.aside.leave(&current.batch);
-        self.ledger.held = 0;
+        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
+        self.ledger.held = (current.batch.rows() - current.row) as u64;
         let rows = current.batch.clone().with_time(Some(current.time.clone()));
         let highest = if current.time.passive { None } else { rows.highest() };
         if let Some(high) = highest {
