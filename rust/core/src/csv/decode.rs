@@ -142,7 +142,9 @@ impl<'a> Run<'a> {
             let starts = piece.marks.iter().step_by(piece.stride).take(piece.rows);
             self.bytes.extend(starts.map(|mark| mark.wrapping_add(1)));
         }
-        if self.layout.starts || self.layout.on_error != OnError::Error {
+        // Up to the first bad row, which is the end where it is an error, no number is missing.
+        let may_miss = self.layout.on_error != OnError::Error || !self.text.is_one_line_a_row();
+        if may_miss {
             self.ordinals.extend((0..piece.rows).map(|row| piece.ordinal_of(row)));
         }
     }

@@ -147,9 +147,7 @@ impl Twin<'_> {
                 }
                 if at >= self.bytes.len() {
                     self.at = at;
-                    let raw = &self.bytes[start..at];
-                    let raw = raw.strip_suffix(b"\n").map_or(raw, |line| line.strip_suffix(b"\r").unwrap_or(line));
-                    let at = start + raw.len();
+                    // What looks like the end of the line is within the quotes.
                     return TwinRow { range: start..at, fields, broken: true };
                 }
                 at += 1;

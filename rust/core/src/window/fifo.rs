@@ -28,6 +28,8 @@ pub(crate) struct Fifo {
     last: Option<i64>,
     /// Keys that got rows in panes that are combined already.
     changed: Vec<u32>,
+    /// Room for the places of one window's results.
+    places: Vec<u32>,
 }
 
 impl Fifo {
@@ -41,6 +43,7 @@ impl Fifo {
             next: Vec::new(),
             last: None,
             changed: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -74,12 +77,15 @@ impl Fifo {
     }
 
     /// Appends the window's results to a table, and its keys to `keys`, in the order of their places.
-    pub(crate) fn results(&self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
-        let has_rows =
-            |&(place, _): &(u32, u32)| self.front.rows[place as usize] + self.back.rows[place as usize] > 0;
-        let (taken, live): (Vec<u32>, Vec<u32>) = places.taken().filter(has_rows).unzip();
-        results.append(&self.front, &self.back, &taken);
-        keys.extend(live);
+    pub(crate) fn results(&mut self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
+        self.places.clear();
+        for (place, key) in places.taken() {
+            if self.front.rows[place as usize] + self.back.rows[place as usize] > 0 {
+                self.places.push(place);
+                keys.push(key);
+            }
+        }
+        results.append(&self.front, &self.back, &self.places);
     }
 
     /// Follows a renumbering of places.
