@@ -23,7 +23,8 @@ pub(crate) fn time(ticks: i64, dtype: &DataType) -> String {
 pub(crate) fn length(ticks: i64, dtype: &DataType) -> String {
     match dtype {
         DataType::Timestamp(unit, _) => {
-            let whole = [("h", 3600), ("m", 60), ("s", 1)].map(|(name, seconds)| (name, seconds * unit.per_second()));
+            let whole =
+                [("h", 3600), ("m", 60), ("s", 1)].map(|(name, seconds)| (name, seconds * unit.per_second()));
             match whole.iter().find(|(_, size)| ticks % size == 0) {
                 Some((name, size)) => format!("{}{name}", ticks / size),
                 None => format!("{ticks}{}", unit.name()),

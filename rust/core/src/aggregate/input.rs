@@ -107,19 +107,30 @@ pub(crate) struct Scratch {
     decimals: Vec<i128>,
     nullables: Vec<Option<i64>>,
     pairs: Vec<(f64, f64)>,
+    rows: Vec<u32>,
+}
+
+/// Rows of a batch.
+#[derive(Clone, Copy)]
+pub(crate) enum Chosen<'a> {
+    /// So many from this one on.
+    Run(usize, usize),
+    /// These.
+    List(&'a [u32]),
 }
 
 impl Scratch {
-    /// The values of these rows of a batch, one after the other. `run` says that the rows are neighbours.
-    pub(crate) fn pick<'a>(&'a mut self, typed: &'a Typed, rows: &'a [u32], run: bool) -> Values<'a> {
+    /// The values of these rows of a batch, one after the other.
+    pub(crate) fn pick<'a>(&'a mut self, typed: &'a Typed, chosen: Chosen<'a>) -> Values<'a> {
         macro_rules! gather {
             ($variant:ident, $room:ident, $values:ident) => {
-                if run {
-                    Values::$variant(&$values[span(rows)])
-                } else {
-                    self.$room.clear();
-                    self.$room.extend(rows.iter().map(|&row| $values[row as usize]));
-                    Values::$variant(&self.$room)
+                match chosen {
+                    Chosen::Run(start, len) => Values::$variant(&$values[start..start + len]),
+                    Chosen::List(rows) => {
+                        self.$room.clear();
+                        self.$room.extend(rows.iter().map(|&row| $values[row as usize]));
+                        Values::$variant(&self.$room)
+                    }
                 }
             };
         }
@@ -129,25 +140,35 @@ impl Scratch {
             Typed::Float(values) => gather!(Float, floats, values),
             Typed::Decimal(values) => gather!(Decimal, decimals, values),
             Typed::Nullable(values, nulls) => {
-                let value = |&row: &u32| {
+                let value = |row: u32| {
                     let row = row as usize;
                     nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)).then(|| values[row])
                 };
                 self.nullables.clear();
-                self.nullables.extend(rows.iter().map(value));
+                self.nullables.extend(chosen.rows().map(value));
                 Values::Nullable(&self.nullables)
             }
             Typed::Weighted(values, weights) => {
                 self.pairs.clear();
-                self.pairs.extend(rows.iter().map(|&row| (values[row as usize], weights[row as usize])));
+                self.pairs.extend(chosen.rows().map(|row| (values[row as usize], weights[row as usize])));
                 Values::Weighted(&self.pairs)
             }
-            Typed::Any(column) => Values::Any(column, rows),
+            Typed::Any(column) => {
+                self.rows.clear();
+                self.rows.extend(chosen.rows());
+                Values::Any(column, &self.rows)
+            }
         }
     }
 }
 
-/// The range of a run of neighbouring rows.
-fn span(rows: &[u32]) -> std::ops::Range<usize> {
-    rows.first().map_or(0..0, |&first| first as usize..first as usize + rows.len())
+impl Chosen<'_> {
+    /// Their numbers.
+    fn rows(&self) -> impl Iterator<Item = u32> {
+        let (run, list) = match *self {
+            Self::Run(start, len) => (start as u32..(start + len) as u32, &[][..]),
+            Self::List(rows) => (0..0, rows),
+        };
+        run.chain(list.iter().copied())
+    }
 }

@@ -1,8 +1,10 @@
 //! [`Table`]: the partials of one plan for any number of slots.
 
+use arrow_buffer::BooleanBuffer;
+
 use super::NO_SLOT;
 use super::cells::{Cells, Rows};
-use super::input::{Inputs, Scratch};
+use super::input::{Chosen, Inputs, Scratch};
 use super::recipe::Recipe;
 
 /// How many rows are folded at a time: few enough that their slots stay in the first-level cache.
@@ -20,22 +22,30 @@ pub(crate) struct Table {
     pub(crate) parts: Vec<Box<dyn Cells>>,
     part_selections: Vec<usize>,
     scratch: Scratch,
-    picks: Picks,
+    picks: Vec<Pick>,
+    /// The time of each row of a step, where there is no event time.
+    timeless: Vec<i64>,
 }
 
-/// The rows of one step that one selection takes.
+/// The rows of one step that one selection takes, where it does not take all.
 #[derive(Default)]
 struct Pick {
+    /// Whether it takes all; the rest then means nothing.
+    all: bool,
     rows: Vec<u32>,
     slots: Vec<u32>,
     times: Vec<i64>,
-    /// Whether the rows are neighbours.
-    run: bool,
 }
 
-/// The picks of all selections, reused from step to step.
-#[derive(Default)]
-struct Picks(Vec<Pick>);
+/// The rows of one step.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    start: usize,
+    slots: &'a [u32],
+    times: &'a [i64],
+    /// Whether each has a slot.
+    whole: bool,
+}
 
 impl Table {
     /// A table without slots.
@@ -46,7 +56,8 @@ impl Table {
             parts: recipe.cells(),
             part_selections: recipe.part_selections().collect(),
             scratch: Scratch::default(),
-            picks: Picks::default(),
+            picks: Vec::new(),
+            timeless: vec![0; STEP],
         }
     }
 
@@ -58,7 +69,8 @@ impl Table {
             parts: self.parts.iter().map(|cells| cells.fresh()).collect(),
             part_selections: self.part_selections.clone(),
             scratch: Scratch::default(),
-            picks: Picks::default(),
+            picks: Vec::new(),
+            timeless: vec![0; STEP],
         }
     }
 
@@ -91,20 +103,22 @@ impl Table {
     }
 
     fn fold_step(&mut self, inputs: &Inputs, start: usize, slots: &[u32], times: Option<&[i64]>) {
-        let mut picks = std::mem::take(&mut self.picks);
-        picks.0.resize_with(self.misses.len(), Pick::default);
-        for (selection, pick) in picks.0.iter_mut().enumerate() {
-            let mask = inputs.selected[selection].as_ref();
+        let (mut picks, timeless) = (std::mem::take(&mut self.picks), std::mem::take(&mut self.timeless));
+        let times = times.map_or(&timeless[..slots.len()], |times| &times[start..start + slots.len()]);
+        // Slots are given out from 0, so that only a row without one has the highest.
+        let step = Step { start, slots, times, whole: !slots.contains(&NO_SLOT) };
+        picks.resize_with(self.misses.len(), Pick::default);
+        for (selection, pick) in picks.iter_mut().enumerate() {
             let misses = &mut self.misses[selection];
-            pick.take(start, slots, times, mask, |slot| misses[slot as usize] += 1);
+            pick.take(step, inputs.selected[selection].as_ref(), |slot| misses[slot as usize] += 1);
         }
-        picks.0[0].slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
+        picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
         for ((cells, &selection), typed) in self.parts.iter_mut().zip(&self.part_selections).zip(&inputs.values) {
-            let pick = &picks.0[selection];
-            let rows = Rows { slots: &pick.slots, times: &pick.times };
-            cells.fold(rows, &self.scratch.pick(typed, &pick.rows, pick.run));
+            let pick = &picks[selection];
+            let chosen = if pick.all { Chosen::Run(start, slots.len()) } else { Chosen::List(&pick.rows) };
+            cells.fold(pick.of(step), &self.scratch.pick(typed, chosen));
         }
-        self.picks = picks;
+        (self.picks, self.timeless) = (picks, timeless);
     }
 
     /// Combines slots of another table, as the newer, into slots of this one.
@@ -174,37 +188,31 @@ impl Table {
 
 impl Pick {
     /// Takes the rows that have a slot and that the mask selects; `missed` hears of those it does not.
-    fn take(
-        &mut self,
-        start: usize,
-        slots: &[u32],
-        times: Option<&[i64]>,
-        mask: Option<&arrow_buffer::BooleanBuffer>,
-        mut missed: impl FnMut(u32),
-    ) {
+    fn take(&mut self, step: Step<'_>, mask: Option<&BooleanBuffer>, mut missed: impl FnMut(u32)) {
+        self.all = mask.is_none() && step.whole;
+        if self.all {
+            return;
+        }
         self.rows.clear();
         self.slots.clear();
         self.times.clear();
-        let range = start..start + slots.len();
-        // Slots are given out from 0, so that only a row without one has the highest.
-        self.run = mask.is_none() && !slots.contains(&NO_SLOT);
-        if self.run {
-            self.rows.extend(start as u32..range.end as u32);
-            self.slots.extend_from_slice(slots);
-        } else {
-            for (row, &slot) in range.clone().zip(slots).filter(|&(_, &slot)| slot != NO_SLOT) {
-                if mask.is_none_or(|mask| mask.value(row)) {
-                    self.rows.push(row as u32);
-                    self.slots.push(slot);
-                } else {
-                    missed(slot);
-                }
+        let with_slot = step.slots.iter().zip(step.times).enumerate().filter(|(_, (slot, _))| **slot != NO_SLOT);
+        for (i, (&slot, &time)) in with_slot {
+            if mask.is_none_or(|mask| mask.value(step.start + i)) {
+                self.rows.push((step.start + i) as u32);
+                self.slots.push(slot);
+                self.times.push(time);
+            } else {
+                missed(slot);
             }
         }
-        match times {
-            Some(times) if self.run => self.times.extend_from_slice(&times[range]),
-            Some(times) => self.times.extend(self.rows.iter().map(|&row| times[row as usize])),
-            None => self.times.resize(self.rows.len(), 0),
+    }
+
+    /// Where the rows go.
+    fn of<'a>(&'a self, step: Step<'a>) -> Rows<'a> {
+        match self.all {
+            true => Rows { slots: step.slots, times: step.times },
+            false => Rows { slots: &self.slots, times: &self.times },
         }
     }
 }

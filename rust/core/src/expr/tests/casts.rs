@@ -79,7 +79,11 @@ fn ticks_cast_to_integers_and_to_other_units() {
     refused(floats([1.0]), "string", "map_batches");
     let text = |text: &str| Arc::new(arrow_array::StringArray::from(vec![Some(text), None])) as ArrayRef;
     ok(ints([Some(-7), None]), "string", text("-7"));
-    ok(Arc::new(arrow_array::UInt64Array::from(vec![Some(u64::MAX), None])), "string", text("18446744073709551615"));
+    ok(
+        Arc::new(arrow_array::UInt64Array::from(vec![Some(u64::MAX), None])),
+        "string",
+        text("18446744073709551615"),
+    );
 }
 
 #[test]
