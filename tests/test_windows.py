@@ -335,3 +335,30 @@ def test_state_has_a_limit():
     with pytest.raises(rl.StateLimitError, match="max_state_bytes") as caught:
         rows(grouped.agg(**AGGS))
     assert caught.value.limit == 100_000
+
+
+def test_closing_many_windows_holds_no_more_than_a_batch_of_them():
+    row = [{"t": 0, "k": "a", "x": 1}]
+    it = iter(read(row).window(rl.hopping(10**9, 1)).agg(**AGGS))
+    sizes = [it.stats[-1]["state_bytes"] for _ in range(30) if len(next(it)) == 65_536]
+    assert len(sizes) == 30 and sizes[-1] <= 2 * sizes[1]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+def test_a_chained_window_hears_of_each_step_of_time(batch_rows):
+    data = b"t,v\n-10,1\n-9,1\n-8,1\n1,2,3\n"
+    stream = rl.read_csv(data, time="t", batch_rows=batch_rows, threads=1, schema={"t": "int64", "v": "int64"})
+    first = stream.window(rl.hopping(17, 4, offset=-2), late="drop").agg(n=rl.count())
+    it, got = iter(first.window(rl.hopping(12, 1, offset=-3), late="drop").agg(s=rl.sum("n"))), []
+    with pytest.raises(rl.BadRowError):
+        for batch in it:
+            got += batch.rows()
+    assert got == [(-21, -9, 1), (-20, -8, 1)]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 9])
+def test_a_late_row_names_the_first_row_that_set_the_watermark(batch_rows):
+    stream = rl.read_csv(b"t,v\n5,1\n10,1\n10,1\n7,1\n", time="t", batch_rows=batch_rows)
+    with pytest.raises(rl.LateRowError) as caught:
+        list(stream.window(rl.tumbling(2)).agg(n=rl.count()))
+    assert (caught.value.line, caught.value.set_by_line) == (5, 3)

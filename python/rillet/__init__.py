@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Mapping as _Mapping
+from types import FunctionType as _FunctionType
 
 from rillet._aggregates import count, first, hopping, last, max, mean, min, std, sum, tumbling, var
 from rillet._core import (
@@ -105,3 +106,10 @@ __all__ = [
     "tumbling",
     "var",
 ]
+
+# What users see is `rillet.X`, whichever file it lives in.
+for _name in __all__:
+    _public = globals()[_name]
+    for _item in (_public, *vars(_public).values()) if isinstance(_public, type) else (_public,):
+        if isinstance(_item, (type, _FunctionType)):
+            _item.__module__ = "rillet"

@@ -86,7 +86,7 @@ class LateRowError(DataError):
     row that set the watermark (``set_by_line``, ``set_by_row``).
     """
 
-    _attributes = (*DataError._attributes, "time", "watermark", "missed", "set_by_line", "set_by_row")
+    _attributes = (*DataError._attributes, "time", "watermark", "missed", "lateness", "set_by_line", "set_by_row")
 
 
 class NullValueError(DataError):

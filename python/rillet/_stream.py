@@ -171,8 +171,10 @@ class Grouped:
         self._stream = stream
         self._make = make
 
-    def agg(self, /, **aggregates: Aggregate) -> Stream:
+    def agg(self, /, *unnamed: Any, **aggregates: Aggregate) -> Stream:
         """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``."""
+        if unnamed:
+            raise ArgumentTypeError(f"an aggregate needs a name, which is that of its column: agg(name={unnamed[0]!r})")
         if not aggregates:
             raise ArgumentError("agg needs at least one aggregate, such as n=rl.count()")
         return self._stream._then(self._make(list(aggregates.items())))

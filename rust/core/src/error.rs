@@ -60,6 +60,8 @@ pub struct LateRow {
     pub set_by: Place,
     /// How many windows it missed.
     pub missed: u64,
+    /// The lateness, in ticks, with which it would have missed none.
+    pub enough: i64,
 }
 
 /// A sum, or an expression, whose result does not fit its type.
@@ -194,11 +196,12 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
         write!(f, "column {column:?}: ")?;
     }
     write!(f, "{:?} is {}", bad.value, bad.reason)?;
-    if bad.place.line.is_none() {
-        return Ok(()); // not text, and so nothing that an argument could mend
+    if bad.place.line.is_none() || bad.place.row.is_none() {
+        return Ok(()); // not a row of a text, and so nothing that an argument could mend
     }
     f.write_str("; ")?;
     f.write_str(match bad.column {
+        Some(_) if bad.reason.starts_with("null") => "set on_error=\"skip\" or \"keep\" to go on without it",
         Some(_) => {
             "declare another type with schema=, name a null spelling with null_values=, \
                     or set on_error=\"skip\" or \"keep\""
@@ -221,18 +224,19 @@ fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
     }
     write!(
         f,
-        " and missed {} window{}; set lateness= to at least {} more to wait for such rows, \
+        " and missed {} window{}; set lateness={} or more to wait for it, \
          or late=\"drop\" or \"keep\" to go on without them",
         late.missed,
         if late.missed == 1 { "" } else { "s" },
-        show::length(late.watermark - late.time, &late.dtype)
+        show::lateness(late.enough, &late.dtype)
     )
 }
 
 /// The known name closest to the one asked for, if it is close enough to be a slip.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let best = known.iter().take(1000).map(|other| (distance(name, other), other)).min()?;
-    (best.0 <= 1 + name.chars().count() / 4).then_some(best.1)
+    let length = name.chars().count();
+    (best.0 <= 1 + length / 4 && best.0 < length).then_some(best.1)
 }
 
 /// Levenshtein's distance, ignoring case.

@@ -19,18 +19,18 @@ pub(crate) fn time(ticks: i64, dtype: &DataType) -> String {
     }
 }
 
-/// A length of event time, such as `90s`.
-pub(crate) fn length(ticks: i64, dtype: &DataType) -> String {
+/// A lateness as the user would write it, rounded up to what is readable: `"90s"`, `"7992h"`.
+pub(crate) fn lateness(ticks: i64, dtype: &DataType) -> String {
     match dtype {
         DataType::Timestamp(unit, _) => {
-            let whole =
-                [("h", 3600), ("m", 60), ("s", 1)].map(|(name, seconds)| (name, seconds * unit.per_second()));
-            match whole.iter().find(|(_, size)| ticks % size == 0) {
-                Some((name, size)) => format!("{}{name}", ticks / size),
-                None => format!("{ticks}{}", unit.name()),
+            let second = unit.per_second();
+            let coarse = [("h", 3600 * second, 48), ("m", 60 * second, 60), ("s", second, 1)];
+            match coarse.iter().find(|(_, size, least)| ticks >= size.saturating_mul(*least)) {
+                Some((name, size, _)) => format!("\"{}{name}\"", ticks / size + i64::from(ticks % size != 0)),
+                None => format!("\"{ticks}{}\"", unit.name()),
             }
         }
-        DataType::Date => format!("{ticks}d"),
+        DataType::Date => format!("\"{ticks}d\""),
         _ => ticks.to_string(),
     }
 }
@@ -89,7 +89,8 @@ mod tests {
         assert_eq!(time(1_709_164_800_000_000, &micro), "2024-02-29T00:00:00");
         assert_eq!(time(-25_508, &DataType::Date), "1900-03-01");
         assert_eq!(time(7, &DataType::Int64), "7");
-        assert_eq!(length(90_000_000, &micro), "90s");
-        assert_eq!(length(28_749_600_000_000, &micro), "7986h");
+        assert_eq!(lateness(90_000_001, &micro), "\"91s\"");
+        assert_eq!(lateness(28_749_600_000_000, &micro), "\"7986h\"");
+        assert_eq!(lateness(5, &micro), "\"5us\"");
     }
 }

@@ -139,6 +139,10 @@ fn set_place(data: &Bound<'_, PyDict>, place: &Place) -> PyResult<()> {
 
 #[pymethods]
 impl Batch {
+    fn _ipython_key_completions_(&self) -> Vec<String> {
+        self.inner().schema().fields().iter().map(|field| field.name.to_string()).collect()
+    }
+
     fn __len__(&self) -> usize {
         self.inner.rows()
     }

@@ -99,6 +99,7 @@ fn late_row(py: Python<'_>, data: &Bound<'_, PyDict>, late: &LateRow) -> PyResul
     data.set_item("set_by_line", late.set_by.line)?;
     data.set_item("set_by_row", late.set_by.row)?;
     data.set_item("reason", "late")?;
+    data.set_item("lateness", late.enough)?;
     Ok("LateRowError")
 }
 

@@ -178,8 +178,11 @@ pub fn categorical(max: u32) -> String {
 
 /// The column of this name.
 #[pyfunction]
-pub fn col(name: &str) -> PyExpr {
-    PyExpr(Expr::column(name))
+pub fn col(name: &Bound<'_, PyAny>) -> PyResult<PyExpr> {
+    match name.cast::<PyString>() {
+        Ok(name) => Ok(PyExpr(Expr::column(name.to_str()?.to_owned()))),
+        Err(_) => Err(type_error(name.py(), &format!("col takes the name of a column, not {}", type_name(name)))),
+    }
 }
 
 /// The same value in every row.

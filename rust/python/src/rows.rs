@@ -88,7 +88,8 @@ impl<'py> Table<'py> {
 
     fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
         let Some(shape) = shape(row)? else {
-            let reason = format!("a {}; a row is a tuple, a dict, a namedtuple or a dataclass", type_name(row));
+            let reason =
+                format!("of type {}; a row is a tuple, a dict, a namedtuple or a dataclass", type_name(row));
             return Err(self.bad(row, reason));
         };
         if *self.shape.get_or_insert(shape) != shape {
@@ -131,13 +132,13 @@ impl<'py> Table<'py> {
     fn set(&mut self, row: &Bound<'py, PyAny>, name: &str, value: Bound<'py, PyAny>) -> PyResult<()> {
         if !self.places.contains_key(name) {
             if !self.open {
-                return Err(self.bad(row, format!("with the field {name:?}, which is no column")));
+                return Err(self.bad(row, format!("a row with the field {name:?}, which is no column")));
             }
             self.add(name.to_owned());
         }
         let column = &mut self.columns[self.places[name]];
         if column.len() > self.rows {
-            return Err(self.bad(row, format!("with the field {name:?} twice")));
+            return Err(self.bad(row, format!("a row with the field {name:?} twice")));
         }
         column.push(value);
         Ok(())

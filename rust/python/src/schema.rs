@@ -89,6 +89,10 @@ impl Schema {
         self.dict(py)?.try_iter()
     }
 
+    fn _ipython_key_completions_(&self) -> Vec<String> {
+        self.0.fields().iter().map(|field| field.name.to_string()).collect()
+    }
+
     /// The names of the columns.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.dict(py)?.call_method0("keys")

@@ -60,7 +60,10 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
     for _ in 0..head.skip_rows {
         match memchr::memchr(b'\n', &sample[start.byte as usize..]) {
             Some(i) => start = Start { byte: start.byte + i as u64 + 1, line: start.line + 1, row: 0 },
-            None if complete => start.byte = sample.len() as u64,
+            None if complete => {
+                start.byte = sample.len() as u64;
+                break;
+            }
             None => return need_more(sample, start, head),
         }
     }

@@ -8,6 +8,9 @@ use super::BATCH_ROWS;
 use crate::error::{Error, Result};
 use crate::types::DataType;
 
+/// More threads than this are a slip, and starting them would starve the process.
+const MAX_THREADS: usize = 1024;
+
 /// Where CSV comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -127,6 +130,9 @@ impl ReadCsv {
             _ if self.batch_rows == 0 => refused("batch_rows must be at least 1, not 0"),
             _ if self.batch_rows > u32::MAX as usize / 2 => refused("batch_rows must be less than 2 147 483 648"),
             _ if self.threads == Some(0) => refused("threads must be at least 1, not 0"),
+            _ if self.threads.is_some_and(|threads| threads > MAX_THREADS) => {
+                refused("threads must be at most 1024")
+            }
             _ if self.max_line == 0 => refused("max_line must be at least 1, not 0"),
             _ if special(self.delimiter) => {
                 refused("delimiter must be one ASCII character that is not a line end")

@@ -84,7 +84,7 @@ impl CsvHead {
         let all = with_declared(inferred.fields, read)?;
         let picked = pick(&all, read)?;
         let schema = Schema::new(picked.iter().map(|&at| all[at].clone()).collect())?;
-        let time = read.time.as_deref().map(|name| event_time(&schema, name)).transpose()?;
+        let time = read.time.as_deref().map(|name| event_time(&schema, name, read)).transpose()?;
         let layout = layout(read, &head.dialect, &all, &picked, time, &nulls);
         Ok(Some(Self {
             names,
@@ -218,7 +218,11 @@ fn pick(all: &[Field], read: &ReadCsv) -> Result<Vec<usize>> {
     }
 }
 
-fn event_time(schema: &Schema, name: &str) -> Result<usize> {
+fn event_time(schema: &Schema, name: &str, read: &ReadCsv) -> Result<usize> {
+    let forgotten = read.columns.as_ref().is_some_and(|columns| !columns.iter().any(|column| column == name));
+    if forgotten {
+        return Err(Error::argument(format!("time={name:?} is not among columns=; add it there")));
+    }
     let at = schema.index(name)?;
     crate::time::check(name, &schema.fields()[at].dtype)?;
     Ok(at)

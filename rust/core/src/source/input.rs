@@ -1,7 +1,7 @@
 //! [`Input`]: bytes from a file, a pipe or memory.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -81,7 +81,15 @@ impl Input {
     /// [`Error::Io`].
     pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<Got> {
         let read = match self {
-            Self::File(file, _, _) => file.read(space),
+            Self::File(file, path, size) => {
+                let read = file.read(space);
+                if matches!(read, Ok(0)) && !space.is_empty() && file.stream_position().is_ok_and(|at| at < *size)
+                {
+                    let message = format!("The file shrank while it was read, from {size} bytes");
+                    return Err(Error::Io { errno: None, message, path: path.clone() });
+                }
+                read
+            }
             Self::Pipe(file, _) => read_pipe(file.as_fd(), space),
             Self::Stdin => read_pipe(io::stdin().as_fd(), space),
             Self::Memory(bytes, at) => {

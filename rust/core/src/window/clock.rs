@@ -65,9 +65,9 @@ impl Clock {
         }
     }
 
-    /// The row that set the mark when the row `row` of the batch came.
-    pub(crate) fn set_by(&self, batch: &Batch, row: usize) -> Place {
-        let Some(time) = batch.time() else { return self.set_by.clone() };
+    /// The row that set the mark when the row `row` of the batch came, before which the mark was `before`.
+    pub(crate) fn set_by(&self, batch: &Batch, row: usize, before: i64) -> Place {
+        let Some(time) = batch.time().filter(|_| self.mark() > before) else { return self.set_by.clone() };
         match time.ticks[..row].iter().position(|&tick| Some(tick) == self.mark) {
             Some(row) => batch.origin().place(row),
             None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.mark) => {

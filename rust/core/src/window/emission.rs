@@ -55,7 +55,25 @@ impl Emission {
         self.before.resize(self.keys.len(), before);
     }
 
-    /// Forgets the results, all of which have gone out.
+    /// Forgets the results that have gone out. Where results have a table of their own, it keeps the rest.
+    pub(crate) fn settle(&mut self, results: Option<&mut Table>) {
+        self.keys.drain(..self.sent);
+        self.ends.drain(..self.sent);
+        self.before.drain(..self.sent);
+        self.slots.drain(..self.sent);
+        if let Some(results) = results {
+            results.keep(&self.slots);
+            self.slots = (0..self.keys.len() as u32).collect();
+        }
+        self.sent = 0;
+    }
+
+    /// Roughly how much memory they take.
+    pub(crate) fn memory(&self) -> usize {
+        (self.slots.capacity() + self.keys.capacity()) * 4 + (self.ends.capacity() + self.before.capacity()) * 8
+    }
+
+    /// Forgets all results.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.keys.clear();

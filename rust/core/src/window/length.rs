@@ -164,7 +164,8 @@ impl fmt::Display for Length {
             Self::Weeks(n) => write!(f, "\"{n}w\""),
             Self::Fixed { seconds, nanos } => {
                 let total = i128::from(*seconds) * 1_000_000_000 + i128::from(*nanos);
-                let (name, size) = UNITS.iter().rev().find(|(_, size)| total % size == 0).unwrap_or(&UNITS[0]);
+                let whole = |(_, size): &&(&str, i128)| total % size == 0 && total != 0;
+                let (name, size) = UNITS.iter().rev().find(whole).unwrap_or(&UNITS[3]);
                 write!(f, "\"{}{name}\"", total / size)
             }
         }

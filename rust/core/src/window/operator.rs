@@ -24,6 +24,7 @@ use crate::batch::{Batch, EventTime, High};
 use crate::error::{Error, LateRow, Overflow, Place, Result};
 use crate::expr::{Bound, Fault};
 use crate::memory;
+use crate::show;
 use crate::stage::{Ledger, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
@@ -86,6 +87,8 @@ struct Current {
     /// The rows before this one are good.
     end: usize,
     sorted: bool,
+    /// How far event time had come before it.
+    mark: i64,
 }
 
 /// The operator of tumbling and hopping windows.
@@ -109,7 +112,8 @@ pub(crate) struct Window {
     emission: Emission,
     failure: Option<Error>,
     ended: bool,
-    unsent_mark: bool,
+    /// The watermark that was last passed on.
+    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -135,7 +139,7 @@ impl Window {
             emission: Emission::default(),
             failure: None,
             ended: false,
-            unsent_mark: false,
+            sent_watermark: None,
             parts,
         }
     }
@@ -173,7 +177,7 @@ impl Window {
             && time.ticks.first().is_none_or(|&first| first >= self.clock.mark() && self.parts.grid.holds(first))
             && time.ticks.last().is_none_or(|&last| self.parts.grid.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
-        Ok(Current { batch, time, numbers, inputs, row: 0, end, sorted })
+        Ok(Current { batch, time, numbers, inputs, row: 0, end, sorted, mark: self.clock.mark() })
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
@@ -314,7 +318,9 @@ impl Window {
             dtype: self.parts.shape.time.clone(),
             time: current.time.ticks[row],
             watermark,
-            set_by: self.clock.set_by(&current.batch, row),
+            // Then the first of its windows would still have been open.
+            enough: self.clock.mark() - self.parts.grid.next_end(current.time.ticks[row]) + 1,
+            set_by: self.clock.set_by(&current.batch, row, current.mark),
             missed,
         }))
     }
@@ -323,7 +329,7 @@ impl Window {
         Error::Overflow(Box::new(Overflow {
             place: current.batch.origin().place(row),
             column: None,
-            what: format!("event time {}", current.time.ticks[row]),
+            what: format!("event time {}", show::time(current.time.ticks[row], &self.parts.shape.time)),
             reason: "it is so near the end of its range that its window has no start or no end".into(),
         }))
     }
@@ -336,7 +342,6 @@ impl Window {
         self.held = event.fresh;
         if event.watermark > i64::MIN {
             self.closing = Some((event.watermark, event.before));
-            self.unsent_mark = true;
         }
     }
 
@@ -403,6 +408,16 @@ impl Window {
         Ok(batch)
     }
 
+    /// Sends a full batch of results, and lets go of them: one input batch can close any number of windows.
+    fn send_full(&mut self) -> Result<Batch> {
+        let batch = self.send(self.parts.batch_rows)?;
+        if self.failure.is_none() {
+            self.emission.settle(self.fifo.as_mut().map(|(_, results)| results));
+            memory::check(self.state_bytes(), self.parts.max_state)?;
+        }
+        Ok(batch)
+    }
+
     /// Drops what is under way: an error comes next.
     fn stop(&mut self) {
         self.events.clear();
@@ -442,12 +457,13 @@ impl Window {
     fn state_bytes(&self) -> u64 {
         let fifo = self.fifo.as_ref().map_or(0, |(fifo, results)| fifo.memory() + results.bytes());
         (self.table.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
+            + self.emission.memory() as u64
     }
 
     /// The last batch that the current input gives: the results that are left, or none but the watermark.
     fn flush(&mut self) -> Result<Option<Batch>> {
         let rows = self.emission.len();
-        if rows == 0 && !self.unsent_mark {
+        if rows == 0 && self.clock.watermark() == self.sent_watermark {
             self.tidy()?;
             return Ok(None);
         }
@@ -455,7 +471,7 @@ impl Window {
         if self.failure.is_none() {
             self.tidy()?;
         }
-        self.unsent_mark = false;
+        self.sent_watermark = self.clock.watermark();
         let high =
             self.clock.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
         let time = batch.time().cloned().map(|time| EventTime { high, ..time });
@@ -469,7 +485,7 @@ impl Window {
         self.ledger.held = (current.batch.rows() - current.row) as u64;
         let rows = current.batch.clone().with_time(Some(current.time.clone()));
         let highest = if current.time.passive { None } else { rows.highest() };
-        if let Some(high) = highest {
+        if let Some(high) = highest.filter(|high| high.time > current.mark) {
             self.clock.note(&current.batch, &high);
         }
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
@@ -508,7 +524,7 @@ impl Stage for Window {
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             if self.emission.len() >= self.parts.batch_rows {
-                return self.send(self.parts.batch_rows).map(Some);
+                return self.send_full().map(Some);
             }
             if let Some((watermark, before)) = self.closing {
                 if !self.close_next(watermark, before) {
