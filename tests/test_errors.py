@@ -391,3 +391,13 @@ def test_gzip_is_read_through_a_file_object(tmp_path):
     target.write_bytes(gzip.compress(b"a\n1\n2\n"))
     with gzip.open(target) as file:
         assert [row for batch in rl.read_csv(file) for row in batch.rows()] == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 9])
+def test_what_comes_after_an_error_is_not_among_the_rejects(batch_rows):
+    data = b"t,v\ny,1\n5,1\n10,1\n7,1\n20,x\n"
+    stream = rl.read_csv(data, time="t", schema={"t": "int64", "v": "int64"}, on_error="keep", batch_rows=batch_rows)
+    it = iter(stream.window(rl.tumbling(2)).agg(n=rl.sum("v")))
+    with pytest.raises(rl.LateRowError):
+        list(it)
+    assert [batch["line"].tolist() for batch in it.rejects] == [[2]]

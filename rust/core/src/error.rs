@@ -144,6 +144,17 @@ impl Error {
         Self::Schema { column: column.into(), dtype: dtype.to_string(), message: message.into() }
     }
 
+    /// Where the row is that it is about, if it is about one.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::BadRow(bad) => Some(&bad.place),
+            Self::LateRow(late) => Some(&late.place),
+            Self::Overflow(overflow) => Some(&overflow.place),
+            Self::Limit { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+
     /// An error of the operating system about a file.
     pub fn io(error: &std::io::Error, path: impl Into<String>) -> Self {
         let message = match error.raw_os_error() {

@@ -123,9 +123,16 @@ impl Run {
             }
             Err(error) => {
                 self.close();
+                self.forget_after(&error);
                 return Err(error);
             }
         })
+    }
+
+    /// Forgets bad rows that come after the one at which the stream ends: they were only read ahead.
+    fn forget_after(&mut self, error: &Error) {
+        let Some(end) = error.place().filter(|place| place.row.is_some()) else { return };
+        self.rejects.retain(|bad| bad.place.source != end.source || bad.place.row <= end.row);
     }
 
     /// Supplies what the last step has asked for.
