@@ -261,7 +261,7 @@ impl Local {
             }
             Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => {
                 let texts = Texts::of(column);
-                Self::distinct(column.len(), |row| (!null(row)).then(|| texts.get(row)))
+                Self::of_texts(column.len(), |row| (!null(row)).then(|| texts.get(row)))
             }
             _ => match words(column) {
                 Some(words) => Self::distinct(column.len(), |row| (!null(row)).then(|| words[row])),
@@ -275,6 +275,25 @@ impl Local {
                 }
             },
         }
+    }
+
+    /// A number for each distinct text. Most are short, and then a word is all that is looked up.
+    fn of_texts<'a>(rows: usize, text: impl Fn(usize) -> Option<&'a str>) -> Self {
+        let mut short: HashMap<u64, u32, RandomState> = HashMap::default();
+        let mut long: HashMap<Option<&str>, u32, RandomState> = HashMap::default();
+        let mut next = 0;
+        let codes = (0..rows)
+            .map(|row| {
+                let text = text(row);
+                let code = match text.and_then(|text| short_word(text.as_bytes())) {
+                    Some(word) => *short.entry(word).or_insert(next),
+                    None => *long.entry(text).or_insert(next),
+                };
+                next += u32::from(code == next);
+                code
+            })
+            .collect();
+        Self { codes, codes_len: next as usize }
     }
 
     fn distinct<T: std::hash::Hash + Eq>(rows: usize, value: impl Fn(usize) -> T) -> Self {
@@ -298,6 +317,17 @@ impl Local {
         }
         Self::distinct(self.codes.len(), |row| (self.codes[row], other.codes[row]))
     }
+}
+
+/// A text of up to seven bytes as a word that no other text has; `None` for longer ones.
+fn short_word(text: &[u8]) -> Option<u64> {
+    if text.len() > 7 {
+        return None;
+    }
+    let mut word = [0; 8];
+    word[..text.len()].copy_from_slice(text);
+    word[7] = text.len() as u8;
+    Some(u64::from_le_bytes(word))
 }
 
 /// Values of 64 bits or less as words that are equal where the keys are.
@@ -434,6 +464,14 @@ mod tests {
         keys.forget([0, 1].into_iter());
         assert_eq!(keys.held(), 1);
         assert_eq!(keys.number(&[texts, floats], 4)[3], 2);
+    }
+
+    #[test]
+    fn short_and_long_texts_are_told_apart() {
+        let words = ["", "\0", "\0\0", "a", "a\0", "1234567", "12345678", "12345678\0", "a"];
+        let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
+        assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
     }
 
     #[test]
