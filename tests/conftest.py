@@ -1,6 +1,7 @@
 """Fixtures: one content in every source form; profiles of the property tests."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -35,6 +36,10 @@ def source(request, tmp_path):
     yield source
     for one in made:
         close(one)
+
+
+# A shell that runs a command in the background lets it ignore Ctrl-C, and so its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
