@@ -52,7 +52,7 @@ wheel: $(BIN)/python  ## a wheel in dist/ that needs no Rust to install
 
 sdist: $(BIN)/python  ## a source distribution in dist/
 	$(BIN)/python -m pip install --quiet --group build
-	$(BIN)/maturin sdist --quiet --out dist
+	$(BIN)/maturin sdist --out dist
 
 bench: wheel  ## make the data, run every job against every peer, print the table
 	$(BIN)/python -m pip install --quiet -r benches/requirements.txt
