@@ -62,10 +62,13 @@ pub(crate) trait Cells: Send {
     fn grow(&mut self, len: usize);
     /// Lifts the values into the cells of their rows.
     fn fold(&mut self, rows: Rows<'_>, values: &Values<'_>);
-    /// Combines cells of another table, as the newer, into cells of this one.
+    /// Combines cells of another table, as the newer, into cells of this one, each only once.
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]);
     /// Appends the combinations of cells of two tables, of which the second is the newer.
     fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
+    /// Puts into cells the combinations of the same cells of a second table and of cells of a third, which
+    /// is the newer.
+    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
     /// Copies cells of another table into this one.
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]);
     /// Empties cells.
@@ -131,10 +134,14 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         fused::append(&mut self.cells, &Self::of(older).cells, &Self::of(newer).cells, at);
     }
 
+    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+        fused::join(&mut self.cells, slots, &Self::of(older).cells, &Self::of(newer).cells, at);
+    }
+
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
         let other = &Self::of(other).cells;
         for (&to, &from) in to.iter().zip(from) {
-            self.cells[to as usize] = other[from as usize].clone();
+            self.cells[to as usize] = other[from as usize];
         }
     }
 
@@ -144,7 +151,7 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
 
     fn keep(&mut self, slots: &[u32]) {
         // The room is kept: it will be needed again.
-        let kept: Vec<P> = slots.iter().map(|&slot| self.cells[slot as usize].clone()).collect();
+        let kept: Vec<P> = slots.iter().map(|&slot| self.cells[slot as usize]).collect();
         self.cells.clear();
         self.cells.extend(kept);
     }

@@ -78,3 +78,27 @@ impl Double {
         self.hi + self.lo
     }
 }
+
+/// A group of sums, their parts side by side, so that a loop over them compiles to vector instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct Doubles<const N: usize> {
+    hi: [f64; N],
+    lo: [f64; N],
+}
+
+impl<const N: usize> Doubles<N> {
+    /// Nothing but zeros.
+    pub(crate) const ZERO: Self = Self { hi: [0.0; N], lo: [0.0; N] };
+
+    /// One of them.
+    #[inline(always)]
+    pub(crate) fn get(&self, i: usize) -> Double {
+        Double { hi: self.hi[i], lo: self.lo[i] }
+    }
+
+    /// Puts one in its place.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, i: usize, double: Double) {
+        (self.hi[i], self.lo[i]) = (double.hi, double.lo);
+    }
+}

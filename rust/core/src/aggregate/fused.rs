@@ -16,7 +16,7 @@ pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values
     fold_each(cells, rows, values);
 }
 
-/// Combines cells, as the newer, into others.
+/// Combines cells, as the newer, into others, each only once.
 pub(super) fn combine<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
@@ -34,6 +34,16 @@ pub(super) fn append<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], a
         return unsafe { append_fma(cells, older, newer, at) };
     }
     append_each(cells, older, newer, at);
+}
+
+/// Puts into cells the combinations of the same cells of an older table and of cells of a newer one.
+pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { join_fma(cells, slots, older, newer, at) };
+    }
+    join_each(cells, slots, older, newer, at);
 }
 
 /// The variance of each slot.
@@ -71,26 +81,81 @@ fn append_fma<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u3
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+    join_each(cells, slots, older, newer, at);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn variances_fma<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     variances_each(cells, slots, ddof)
 }
 
+// Loops, and not adaptors, in what follows: what an adaptor calls may be compiled without the instructions.
+
+/// How many cells are combined at a time, where that is faster.
+const GROUP: usize = 16;
+
+/// The cells of up to a group of slots, filled up with `empty`.
+#[inline(always)]
+fn group<'a, P: Partial>(cells: &'a [P], slots: &[u32], empty: &'a P) -> [&'a P; GROUP] {
+    let mut group = [empty; GROUP];
+    for (found, &slot) in group.iter_mut().zip(slots) {
+        *found = &cells[slot as usize];
+    }
+    group
+}
+
+#[inline(always)]
+fn joined<P: Partial>(older: &P, newer: &P) -> P {
+    let mut joined = *older;
+    joined.combine(newer);
+    joined
+}
+
 #[inline(always)]
 fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
-    // A loop, and not an adaptor: what an adaptor calls may be compiled without the instructions.
     cells.reserve(at.len());
-    for &at in at {
-        let mut combined = older[at as usize].clone();
-        combined.combine(&newer[at as usize]);
-        cells.push(combined);
+    if P::GROUPED {
+        let empty = &P::EMPTY;
+        for at in at.chunks(GROUP) {
+            let joined = P::joined(group(older, at, empty), group(newer, at, empty));
+            cells.extend_from_slice(&joined[..at.len()]);
+        }
+    } else {
+        for &at in at {
+            cells.push(joined(&older[at as usize], &newer[at as usize]));
+        }
+    }
+}
+
+#[inline(always)]
+fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+    if P::GROUPED {
+        let empty = &P::EMPTY;
+        for (slots, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
+            put(cells, slots, P::joined(group(older, slots, empty), group(newer, at, empty)));
+        }
+    } else {
+        for (&slot, &at) in slots.iter().zip(at) {
+            cells[slot as usize] = joined(&older[slot as usize], &newer[at as usize]);
+        }
+    }
+}
+
+#[inline(always)]
+fn put<P: Partial>(cells: &mut [P], slots: &[u32], group: [P; GROUP]) {
+    for (&slot, cell) in slots.iter().zip(group) {
+        cells[slot as usize] = cell;
     }
 }
 
 #[inline(always)]
 fn variances_each<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     let mut variances = Vec::with_capacity(slots.len());
-    for &slot in slots {
-        variances.push(cells[slot as usize].variance(ddof));
+    let empty = &Moments::EMPTY;
+    for slots in slots.chunks(GROUP) {
+        variances.extend_from_slice(&Moments::variances(group(cells, slots, empty), ddof)[..slots.len()]);
     }
     variances
 }
@@ -104,8 +169,15 @@ fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]
 
 #[inline(always)]
 fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
-    for (&to, &from) in to.iter().zip(from) {
-        cells[to as usize].combine(&newer[from as usize]);
+    if P::GROUPED {
+        let empty = &P::EMPTY;
+        for (to, from) in to.chunks(GROUP).zip(from.chunks(GROUP)) {
+            put(cells, to, P::joined(group(cells, to, empty), group(newer, from, empty)));
+        }
+    } else {
+        for (&to, &from) in to.iter().zip(from) {
+            cells[to as usize].combine(&newer[from as usize]);
+        }
     }
 }
 
@@ -123,7 +195,9 @@ mod tests {
         let (mut fast, mut slow) = (vec![Moments::<f64>::EMPTY; 7], vec![Moments::<f64>::EMPTY; 7]);
         fold(&mut fast, rows, &values);
         fold_each(&mut slow, rows, &values);
-        let bits = |cells: &[Moments<f64>]| cells.iter().map(|m| m.variance(1.0).to_bits()).collect::<Vec<_>>();
+        let bits = |cells: &[Moments<f64>]| {
+            cells.iter().map(|m| Moments::variances([m], 1.0)[0].to_bits()).collect::<Vec<_>>()
+        };
         assert_eq!(bits(&fast), bits(&slow));
         let (mut one, mut two) = (vec![FloatSum::EMPTY; 7], vec![FloatSum::EMPTY; 7]);
         fold(&mut one, rows, &values);

@@ -35,8 +35,11 @@ impl Table {
     /// # Errors
     /// [`Unfit`] for the earliest slot of which a result does not fit its type.
     pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32]) -> Result<Vec<ArrayRef>, Unfit> {
-        let columns: Vec<Lowered> =
-            outputs.iter().map(|output| Lowering { table: self, output, slots }.column()).collect();
+        let counted: Vec<Counted> = (0..self.selections()).map(|at| Counted::of(self, at, slots)).collect();
+        let column = |output: &Output| {
+            Lowering { table: self, output, slots, counted: &counted[output.selection] }.column()
+        };
+        let columns: Vec<Lowered> = outputs.iter().map(column).collect();
         match columns.iter().filter_map(|column| column.as_ref().err()).map(|unfit| unfit.at).min() {
             None => Ok(columns.into_iter().flatten().collect()),
             Some(at) => Err(columns
@@ -48,11 +51,25 @@ impl Table {
     }
 }
 
+/// How many values one selection has in each of some slots.
+struct Counted {
+    counts: Vec<u64>,
+    least: u64,
+}
+
+impl Counted {
+    fn of(table: &Table, selection: usize, slots: &[u32]) -> Self {
+        let counts: Vec<u64> = slots.iter().map(|&slot| table.count(selection, slot as usize)).collect();
+        Self { least: counts.iter().copied().min().unwrap_or(0), counts }
+    }
+}
+
 /// One output of some slots.
 struct Lowering<'a> {
     table: &'a Table,
     output: &'a Output,
     slots: &'a [u32],
+    counted: &'a Counted,
 }
 
 impl Lowering<'_> {
@@ -83,13 +100,14 @@ impl Lowering<'_> {
     }
 
     fn counts(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.slots.iter().map(|&slot| self.table.count(self.output.selection, slot as usize))
+        self.counted.counts.iter().copied()
     }
 
     /// Results are null where there are not more values than this.
     fn valid(&self, more_than: u64) -> Option<NullBuffer> {
-        let valid: BooleanBuffer = self.counts().map(|count| count > more_than).collect();
-        Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
+        let counts = &self.counted.counts;
+        (self.counted.least <= more_than)
+            .then(|| BooleanBuffer::collect_bool(counts.len(), |i| counts[i] > more_than).into())
     }
 
     fn floats(&self, values: impl Iterator<Item = f64>, more_than: u64) -> ArrayRef {

@@ -152,6 +152,11 @@ macro_rules! chosen_cells {
                 self.combine(&to, newer, at);
             }
 
+            fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+                self.copy(slots, older, slots);
+                self.combine(slots, newer, at);
+            }
+
             fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
                 for (&to, &from) in to.iter().zip(from) {
                     self.put(to as usize, Self::of(other).cells[from as usize].clone());

@@ -4,15 +4,28 @@
 //! of their rows. Whether it holds any value at all is counted elsewhere: an empty state is never told by
 //! an extreme value.
 
-use super::double::{Double, two_product, two_sum};
+use super::double::{Double, Doubles, two_product, two_sum};
 
 /// A mergeable state.
-pub(crate) trait Partial: Clone + Send + 'static {
+pub(crate) trait Partial: Copy + Send + 'static {
     /// The state of no value.
     const EMPTY: Self;
 
     /// Takes in the state of the rows that come after its own.
     fn combine(&mut self, newer: &Self);
+
+    /// Whether [`joined`](Self::joined) is faster than one after the other.
+    const GROUPED: bool = false;
+
+    /// What each of a group comes to with its newer one.
+    #[inline(always)]
+    fn joined<const N: usize>(older: [&Self; N], newer: [&Self; N]) -> [Self; N] {
+        let mut joined = older.map(|older| *older);
+        for i in 0..N {
+            joined[i].combine(newer[i]);
+        }
+        joined
+    }
 }
 
 /// A state into which values of this type are lifted.
@@ -408,28 +421,64 @@ pub(crate) struct Moments<V> {
     squares: Double,
 }
 
+/// The sums of `older` and, moved to its pivot, of `newer`: with `d` the way between the pivots,
+/// `Σ(x+d) = Σx + n·d` and `Σ(x+d)² = Σx² + 2d·Σx + n·d²`.
+#[inline(always)]
+fn joined_sums(older: (Double, Double), newer: (Double, Double), count: f64, way: Double) -> (Double, Double) {
+    let moved = Double::from(count).times(way);
+    let twice = Double { hi: 2.0 * newer.0.hi, lo: 2.0 * newer.0.lo };
+    let (sum, squares) = (newer.0.plus(moved), newer.1.plus(way.times(twice.plus(moved))));
+    (added(older.0, sum), added(older.1, squares))
+}
+
+/// A sum with one more term.
+#[inline(always)]
+fn added(sum: Double, term: Double) -> Double {
+    let total = two_sum(sum.hi, term.hi);
+    Double { hi: total.hi, lo: sum.lo + (total.lo + term.lo) }
+}
+
+/// The sum of the squares of the distances from the mean; infinite if it is out of range.
+#[inline(always)]
+fn spread(sum: Double, squares: Double, count: f64) -> f64 {
+    let (sum, squares) = (two_sum(sum.hi, sum.lo), two_sum(squares.hi, squares.lo));
+    let spread = squares.minus(sum.times(sum.over(count))).value();
+    // Of finite values: their squares are out of range.
+    let spread = if spread.is_nan() { f64::INFINITY } else { spread };
+    if spread > 0.0 { spread } else { 0.0 }
+}
+
 impl<V: Number> Moments<V> {
+    /// Takes in newer moments; the sums have been computed.
     #[inline(always)]
-    fn add(&mut self, sum: Double, squares: Double) {
-        let total = two_sum(self.sum.hi, sum.hi);
-        self.sum = Double { hi: total.hi, lo: self.sum.lo + (total.lo + sum.lo) };
-        let total = two_sum(self.squares.hi, squares.hi);
-        self.squares = Double { hi: total.hi, lo: self.squares.lo + (total.lo + squares.lo) };
+    fn take(&mut self, newer: &Self, (sum, squares): (Double, Double)) {
+        if self.count == 0.0 {
+            *self = *newer;
+        } else if newer.count > 0.0 {
+            (self.sum, self.squares) = (sum, squares);
+            self.count += newer.count;
+            self.broken |= newer.broken;
+        }
     }
 
-    /// The variance with these degrees of freedom taken off; NaN if a value was not finite, and nothing
-    /// that means anything if there are not more values than that.
+    /// The variance of each of a group, with these degrees of freedom taken off; NaN if a value was not
+    /// finite, and nothing that means anything if there are not more values than that.
     #[inline(always)]
-    pub(crate) fn variance(self, ddof: f64) -> f64 {
-        if self.broken {
-            return f64::NAN;
+    pub(crate) fn variances<const N: usize>(group: [&Self; N], ddof: f64) -> [f64; N] {
+        let (mut sums, mut squares) = (Doubles::<N>::ZERO, Doubles::<N>::ZERO);
+        let (mut counts, mut variances) = ([0.0; N], [0.0; N]);
+        for i in 0..N {
+            sums.set(i, group[i].sum);
+            squares.set(i, group[i].squares);
+            counts[i] = group[i].count;
         }
-        let (sum, squares) = (two_sum(self.sum.hi, self.sum.lo), two_sum(self.squares.hi, self.squares.lo));
-        let spread = squares.minus(sum.times(sum.over(self.count))).value();
-        if spread.is_nan() {
-            return f64::INFINITY; // of finite values: their squares are out of range
+        for i in 0..N {
+            variances[i] = spread(sums.get(i), squares.get(i), counts[i]) / (counts[i] - ddof);
         }
-        spread.max(0.0) / (self.count - ddof)
+        for i in 0..N {
+            variances[i] = if group[i].broken { f64::NAN } else { variances[i] };
+        }
+        variances
     }
 }
 
@@ -442,24 +491,39 @@ impl<V: Number> Partial for Moments<V> {
         squares: Double { hi: 0.0, lo: 0.0 },
     };
 
-    /// Moves the newer moments to the older pivot: with `d` the way between the pivots,
-    /// `Σ(x+d) = Σx + n·d` and `Σ(x+d)² = Σx² + 2d·Σx + n·d²`.
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
-        if newer.count == 0.0 {
-            return;
-        }
-        if self.count == 0.0 {
-            *self = *newer;
-            return;
-        }
         let way = newer.pivot.minus(self.pivot);
-        let count = Double::from(newer.count);
-        let moved = count.times(way);
-        let twice = Double { hi: 2.0 * newer.sum.hi, lo: 2.0 * newer.sum.lo };
-        self.add(newer.sum.plus(moved), newer.squares.plus(way.times(twice.plus(moved))));
-        self.count += newer.count;
-        self.broken |= newer.broken;
+        let sums = joined_sums((self.sum, self.squares), (newer.sum, newer.squares), newer.count, way);
+        self.take(newer, sums);
+    }
+
+    const GROUPED: bool = true;
+
+    #[inline(always)]
+    fn joined<const N: usize>(older: [&Self; N], newer: [&Self; N]) -> [Self; N] {
+        let [mut sums, mut squares, mut newer_sums, mut newer_squares, mut ways] = [Doubles::<N>::ZERO; 5];
+        let mut counts = [0.0; N];
+        for i in 0..N {
+            sums.set(i, older[i].sum);
+            squares.set(i, older[i].squares);
+            newer_sums.set(i, newer[i].sum);
+            newer_squares.set(i, newer[i].squares);
+            ways.set(i, newer[i].pivot.minus(older[i].pivot));
+            counts[i] = newer[i].count;
+        }
+        for i in 0..N {
+            let newer = (newer_sums.get(i), newer_squares.get(i));
+            let (sum, square) = joined_sums((sums.get(i), squares.get(i)), newer, counts[i], ways.get(i));
+            sums.set(i, sum);
+            squares.set(i, square);
+        }
+        let mut joined = [Self::EMPTY; N];
+        for i in 0..N {
+            joined[i] = *older[i];
+            joined[i].take(newer[i], (sums.get(i), squares.get(i)));
+        }
+        joined
     }
 }
 
@@ -472,7 +536,8 @@ impl<V: Number> Lift<V> for Moments<V> {
         let d = value.minus(self.pivot);
         let mut square = two_product(d.hi, d.hi);
         square.lo += 2.0 * d.hi * d.lo;
-        self.add(d, square);
+        self.sum = added(self.sum, d);
+        self.squares = added(self.squares, square);
     }
 }
 
@@ -504,9 +569,13 @@ mod tests {
         assert_eq!(sum.total(), 2.0);
     }
 
+    fn variance<V: Number>(moments: &Moments<V>) -> f64 {
+        Moments::variances([moments], 1.0)[0]
+    }
+
     #[test]
     fn variance_is_right_whatever_the_data() {
-        let var = |values: &[f64]| lifted::<Moments<f64>>(values).variance(1.0);
+        let var = |values: &[f64]| variance(&lifted::<Moments<f64>>(values));
         assert_eq!(var(&[1e15, 1e15 + 1.0, 1e15 + 2.0]), 1.0);
         let next = f64::from_bits(1e8f64.to_bits() + 1);
         let ulp = next - 1e8;
@@ -515,7 +584,7 @@ mod tests {
         assert_eq!(var(&[1e200, -1e200]), f64::INFINITY);
         let mut ints = Moments::<i64>::EMPTY;
         (1..=3).for_each(|i| ints.lift((1 << 53) + i, 0));
-        assert_eq!(ints.variance(1.0), 1.0);
+        assert_eq!(variance(&ints), 1.0);
     }
 
     #[test]
@@ -523,8 +592,8 @@ mod tests {
         let values: Vec<f64> = std::iter::once(1e15).chain((0..999).map(|i| f64::from(i % 10))).collect();
         let (mut a, b) = (lifted::<Moments<f64>>(&values[..1]), lifted::<Moments<f64>>(&values[1..]));
         a.combine(&b);
-        let whole = lifted::<Moments<f64>>(&values).variance(1.0);
-        assert!((a.variance(1.0) / whole - 1.0).abs() < 1e-15);
+        let whole = variance(&lifted::<Moments<f64>>(&values));
+        assert!((variance(&a) / whole - 1.0).abs() < 1e-15);
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Table {
         }
     }
 
+    /// How many selections there are.
+    pub(crate) fn selections(&self) -> usize {
+        self.misses.len()
+    }
+
     /// How many values the selection has in a slot.
     pub(crate) fn count(&self, selection: usize, slot: usize) -> u64 {
         self.rows[slot] - self.misses[selection].get(slot).copied().unwrap_or(0)
@@ -123,7 +128,10 @@ impl Table {
 
     /// Combines slots of another table, as the newer, into slots of this one.
     pub(crate) fn combine(&mut self, to: &[u32], newer: &Self, from: &[u32]) {
-        self.counts(newer, to, from, |to, from| *to += from);
+        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
+        for (ours, newer) in ours.zip(newer.all_counts()) {
+            to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] += newer[from as usize]);
+        }
         for (cells, newer) in self.parts.iter_mut().zip(&newer.parts) {
             cells.combine(to, &**newer, from);
         }
@@ -140,9 +148,26 @@ impl Table {
         }
     }
 
+    /// Puts into slots the combinations of the same slots of a second table and of slots of a third, which
+    /// is the newer.
+    pub(crate) fn join(&mut self, slots: &[u32], older: &Self, newer: &Self, at: &[u32]) {
+        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
+        for ((ours, older), newer) in ours.zip(older.all_counts()).zip(newer.all_counts()) {
+            for (&slot, &at) in slots.iter().zip(at) {
+                ours[slot as usize] = older[slot as usize] + newer[at as usize];
+            }
+        }
+        for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&newer.parts) {
+            cells.join(slots, &**older, &**newer, at);
+        }
+    }
+
     /// Copies slots of another table into slots of this one.
     pub(crate) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
-        self.counts(other, to, from, |to, from| *to = from);
+        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
+        for (ours, other) in ours.zip(other.all_counts()) {
+            to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] = other[from as usize]);
+        }
         for (cells, other) in self.parts.iter_mut().zip(&other.parts) {
             cells.copy(to, &**other, from);
         }
@@ -151,13 +176,6 @@ impl Table {
     /// The rows, and the misses of each selection but the first.
     fn all_counts(&self) -> impl Iterator<Item = &Vec<u64>> {
         std::iter::once(&self.rows).chain(self.misses.iter().skip(1))
-    }
-
-    fn counts(&mut self, other: &Self, to: &[u32], from: &[u32], put: impl Fn(&mut u64, u64)) {
-        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        for (ours, theirs) in ours.zip(other.all_counts()) {
-            to.iter().zip(from).for_each(|(&to, &from)| put(&mut ours[to as usize], theirs[from as usize]));
-        }
     }
 
     /// Empties slots.

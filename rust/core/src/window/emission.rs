@@ -1,26 +1,31 @@
 //! [`Emission`]: results that are ready to go out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef};
+use arrow_select::concat::concat;
 
 use super::keys::Keys;
 use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
-use crate::error::{Error, Overflow, Place};
+use crate::error::{Error, Overflow, Place, Result};
 use crate::types::{DataType, Schema};
 
-/// Results that are ready: for each its slot, its key, the end of its window, and how far event time had
-/// come before the row that closed it.
+/// Results that wait to go out: for each its key, the end of its window, and how far event time had come
+/// before the row that closed it.
+///
+/// They are made columns a few at a time, while what they are read from is still near.
 #[derive(Default)]
 pub(crate) struct Emission {
+    /// The slots of the last ones, which are not columns yet.
     pub(crate) slots: Vec<u32>,
     pub(crate) keys: Vec<u32>,
     pub(crate) ends: Vec<i64>,
     pub(crate) before: Vec<i64>,
-    /// How many of them have gone out.
-    sent: usize,
+    /// The columns of the aggregates, and how many rows they have, piece by piece.
+    pieces: VecDeque<(usize, Vec<ArrayRef>)>,
 }
 
 /// What results look like.
@@ -35,18 +40,10 @@ pub(crate) struct Shape {
     pub(crate) by: Vec<String>,
 }
 
-/// A result that does not fit its type.
-pub(crate) struct Unsendable {
-    /// How many results come before it.
-    pub(crate) at: usize,
-    /// What is wrong with it.
-    pub(crate) error: Box<Error>,
-}
-
 impl Emission {
     /// How many results wait to go out.
     pub(crate) fn len(&self) -> usize {
-        self.keys.len() - self.sent
+        self.keys.len()
     }
 
     /// Gives the new keys of a window that has this end.
@@ -55,76 +52,89 @@ impl Emission {
         self.before.resize(self.keys.len(), before);
     }
 
-    /// Forgets the results that have gone out. Where results have a table of their own, it keeps the rest.
-    pub(crate) fn settle(&mut self, results: Option<&mut Table>) {
-        self.keys.drain(..self.sent);
-        self.ends.drain(..self.sent);
-        self.before.drain(..self.sent);
-        self.slots.drain(..self.sent);
-        if let Some(results) = results {
-            results.keep(&self.slots);
-            self.slots = (0..self.keys.len() as u32).collect();
-        }
-        self.sent = 0;
-    }
-
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        (self.slots.capacity() + self.keys.capacity()) * 4 + (self.ends.capacity() + self.before.capacity()) * 8
+        let columns = self.pieces.iter().flat_map(|(_, columns)| columns);
+        (self.slots.capacity() + self.keys.capacity()) * 4
+            + (self.ends.capacity() + self.before.capacity()) * 8
+            + columns.map(|column| column.get_buffer_memory_size()).sum::<usize>()
     }
 
-    /// Forgets all results.
-    pub(crate) fn clear(&mut self) {
-        self.slots.clear();
-        self.keys.clear();
-        self.ends.clear();
-        self.before.clear();
-        self.sent = 0;
-    }
-
-    /// The next `rows` results, read from the table that their slots are of.
+    /// Makes columns of the results that are none yet, read from the table that their slots are of.
     ///
     /// # Errors
-    /// [`Unsendable`] if a result does not fit its type.
-    pub(crate) fn send(
-        &mut self,
-        rows: usize,
-        table: &Table,
-        recipe: &Recipe,
-        keys: &Keys,
-        shape: &Shape,
-    ) -> Result<Batch, Unsendable> {
-        let range = self.sent..self.sent + rows;
-        let ends = &self.ends[range.clone()];
-        let results = table.lower(recipe.outputs(), &self.slots[range.clone()]).map_err(|unfit| {
-            let what = self.describe(range.start + unfit.at, &unfit.output, keys, shape);
+    /// If a result does not fit its type. Then the results before it are left, and no others.
+    pub(crate) fn lower(&mut self, table: &Table, recipe: &Recipe, keys: &mut Keys, shape: &Shape) -> Result<()> {
+        let lowered = self.keys.len() - self.slots.len();
+        let columns = table.lower(recipe.outputs(), &self.slots).map_err(|unfit| {
             let error = Error::Overflow(Box::new(Overflow {
                 place: Place::default(),
                 column: Some(unfit.output.to_string()),
-                what,
+                what: self.describe(lowered + unfit.at, &unfit.output, keys, shape),
                 reason: unfit.reason,
             }));
-            Unsendable { at: unfit.at, error: Box::new(error) }
-        })?;
+            self.truncate(lowered, unfit.at);
+            error
+        });
+        match columns {
+            Ok(columns) => {
+                self.pieces.push_back((self.slots.len(), columns));
+                self.slots.clear();
+                Ok(())
+            }
+            Err(error) => self.lower(table, recipe, keys, shape).and(Err(error)),
+        }
+    }
+
+    /// Keeps the first `slots` results of those that are not columns yet.
+    fn truncate(&mut self, lowered: usize, slots: usize) {
+        self.slots.truncate(slots);
+        self.keys.truncate(lowered + slots);
+        self.ends.truncate(lowered + slots);
+        self.before.truncate(lowered + slots);
+    }
+
+    /// The next `rows` results, which are columns all.
+    pub(crate) fn send(&mut self, rows: usize, keys: &mut Keys, shape: &Shape) -> Batch {
         let arrow = shape.time.to_arrow();
+        let ends: Vec<i64> = self.ends.drain(..rows).collect();
+        let numbers: Vec<u32> = self.keys.drain(..rows).collect();
         let mut columns: Vec<ArrayRef> = vec![
             from_i64(&arrow, ends.iter().map(|end| end - shape.size), None),
             from_i64(&arrow, ends.iter().copied(), None),
         ];
-        columns.extend(keys.columns(&self.keys[range.clone()]));
-        columns.extend(results);
+        columns.extend(keys.columns(&numbers));
+        columns.extend(self.take(rows));
         let time = EventTime {
             dtype: shape.time.clone(),
             ticks: ends.iter().map(|end| end - 1).collect(),
-            before: Some(self.before[range.clone()].iter().copied().collect()),
+            before: Some(self.before.drain(..rows).collect()),
             high: None,
             passive: true,
         };
-        self.sent = range.end;
-        Ok(Batch::new(Arc::clone(&shape.schema), columns, rows).with_time(Some(time)))
+        Batch::new(Arc::clone(&shape.schema), columns, rows).with_time(Some(time))
     }
 
-    fn describe(&self, at: usize, output: &str, keys: &Keys, shape: &Shape) -> String {
+    /// The columns of the aggregates of the next `rows` results.
+    fn take(&mut self, rows: usize) -> Vec<ArrayRef> {
+        let (mut taken, mut left): (Vec<Vec<ArrayRef>>, usize) = (Vec::new(), rows);
+        while let Some((len, columns)) = self.pieces.pop_front() {
+            let part = len.min(left);
+            taken.push(columns.iter().map(|column| column.slice(0, part)).collect());
+            left -= part;
+            if part < len {
+                let rest = columns.iter().map(|column| column.slice(part, len - part)).collect();
+                self.pieces.push_front((len - part, rest));
+                break;
+            }
+        }
+        let width = taken.first().map_or(0, Vec::len);
+        let column = |at: usize| taken.iter().map(|columns| &*columns[at]).collect::<Vec<_>>();
+        (0..width).map(|at| concat(&column(at)).expect("columns of one output are of one type")).collect()
+    }
+
+    /// Which result this is, for people.
+    fn describe(&self, at: usize, output: &str, keys: &mut Keys, shape: &Shape) -> String {
         let end = crate::show::time(self.ends[at], &shape.time);
         let key = keys.columns(&self.keys[at..=at]);
         let key: Vec<String> = shape

@@ -18,6 +18,8 @@ pub(crate) struct Fifo {
     grid: Grid,
     /// Per place: the older block, from the first pane of the window on.
     front: Table,
+    /// Per place: the slot that `front` was copied from, in the first pane of the window that has the key.
+    heads: Vec<u32>,
     /// Per place: the newer block, up to the last pane of the window.
     back: Table,
     /// Per slot: the pane and all newer ones of its block.
@@ -38,6 +40,7 @@ impl Fifo {
         Self {
             grid,
             front: table.fresh(),
+            heads: Vec::new(),
             back: table.fresh(),
             suffixes: table.fresh(),
             next: Vec::new(),
@@ -80,7 +83,7 @@ impl Fifo {
     pub(crate) fn results(&mut self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
         self.places.clear();
         for (place, key) in places.taken() {
-            if self.front.rows[place as usize] + self.back.rows[place as usize] > 0 {
+            if self.heads[place as usize] != NO_SLOT || self.back.rows[place as usize] > 0 {
                 self.places.push(place);
                 keys.push(key);
             }
@@ -90,6 +93,7 @@ impl Fifo {
 
     /// Follows a renumbering of places.
     pub(crate) fn follow_places(&mut self, old: &[u32]) {
+        self.heads = old.iter().map(|&place| self.heads[place as usize]).collect();
         self.front.keep(old);
         self.back.keep(old);
     }
@@ -101,16 +105,15 @@ impl Fifo {
         self.suffixes.grow(new.len());
         self.next.resize(new.len(), NO_SLOT);
         self.suffixes.keep(old);
-        let follow = |&from: &u32| match self.next[from as usize] {
-            NO_SLOT => NO_SLOT,
-            slot => new[slot as usize],
-        };
-        self.next = old.iter().map(follow).collect();
+        let follow = |slot: u32| if slot == NO_SLOT { NO_SLOT } else { new[slot as usize] };
+        self.next = old.iter().map(|&from| follow(self.next[from as usize])).collect();
+        self.heads.iter_mut().for_each(|head| *head = follow(*head));
     }
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.front.bytes() + self.back.bytes() + self.suffixes.bytes() + self.next.capacity() * 4
+        let tables = self.front.bytes() + self.back.bytes() + self.suffixes.bytes();
+        tables + (self.heads.capacity() + self.next.capacity()) * 4
     }
 
     /// The first pane of the window that ends with this one.
@@ -123,6 +126,7 @@ impl Fifo {
     }
 
     fn make_room(&mut self, panes: &Panes, places: &Places) {
+        self.heads.resize(places.len().max(self.heads.len()), NO_SLOT);
         self.front.grow(places.len());
         self.back.grow(places.len());
         self.suffixes.grow(panes.slots());
@@ -143,32 +147,58 @@ impl Fifo {
         let all: Vec<u32> = (0..places.len() as u32).collect();
         self.front.clear(&all);
         self.back.clear(&all);
-        let mut newer = vec![NO_SLOT; places.len()];
+        self.heads.fill(NO_SLOT);
         for pane in panes.range(ids).rev() {
             let at = places_of(pane, places);
-            self.suffixes.copy(&pane.slots, table, &pane.slots);
-            self.suffixes.combine(&pane.slots, &self.front, &at);
-            self.front.copy(&at, &self.suffixes, &pane.slots);
-            for (&slot, &place) in pane.slots.iter().zip(&at) {
-                self.next[slot as usize] = std::mem::replace(&mut newer[place as usize], slot);
-            }
+            self.chain(&pane.slots, &at, table);
+        }
+    }
+
+    /// Puts the slots of a pane, which comes before those taken in so far, in front of them.
+    fn chain(&mut self, slots: &[u32], places: &[u32], table: &Table) {
+        self.suffixes.join(slots, table, &self.front, places);
+        self.front.copy(places, &self.suffixes, slots);
+        for (&slot, &place) in slots.iter().zip(places) {
+            self.next[slot as usize] = std::mem::replace(&mut self.heads[place as usize], slot);
         }
     }
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
     pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, places: &mut Places) {
-        let first = self.first(last + self.grid.stride());
+        let (first, block) = (self.first(last + self.grid.stride()), self.block(last));
         while let Some(pane) = pop_before(first, panes) {
-            let pairs = || {
-                places_of(&pane, places).into_iter().zip(pane.slots.iter().map(|&slot| self.next[slot as usize]))
-            };
-            let ends: Vec<u32> = pairs().filter(|&(_, next)| next == NO_SLOT).map(|(place, _)| place).collect();
-            let (to, from): (Vec<u32>, Vec<u32>) = pairs().filter(|&(_, next)| next != NO_SLOT).unzip();
-            self.front.clear(&ends);
-            self.front.copy(&to, &self.suffixes, &from);
+            if let Some(next) = panes.front().filter(|next| next.id < block) {
+                self.lead(&next.slots, &places_of(next, places));
+            }
+            self.lead_on(&pane, places);
             pane.keys.iter().for_each(|&key| places.release(key));
             panes.reuse(pane);
         }
+    }
+
+    /// Makes these slots the first ones of their keys.
+    fn lead(&mut self, slots: &[u32], places: &[u32]) {
+        self.front.copy(places, &self.suffixes, slots);
+        slots.iter().zip(places).for_each(|(&slot, &place)| self.heads[place as usize] = slot);
+    }
+
+    /// Makes the next slots the first ones, for keys that are still led by a slot of this pane.
+    fn lead_on(&mut self, pane: &Pane, places: &Places) {
+        let (mut to, mut from, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (&key, &slot) in pane.keys.iter().zip(&pane.slots) {
+            let place = places.of(key);
+            match self.next[slot as usize] {
+                _ if self.heads[place as usize] != slot => {}
+                NO_SLOT => ends.push(place),
+                next => {
+                    to.push(place);
+                    from.push(next);
+                }
+            }
+        }
+        self.front.clear(&ends);
+        ends.iter().for_each(|&place| self.heads[place as usize] = NO_SLOT);
+        self.lead(&from, &to);
     }
 
     /// Combines anew what has changed since it was combined.
@@ -181,13 +211,10 @@ impl Fifo {
         for key in changed {
             let place = [places.of(key)];
             self.front.clear(&place);
+            self.heads[place[0] as usize] = NO_SLOT;
             self.back.clear(&place);
-            let mut newer = NO_SLOT;
             for slot in panes.range(first..block).rev().filter_map(|pane| slot_of(pane, key)) {
-                self.suffixes.copy(&[slot], table, &[slot]);
-                self.suffixes.combine(&[slot], &self.front, &place);
-                self.front.copy(&place, &self.suffixes, &[slot]);
-                self.next[slot as usize] = std::mem::replace(&mut newer, slot);
+                self.chain(&[slot], &place, table);
             }
             for slot in panes.range(block..last + 1).filter_map(|pane| slot_of(pane, key)) {
                 self.back.combine(&place, table, &[slot]);

@@ -13,7 +13,7 @@ use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::DataType as Arrow;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
@@ -36,6 +36,8 @@ pub(crate) struct Keys {
     garbage: usize,
     free: Vec<u32>,
     encoded: Vec<u8>,
+    /// For each number its code in the column that is being made, and 1; 0 if it has none.
+    seen: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -64,6 +66,7 @@ impl Keys {
             garbage: 0,
             free: Vec::new(),
             encoded: Vec::new(),
+            seen: Vec::new(),
         })
     }
 
@@ -82,7 +85,7 @@ impl Keys {
         self.table.capacity() * 5
             + self.entries.capacity() * size_of::<Entry>()
             + self.bytes.capacity()
-            + self.free.capacity() * 4
+            + (self.free.capacity() + self.seen.capacity()) * 4
     }
 
     /// The number of each row's key.
@@ -164,7 +167,7 @@ impl Keys {
     }
 
     /// The keys of these numbers, a column for each of `by`.
-    pub(crate) fn columns(&self, numbers: &[u32]) -> Vec<ArrayRef> {
+    pub(crate) fn columns(&mut self, numbers: &[u32]) -> Vec<ArrayRef> {
         if let [dtype] = &self.types[..]
             && dtype.is_text()
         {
@@ -176,46 +179,35 @@ impl Keys {
     }
 
     /// The keys of a single text column, coded in the order in which they first appear.
-    fn coded(&self, numbers: &[u32]) -> ArrayRef {
-        let mut codes: HashMap<u32, i32, RandomState> = HashMap::default();
-        let mut values = StringBuilder::new();
-        let mut valid = Vec::with_capacity(numbers.len());
-        let code = |number: &u32| {
-            *codes.entry(*number).or_insert_with(|| {
-                match split(&mut bytes_of(&self.entries, &self.bytes, *number), None) {
-                    None => -1,
-                    Some(text) => {
-                        values.append_value(std::str::from_utf8(text).unwrap_or_default());
-                        values.len_of() - 1
-                    }
-                }
-            })
+    fn coded(&mut self, numbers: &[u32]) -> ArrayRef {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.resize(self.entries.len(), 0);
+        let (mut values, mut distinct, mut null) = (StringBuilder::new(), Vec::new(), None);
+        let mut add = |number: u32| {
+            distinct.push(number);
+            match split(&mut bytes_of(&self.entries, &self.bytes, number), None) {
+                Some(text) => values.append_value(std::str::from_utf8(text).unwrap_or_default()),
+                None => null = Some(number),
+            }
+            // What stands for a null does not matter, but it has to be there.
+            values.offsets_slice().len().max(2) as u32 - 1
         };
-        let mut code = code;
-        let codes: Vec<i32> = numbers
-            .iter()
-            .map(|number| {
-                let code = code(number);
-                valid.push(code >= 0);
-                code.max(0)
-            })
-            .collect();
-        if codes.iter().zip(&valid).any(|(_, valid)| !valid) && values.len_of() == 0 {
+        let code = |&number: &u32| {
+            let seen = &mut seen[number as usize];
+            if *seen == 0 {
+                *seen = add(number);
+            }
+            *seen as i32 - 1
+        };
+        let codes: Vec<i32> = numbers.iter().map(code).collect();
+        distinct.iter().for_each(|&number| seen[number as usize] = 0);
+        self.seen = seen;
+        if values.offsets_slice().len() == 1 && null.is_some() {
             values.append_value("");
         }
-        let nulls = Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0);
-        Arc::new(DictionaryArray::new(Int32Array::new(codes.into(), nulls), Arc::new(values.finish())))
-    }
-}
-
-/// How many values a builder holds, as a code.
-trait LenOf {
-    fn len_of(&self) -> i32;
-}
-
-impl LenOf for StringBuilder {
-    fn len_of(&self) -> i32 {
-        self.offsets_slice().len() as i32 - 1
+        let valid = |null| BooleanBuffer::collect_bool(numbers.len(), |i| numbers[i] != null);
+        let codes = Int32Array::new(codes.into(), null.map(|null| valid(null).into()));
+        Arc::new(DictionaryArray::new(codes, Arc::new(values.finish())))
     }
 }
 

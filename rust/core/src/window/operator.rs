@@ -57,6 +57,11 @@ pub(crate) struct WindowParts {
     pub(crate) name: String,
 }
 
+/// How many results are made columns at a time, and how many rows a round has where nothing ends it
+/// before: few enough that what they touch stays in the second-level cache.
+const PIECE: usize = 2048;
+const ROUND: usize = 8192;
+
 /// What happened in the course of a round.
 struct Event {
     /// How many of the round's new slots had been given out.
@@ -201,7 +206,8 @@ impl Window {
     /// Goes through rows that are in the order of their times.
     fn walk_sorted(&mut self, current: &mut Current) -> Result<()> {
         let ticks = current.time.ticks.clone();
-        while current.row < current.end {
+        let end = current.end.min(current.row + ROUND);
+        while current.row < end {
             let (row, tick) = (current.row, ticks[current.row]);
             if tick >= self.clock.threshold() {
                 self.step(current, row)?;
@@ -212,7 +218,7 @@ impl Window {
                 Some(pane) => (self.parts.grid.bounds(pane).1, Some(pane)),
                 None => (self.parts.grid.next_start(tick), None),
             };
-            let until = row + gallop(&ticks[row..current.end], limit.min(self.clock.threshold()));
+            let until = row + gallop(&ticks[row..end], limit.min(self.clock.threshold()));
             match pane {
                 Some(pane) => {
                     let at = self.panes.open(pane);
@@ -229,7 +235,8 @@ impl Window {
 
     /// Goes through rows in any order.
     fn walk(&mut self, current: &mut Current) -> Result<()> {
-        while current.row < current.end {
+        let end = current.end.min(current.row + ROUND);
+        while current.row < end {
             if !self.step(current, current.row)? {
                 break;
             }
@@ -361,7 +368,7 @@ impl Window {
                 fifo.advance(last, &self.panes, &self.table, &self.places);
                 fifo.results(&self.places, results, &mut self.emission.keys);
                 fifo.leave(last, &mut self.panes, &mut self.places);
-                self.emission.slots.extend(self.emission.slots.len() as u32..self.emission.keys.len() as u32);
+                self.emission.slots.extend(self.emission.slots.len() as u32..results.len() as u32);
             }
             None => self.close_pane(),
         }
@@ -391,54 +398,46 @@ impl Window {
         self.panes.reuse(pane);
     }
 
-    fn send(&mut self, rows: usize) -> Result<Batch> {
-        let parts = &self.parts;
+    /// Makes columns of the results that are none yet. After one that does not fit its type nothing more
+    /// happens but that those before it go out.
+    fn lower(&mut self) {
+        let parts = &mut self.parts;
         let table = self.fifo.as_ref().map_or(&self.table, |(_, results)| results);
-        let mut emit = |rows| self.emission.send(rows, table, &parts.recipe, &parts.keys, &parts.shape);
-        let batch = emit(rows).or_else(|unfit| {
-            // The results before the one that does not fit still go out.
-            self.failure = Some(*unfit.error);
-            emit(unfit.at)
-        });
-        if self.failure.is_some() {
-            self.stop();
+        if let Err(error) = self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
+            self.failure = Some(error);
+            self.events.clear();
+            self.closing = None;
+            self.current = None;
         }
-        let batch = batch.map_err(|unfit| *unfit.error)?;
-        self.ledger.rows_out += batch.rows() as u64;
-        Ok(batch)
-    }
-
-    /// Sends a full batch of results, and lets go of them: one input batch can close any number of windows.
-    fn send_full(&mut self) -> Result<Batch> {
-        let batch = self.send(self.parts.batch_rows)?;
-        if self.failure.is_none() {
-            self.emission.settle(self.fifo.as_mut().map(|(_, results)| results));
-            memory::check(self.state_bytes(), self.parts.max_state)?;
-        }
-        Ok(batch)
-    }
-
-    /// Drops what is under way: an error comes next.
-    fn stop(&mut self) {
-        self.events.clear();
-        self.closing = None;
-        self.current = None;
-        self.emission.clear();
-    }
-
-    /// Forgets what has gone out, and lets go of memory that is not needed.
-    fn tidy(&mut self) -> Result<()> {
-        self.emission.clear();
         if let Some((_, results)) = &mut self.fifo {
             results.keep(&[]);
         }
-        if let Some(old) = self.panes.renumber() {
-            self.table.grow(self.panes.slots());
-            if let Some((fifo, _)) = &mut self.fifo {
-                fifo.follow_slots(&old);
-            }
-            self.table.keep(&old);
+    }
+
+    fn send(&mut self, rows: usize) -> Batch {
+        self.ledger.rows_out += rows as u64;
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+    }
+
+    /// Gives the slots of closed panes to new ones, once most of them are of such.
+    fn recycle(&mut self) {
+        if !self.panes.is_wasteful() {
+            return;
         }
+        if self.fifo.is_none() {
+            self.lower();
+        }
+        let old = self.panes.renumber();
+        self.table.grow(self.panes.slots());
+        if let Some((fifo, _)) = &mut self.fifo {
+            fifo.follow_slots(&old);
+        }
+        self.table.keep(&old);
+    }
+
+    /// Lets go of memory that is not needed, when no result is left.
+    fn tidy(&mut self) -> Result<()> {
+        self.recycle();
         self.forget_keys();
         memory::check(self.state_bytes(), self.parts.max_state)
     }
@@ -462,12 +461,13 @@ impl Window {
 
     /// The last batch that the current input gives: the results that are left, or none but the watermark.
     fn flush(&mut self) -> Result<Option<Batch>> {
+        self.lower();
         let rows = self.emission.len();
         if rows == 0 && self.clock.watermark() == self.sent_watermark {
             self.tidy()?;
             return Ok(None);
         }
-        let batch = self.send(rows)?;
+        let batch = self.send(rows);
         if self.failure.is_none() {
             self.tidy()?;
         }
@@ -523,8 +523,15 @@ impl Stage for Window {
 
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
-            if self.emission.len() >= self.parts.batch_rows {
-                return self.send_full().map(Some);
+            let is_full = self.emission.len() >= self.parts.batch_rows;
+            if self.emission.slots.len() >= PIECE || is_full && !self.emission.slots.is_empty() {
+                self.lower();
+                continue;
+            }
+            if is_full {
+                let batch = self.send(self.parts.batch_rows);
+                memory::check(self.state_bytes(), self.parts.max_state)?;
+                return Ok(Some(batch));
             }
             if let Some((watermark, before)) = self.closing {
                 if !self.close_next(watermark, before) {
@@ -536,6 +543,7 @@ impl Stage for Window {
                 self.replay(&event);
                 continue;
             }
+            self.recycle();
             if let Some(mut current) = self.current.take() {
                 if current.row < current.end {
                     self.round(&mut current);

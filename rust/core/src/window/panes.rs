@@ -176,18 +176,19 @@ impl Panes {
             slots.extend(keys.iter().map(|&key| self.slot(at, key, active, fresh)));
             return;
         }
-        let way = pane.id as usize & (self.ways - 1);
-        let known = pane.keys.len();
+        let (way, ways) = (pane.id as usize & (self.ways - 1), self.ways);
+        let (known, id, latest) = (pane.keys.len(), pane.id, &mut self.latest[..]);
+        let (mut next, mut count, from) = (self.given_out, known, slots.len());
         pane.keys.resize(known + keys.len(), 0);
-        let (mut count, mut next) = (known, self.given_out);
-        let from = slots.len();
         slots.resize(from + keys.len(), 0);
+        let room = &mut pane.keys[..];
         for (slot, &key) in slots[from..].iter_mut().zip(keys) {
-            let latest = &mut self.latest[key as usize * self.ways + way];
-            let is_new = latest.pane != pane.id;
-            *slot = if is_new { next } else { latest.slot };
-            *latest = Latest { pane: pane.id, slot: *slot };
-            pane.keys[count] = key;
+            let latest = &mut latest[key as usize * ways + way];
+            let is_new = latest.pane != id;
+            let found = if is_new { next } else { latest.slot };
+            *latest = Latest { pane: id, slot: found };
+            *slot = found;
+            room[count] = key;
             count += usize::from(is_new);
             next += u32::from(is_new);
         }
@@ -214,11 +215,13 @@ impl Panes {
         }
     }
 
-    /// Numbers the slots anew if most have been given back; gives the old numbers in their new order.
-    pub(crate) fn renumber(&mut self) -> Option<Vec<u32>> {
-        if self.given_back * 2 <= self.given_out {
-            return None;
-        }
+    /// Whether most slots, and many, have been given back.
+    pub(crate) fn is_wasteful(&self) -> bool {
+        self.given_back >= 1024 && self.given_back * 2 > self.given_out
+    }
+
+    /// Numbers the slots anew; gives the old numbers in their new order.
+    pub(crate) fn renumber(&mut self) -> Vec<u32> {
         let mut old = Vec::with_capacity((self.given_out - self.given_back) as usize);
         for pane in &mut self.panes {
             for (&key, slot) in pane.keys.iter().zip(&mut pane.slots) {
@@ -235,7 +238,7 @@ impl Panes {
             }
         }
         (self.given_out, self.given_back) = (old.len() as u32, 0);
-        Some(old)
+        old
     }
 
     /// Forgets where the slots of a key were, before its number is given to another.
