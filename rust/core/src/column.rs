@@ -140,6 +140,39 @@ impl<'a> Texts<'a> {
             Self::Coded { codes, values } => values.value(codes[row] as usize),
         }
     }
+
+    /// The text of a row as a word that no other text has, if it is short; the row must not be null.
+    #[inline]
+    pub(crate) fn word(&self, row: usize) -> Option<u128> {
+        let (start, end, bytes) = match self {
+            Self::Plain(array) => {
+                let offsets = array.value_offsets();
+                (offsets[row] as usize, offsets[row + 1] as usize, array.value_data())
+            }
+            _ => {
+                let text = self.get(row).as_bytes();
+                (0, text.len(), text)
+            }
+        };
+        short_word(bytes, start, end - start)
+    }
+}
+
+/// Up to 15 bytes and their number in one word.
+#[inline]
+fn short_word(bytes: &[u8], start: usize, len: usize) -> Option<u128> {
+    if len > 15 {
+        return None;
+    }
+    let word = match bytes[start..].first_chunk::<16>() {
+        Some(sixteen) => u128::from_le_bytes(*sixteen) & ((1 << (8 * len)) - 1),
+        None => {
+            let mut sixteen = [0; 16];
+            sixteen[..len].copy_from_slice(&bytes[start..start + len]);
+            u128::from_le_bytes(sixteen)
+        }
+    };
+    Some(word | (len as u128) << 120)
 }
 
 /// A text column with 32-bit offsets, as it leaves rillet: without a copy if it is that already.

@@ -12,6 +12,7 @@ mod run;
 mod show;
 mod source;
 mod stage;
+mod team;
 mod time;
 pub mod types;
 mod window;

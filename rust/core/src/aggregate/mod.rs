@@ -19,7 +19,7 @@ mod table;
 pub use function::{Aggregate, Function};
 pub(crate) use input::Inputs;
 pub(crate) use recipe::Recipe;
-pub(crate) use table::Table;
+pub(crate) use table::{Fold, Table};
 
 /// The slot of a row that belongs nowhere.
 pub(crate) const NO_SLOT: u32 = u32::MAX;

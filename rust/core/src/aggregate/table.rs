@@ -4,23 +4,34 @@ use arrow_buffer::BooleanBuffer;
 
 use super::NO_SLOT;
 use super::cells::{Cells, Rows};
-use super::input::{Chosen, Inputs, Scratch};
+use super::input::{Chosen, Inputs, Scratch, Typed};
 use super::recipe::Recipe;
+use crate::team::Team;
 
 /// How many rows are folded at a time: few enough that their slots stay in the first-level cache.
 const STEP: usize = 2048;
 
 /// The partials of one plan, side by side under slot numbers.
-///
-/// `rows` counts the rows of each slot. Of every selection but the first, which is of all rows, `misses`
-/// counts the rows left out: they are fewer than those taken.
 pub(crate) struct Table {
-    /// The rows of each slot.
-    pub(crate) rows: Vec<u64>,
-    misses: Vec<Vec<u64>>,
+    counts: Counts,
     /// The cells of each of the recipe's parts.
     pub(crate) parts: Vec<Box<dyn Cells>>,
     part_selections: Vec<usize>,
+    /// Room for each of two threads.
+    rooms: [Room; 2],
+}
+
+/// How many rows each slot has, and how many of them each selection leaves out.
+///
+/// The first selection is of all rows. Of the others the rows left out are counted, since they are fewer
+/// than those taken.
+struct Counts {
+    rows: Vec<u64>,
+    misses: Vec<Vec<u64>>,
+}
+
+/// Room for working off a few thousand rows.
+struct Room {
     scratch: Scratch,
     picks: Vec<Pick>,
     /// The time of each row of a step, where there is no event time.
@@ -35,6 +46,22 @@ struct Pick {
     rows: Vec<u32>,
     slots: Vec<u32>,
     times: Vec<i64>,
+    /// The slots of the rows that it leaves out.
+    missed: Vec<u32>,
+}
+
+/// Rows of a batch on their way into cells: row `start + i` goes to `slots[i]`, or nowhere if that is
+/// [`NO_SLOT`].
+#[derive(Clone, Copy)]
+pub(crate) struct Fold<'a> {
+    /// What the aggregates read of the batch.
+    pub(crate) inputs: &'a Inputs,
+    /// The first row.
+    pub(crate) start: usize,
+    /// Where the rows go.
+    pub(crate) slots: &'a [u32],
+    /// The times of all rows of the batch; without event time, arrival decides.
+    pub(crate) times: Option<&'a [i64]>,
 }
 
 /// The rows of one step.
@@ -47,89 +74,138 @@ struct Step<'a> {
     whole: bool,
 }
 
+impl Room {
+    fn new() -> Self {
+        Self { scratch: Scratch::default(), picks: Vec::new(), timeless: vec![0; STEP] }
+    }
+
+    /// Folds rows into the cells of some parts, and counts them if asked to.
+    fn fold(
+        &mut self,
+        rows: Fold<'_>,
+        parts: &mut [Box<dyn Cells>],
+        columns: &[(usize, &Typed)],
+        mut counts: Option<&mut Counts>,
+    ) {
+        let timeless = std::mem::take(&mut self.timeless);
+        for (i, slots) in rows.slots.chunks(STEP).enumerate() {
+            let start = rows.start + i * STEP;
+            let times = rows.times.map_or(&timeless[..slots.len()], |times| &times[start..start + slots.len()]);
+            let step = Step { start, slots, times, whole: !slots.contains(&NO_SLOT) };
+            self.pick(step, rows.inputs);
+            if let Some(counts) = &mut counts {
+                counts.add(step, &self.picks);
+            }
+            for (cells, &(selection, typed)) in parts.iter_mut().zip(columns) {
+                let pick = &self.picks[selection];
+                let chosen = if pick.all { Chosen::Run(start, slots.len()) } else { Chosen::List(&pick.rows) };
+                cells.fold(pick.of(step), &self.scratch.pick(typed, chosen));
+            }
+        }
+        self.timeless = timeless;
+    }
+
+    fn pick(&mut self, step: Step<'_>, inputs: &Inputs) {
+        self.picks.resize_with(inputs.selected.len(), Pick::default);
+        for (pick, mask) in self.picks.iter_mut().zip(&inputs.selected) {
+            pick.take(step, mask.as_ref());
+        }
+    }
+}
+
+impl Counts {
+    fn new(selections: usize) -> Self {
+        Self { rows: Vec::new(), misses: vec![Vec::new(); selections] }
+    }
+
+    fn add(&mut self, step: Step<'_>, picks: &[Pick]) {
+        picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
+        for (misses, pick) in self.misses.iter_mut().zip(picks).filter(|(_, pick)| !pick.all) {
+            pick.missed.iter().for_each(|&slot| misses[slot as usize] += 1);
+        }
+    }
+
+    /// The rows, and the misses of each selection but the first.
+    fn all(&self) -> impl Iterator<Item = &Vec<u64>> {
+        std::iter::once(&self.rows).chain(self.misses.iter().skip(1))
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Vec<u64>> {
+        std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1))
+    }
+}
+
 impl Table {
     /// A table without slots.
     pub(crate) fn new(recipe: &Recipe) -> Self {
         Self {
-            rows: Vec::new(),
-            misses: vec![Vec::new(); recipe.selections()],
+            counts: Counts::new(recipe.selections()),
             parts: recipe.cells(),
             part_selections: recipe.part_selections().collect(),
-            scratch: Scratch::default(),
-            picks: Vec::new(),
-            timeless: vec![0; STEP],
+            rooms: [Room::new(), Room::new()],
         }
     }
 
     /// A table without slots for the same plan.
     pub(crate) fn fresh(&self) -> Self {
         Self {
-            rows: Vec::new(),
-            misses: vec![Vec::new(); self.misses.len()],
+            counts: Counts::new(self.counts.misses.len()),
             parts: self.parts.iter().map(|cells| cells.fresh()).collect(),
             part_selections: self.part_selections.clone(),
-            scratch: Scratch::default(),
-            picks: Vec::new(),
-            timeless: vec![0; STEP],
+            rooms: [Room::new(), Room::new()],
         }
     }
 
     /// How many slots there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.counts.rows.len()
     }
 
     /// Makes sure that there are so many slots; new ones are empty.
     pub(crate) fn grow(&mut self, len: usize) {
-        if len > self.rows.len() {
-            self.rows.resize(len, 0);
-            self.misses.iter_mut().skip(1).for_each(|misses| misses.resize(len, 0));
+        if len > self.len() {
+            self.counts.all_mut().for_each(|counts| counts.resize(len, 0));
             self.parts.iter_mut().for_each(|cells| cells.grow(len));
         }
     }
 
     /// How many selections there are.
     pub(crate) fn selections(&self) -> usize {
-        self.misses.len()
+        self.counts.misses.len()
+    }
+
+    /// How many rows a slot has.
+    pub(crate) fn rows(&self, slot: usize) -> u64 {
+        self.counts.rows[slot]
     }
 
     /// How many values the selection has in a slot.
     pub(crate) fn count(&self, selection: usize, slot: usize) -> u64 {
-        self.rows[slot] - self.misses[selection].get(slot).copied().unwrap_or(0)
+        self.counts.rows[slot] - self.counts.misses[selection].get(slot).copied().unwrap_or(0)
     }
 
-    /// Folds rows of a batch: row `start + i` goes to `slots[i]`, or nowhere if that is [`NO_SLOT`].
-    ///
-    /// `times` are those of the whole batch; without event time, arrival decides.
-    pub(crate) fn fold(&mut self, inputs: &Inputs, start: usize, slots: &[u32], times: Option<&[i64]>) {
-        for (i, slots) in slots.chunks(STEP).enumerate() {
-            self.fold_step(inputs, start + i * STEP, slots, times);
+    /// Folds rows of a batch into their slots: some parts on one thread, some on another.
+    pub(crate) fn fold(&mut self, rows: Fold<'_>, team: Team) {
+        let columns: Vec<(usize, &Typed)> =
+            self.part_selections.iter().copied().zip(&rows.inputs.values).collect();
+        let [here, there] = &mut self.rooms;
+        let team = if self.parts.len() < 2 { Team::ONE } else { team.for_rows(rows.slots.len()) };
+        if !team.is_many() {
+            return here.fold(rows, &mut self.parts, &columns, Some(&mut self.counts));
         }
-    }
-
-    fn fold_step(&mut self, inputs: &Inputs, start: usize, slots: &[u32], times: Option<&[i64]>) {
-        let (mut picks, timeless) = (std::mem::take(&mut self.picks), std::mem::take(&mut self.timeless));
-        let times = times.map_or(&timeless[..slots.len()], |times| &times[start..start + slots.len()]);
-        // Slots are given out from 0, so that only a row without one has the highest.
-        let step = Step { start, slots, times, whole: !slots.contains(&NO_SLOT) };
-        picks.resize_with(self.misses.len(), Pick::default);
-        for (selection, pick) in picks.iter_mut().enumerate() {
-            let misses = &mut self.misses[selection];
-            pick.take(step, inputs.selected[selection].as_ref(), |slot| misses[slot as usize] += 1);
-        }
-        picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
-        for ((cells, &selection), typed) in self.parts.iter_mut().zip(&self.part_selections).zip(&inputs.values) {
-            let pick = &picks[selection];
-            let chosen = if pick.all { Chosen::Run(start, slots.len()) } else { Chosen::List(&pick.rows) };
-            cells.fold(pick.of(step), &self.scratch.pick(typed, chosen));
-        }
-        (self.picks, self.timeless) = (picks, timeless);
+        let half = self.parts.len() / 2;
+        let (ours, theirs) = self.parts.split_at_mut(half);
+        let counts = &mut self.counts;
+        team.both(
+            || there.fold(rows, theirs, &columns[half..], None),
+            || here.fold(rows, ours, &columns[..half], Some(counts)),
+        );
     }
 
     /// Combines slots of another table, as the newer, into slots of this one.
     pub(crate) fn combine(&mut self, to: &[u32], newer: &Self, from: &[u32]) {
-        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        for (ours, newer) in ours.zip(newer.all_counts()) {
+        let ours = self.counts.all_mut();
+        for (ours, newer) in ours.zip(newer.counts.all()) {
             to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] += newer[from as usize]);
         }
         for (cells, newer) in self.parts.iter_mut().zip(&newer.parts) {
@@ -139,8 +215,8 @@ impl Table {
 
     /// Appends the combinations of slots of two tables, of which the second is the newer.
     pub(crate) fn append(&mut self, older: &Self, newer: &Self, at: &[u32]) {
-        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        for ((ours, older), newer) in ours.zip(older.all_counts()).zip(newer.all_counts()) {
+        let ours = self.counts.all_mut();
+        for ((ours, older), newer) in ours.zip(older.counts.all()).zip(newer.counts.all()) {
             ours.extend(at.iter().map(|&at| older[at as usize] + newer[at as usize]));
         }
         for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&newer.parts) {
@@ -151,8 +227,8 @@ impl Table {
     /// Puts into slots the combinations of the same slots of a second table and of slots of a third, which
     /// is the newer.
     pub(crate) fn join(&mut self, slots: &[u32], older: &Self, newer: &Self, at: &[u32]) {
-        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        for ((ours, older), newer) in ours.zip(older.all_counts()).zip(newer.all_counts()) {
+        let ours = self.counts.all_mut();
+        for ((ours, older), newer) in ours.zip(older.counts.all()).zip(newer.counts.all()) {
             for (&slot, &at) in slots.iter().zip(at) {
                 ours[slot as usize] = older[slot as usize] + newer[at as usize];
             }
@@ -164,8 +240,8 @@ impl Table {
 
     /// Copies slots of another table into slots of this one.
     pub(crate) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
-        let ours = std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1));
-        for (ours, other) in ours.zip(other.all_counts()) {
+        let ours = self.counts.all_mut();
+        for (ours, other) in ours.zip(other.counts.all()) {
             to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] = other[from as usize]);
         }
         for (cells, other) in self.parts.iter_mut().zip(&other.parts) {
@@ -173,14 +249,9 @@ impl Table {
         }
     }
 
-    /// The rows, and the misses of each selection but the first.
-    fn all_counts(&self) -> impl Iterator<Item = &Vec<u64>> {
-        std::iter::once(&self.rows).chain(self.misses.iter().skip(1))
-    }
-
     /// Empties slots.
     pub(crate) fn clear(&mut self, slots: &[u32]) {
-        for counts in std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1)) {
+        for counts in self.counts.all_mut() {
             slots.iter().for_each(|&slot| counts[slot as usize] = 0);
         }
         self.parts.iter_mut().for_each(|cells| cells.clear(slots));
@@ -188,7 +259,7 @@ impl Table {
 
     /// Keeps these slots, in this order, as the first ones.
     pub(crate) fn keep(&mut self, slots: &[u32]) {
-        for counts in std::iter::once(&mut self.rows).chain(self.misses.iter_mut().skip(1)) {
+        for counts in self.counts.all_mut() {
             let kept: Vec<u64> = slots.iter().map(|&slot| counts[slot as usize]).collect();
             counts.clear();
             counts.extend(kept);
@@ -198,15 +269,14 @@ impl Table {
 
     /// Roughly how much memory the table takes.
     pub(crate) fn bytes(&self) -> usize {
-        let counts: usize = self.misses.iter().map(Vec::capacity).sum();
-        let parts: usize = self.parts.iter().map(|cells| cells.bytes()).sum();
-        (self.rows.capacity() + counts) * size_of::<u64>() + parts
+        let counts: usize = self.counts.all().map(Vec::capacity).sum();
+        counts * size_of::<u64>() + self.parts.iter().map(|cells| cells.bytes()).sum::<usize>()
     }
 }
 
 impl Pick {
-    /// Takes the rows that have a slot and that the mask selects; `missed` hears of those it does not.
-    fn take(&mut self, step: Step<'_>, mask: Option<&BooleanBuffer>, mut missed: impl FnMut(u32)) {
+    /// Takes the rows that have a slot and that the mask selects.
+    fn take(&mut self, step: Step<'_>, mask: Option<&BooleanBuffer>) {
         self.all = mask.is_none() && step.whole;
         if self.all {
             return;
@@ -214,6 +284,7 @@ impl Pick {
         self.rows.clear();
         self.slots.clear();
         self.times.clear();
+        self.missed.clear();
         let with_slot = step.slots.iter().zip(step.times).enumerate().filter(|(_, (slot, _))| **slot != NO_SLOT);
         for (i, (&slot, &time)) in with_slot {
             if mask.is_none_or(|mask| mask.value(step.start + i)) {
@@ -221,7 +292,7 @@ impl Pick {
                 self.slots.push(slot);
                 self.times.push(time);
             } else {
-                missed(slot);
+                self.missed.push(slot);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::expr::{Bound, Expr};
 use crate::memory;
 use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
+use crate::team::Team;
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{Aside, Grid, Group, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
@@ -37,12 +38,13 @@ pub(crate) type Made = (Box<dyn Stage>, Carries);
 /// Makes a stage once its input is known.
 pub(crate) struct Maker {
     node: Node,
+    team: Team,
 }
 
 impl Maker {
-    /// For this node.
-    pub(crate) fn new(node: Node) -> Self {
-        Self { node }
+    /// For this node, and a stage that may use these threads.
+    pub(crate) fn new(node: Node, team: Team) -> Self {
+        Self { node, team }
     }
 
     /// The stage for an input that looks like this batch.
@@ -51,7 +53,7 @@ impl Maker {
     /// As [`make`].
     pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
         let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
-        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time })?.0)
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.team)?.0)
     }
 
     /// The ledger of a stage that has not seen anything.
@@ -60,12 +62,12 @@ impl Maker {
     }
 }
 
-/// The stage of a node over an input.
+/// The stage of a node over an input, which may use these threads.
 ///
 /// # Errors
 /// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
 /// twice.
-pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
+pub(crate) fn make(node: &Node, input: &Carries, team: Team) -> Result<Made> {
     let name = node.to_string();
     match node {
         Node::Select(columns) => project(columns, input, name),
@@ -76,8 +78,8 @@ pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
         }
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
-        Node::Window(spec) => window(spec, input, name),
-        Node::GroupBy(spec) => group(spec, input, name),
+        Node::Window(spec) => window(spec, input, team, name),
+        Node::GroupBy(spec) => group(spec, input, team, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
     }
 }
@@ -117,7 +119,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
     columns
 }
 
-fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
+fn window(spec: &WindowSpec, input: &Carries, team: Team, name: String) -> Result<Made> {
     let bound_time = spec.time.as_ref().map(|expr| expr.bind(&input.schema)).transpose()?;
     let time = match (&bound_time, &spec.time, &input.time) {
         (Some(bound), Some(expr), _) => {
@@ -154,6 +156,7 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         time: bound_time,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+        team,
         name,
     };
     let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
@@ -172,12 +175,12 @@ fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
     Ok((Grid::new(size, step, origin % step + offset), size))
 }
 
-fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
+fn group(spec: &GroupSpec, input: &Carries, team: Team, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let schema = Arc::new(Schema::new(fields.iter().cloned().chain(recipe.fields()).collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
-    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
+    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, team, name);
     Ok((Box::new(stage), Carries { schema, time: None }))
 }
 

@@ -11,6 +11,7 @@ use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
 use crate::error::{Error, Overflow, Place, Result};
+use crate::team::Team;
 use crate::types::{DataType, Schema};
 
 /// Results that wait to go out: for each its key, the end of its window, and how far event time had come
@@ -60,13 +61,21 @@ impl Emission {
             + columns.map(|column| column.get_buffer_memory_size()).sum::<usize>()
     }
 
-    /// Makes columns of the results that are none yet, read from the table that their slots are of.
+    /// Makes columns of the results that are none yet, read from the table that their slots are of. Gives
+    /// the slots, which are not needed any more.
     ///
     /// # Errors
     /// If a result does not fit its type. Then the results before it are left, and no others.
-    pub(crate) fn lower(&mut self, table: &Table, recipe: &Recipe, keys: &mut Keys, shape: &Shape) -> Result<()> {
+    pub(crate) fn lower(
+        &mut self,
+        table: &Table,
+        recipe: &Recipe,
+        keys: &mut Keys,
+        shape: &Shape,
+        team: Team,
+    ) -> Result<Vec<u32>> {
         let lowered = self.keys.len() - self.slots.len();
-        let columns = table.lower(recipe.outputs(), &self.slots).map_err(|unfit| {
+        let columns = table.lower(recipe.outputs(), &self.slots, team).map_err(|unfit| {
             let error = Error::Overflow(Box::new(Overflow {
                 place: Place::default(),
                 column: Some(unfit.output.to_string()),
@@ -79,10 +88,9 @@ impl Emission {
         match columns {
             Ok(columns) => {
                 self.pieces.push_back((self.slots.len(), columns));
-                self.slots.clear();
-                Ok(())
+                Ok(std::mem::take(&mut self.slots))
             }
-            Err(error) => self.lower(table, recipe, keys, shape).and(Err(error)),
+            Err(error) => self.lower(table, recipe, keys, shape, team).and(Err(error)),
         }
     }
 

@@ -83,7 +83,7 @@ impl Fifo {
     pub(crate) fn results(&mut self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
         self.places.clear();
         for (place, key) in places.taken() {
-            if self.heads[place as usize] != NO_SLOT || self.back.rows[place as usize] > 0 {
+            if self.heads[place as usize] != NO_SLOT || self.back.rows(place as usize) > 0 {
                 self.places.push(place);
                 keys.push(key);
             }
@@ -96,18 +96,6 @@ impl Fifo {
         self.heads = old.iter().map(|&place| self.heads[place as usize]).collect();
         self.front.keep(old);
         self.back.keep(old);
-    }
-
-    /// Follows a renumbering of slots.
-    pub(crate) fn follow_slots(&mut self, old: &[u32]) {
-        let mut new = vec![NO_SLOT; self.next.len().max(old.iter().max().map_or(0, |&max| max as usize + 1))];
-        old.iter().enumerate().for_each(|(to, &from)| new[from as usize] = to as u32);
-        self.suffixes.grow(new.len());
-        self.next.resize(new.len(), NO_SLOT);
-        self.suffixes.keep(old);
-        let follow = |slot: u32| if slot == NO_SLOT { NO_SLOT } else { new[slot as usize] };
-        self.next = old.iter().map(|&from| follow(self.next[from as usize])).collect();
-        self.heads.iter_mut().for_each(|head| *head = follow(*head));
     }
 
     /// Roughly how much memory it takes.
@@ -164,7 +152,7 @@ impl Fifo {
     }
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
-    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, places: &mut Places) {
+    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, table: &mut Table, places: &mut Places) {
         let (first, block) = (self.first(last + self.grid.stride()), self.block(last));
         while let Some(pane) = pop_before(first, panes) {
             if let Some(next) = panes.front().filter(|next| next.id < block) {
@@ -172,6 +160,8 @@ impl Fifo {
             }
             self.lead_on(&pane, places);
             pane.keys.iter().for_each(|&key| places.release(key));
+            table.clear(&pane.slots);
+            panes.give_back(&pane.slots);
             panes.reuse(pane);
         }
     }

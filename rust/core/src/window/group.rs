@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 
 use super::keys::Keys;
-use crate::aggregate::{Recipe, Table};
+use crate::aggregate::{Fold, Recipe, Table};
 use crate::batch::Batch;
 use crate::error::{Error, Overflow, Place, Result};
 use crate::expr::Bound;
 use crate::memory;
 use crate::stage::{Ledger, Stage};
+use crate::team::Team;
 use crate::types::Schema;
 
 /// The operator of `group_by`. Keys are numbered as they first appear, and the number is the slot.
@@ -22,6 +23,7 @@ pub(crate) struct Group {
     schema: Arc<Schema>,
     batch_rows: usize,
     max_state: u64,
+    team: Team,
     ended: bool,
     sent: usize,
     failure: Option<Error>,
@@ -37,6 +39,7 @@ impl Group {
         schema: Arc<Schema>,
         batch_rows: usize,
         max_state: u64,
+        team: Team,
         name: String,
     ) -> Self {
         let table = Table::new(&recipe);
@@ -49,6 +52,7 @@ impl Group {
             schema,
             batch_rows,
             max_state,
+            team,
             ended: false,
             sent: 0,
             failure: None,
@@ -68,10 +72,11 @@ impl Group {
             }
             columns.push(evaluated.column);
         }
-        let mut numbers = self.keys.number(&columns, batch.rows());
+        let mut numbers = self.keys.number(&columns, batch.rows(), self.team);
         numbers.truncate(fault.as_ref().map_or(batch.rows(), |fault| fault.row));
         self.table.grow(self.keys.len());
-        self.table.fold(&inputs, 0, &numbers, batch.time().map(|time| &time.ticks[..]));
+        let times = batch.time().map(|time| &time.ticks[..]);
+        self.table.fold(Fold { inputs: &inputs, start: 0, slots: &numbers, times }, self.team);
         self.ledger.aggregated += numbers.len() as u64;
         match fault {
             Some(fault) => Err(fault.into_error(batch)),
@@ -82,7 +87,7 @@ impl Group {
     fn results(&mut self, rows: usize) -> Result<Batch> {
         let slots: Vec<u32> = (self.sent as u32..(self.sent + rows) as u32).collect();
         let mut columns = self.keys.columns(&slots);
-        let results = self.table.lower(self.recipe.outputs(), &slots).map_err(|unfit| {
+        let results = self.table.lower(self.recipe.outputs(), &slots, self.team).map_err(|unfit| {
             let key: Vec<String> = columns.iter().map(|column| crate::show::value(column, unfit.at)).collect();
             let what = format!("{} of the group ({})", unfit.output, key.join(", "));
             (
@@ -119,7 +124,7 @@ impl Stage for Group {
     fn end(&mut self, _: usize) {
         self.ended = true;
         if self.by.is_empty() {
-            self.keys.number(&[], 1);
+            self.keys.number(&[], 1, self.team);
             self.table.grow(1);
         }
     }

@@ -20,6 +20,7 @@ use hashbrown::{HashMap, HashTable};
 
 use crate::column::{Texts, as_i64, from_i64};
 use crate::error::{Error, Result};
+use crate::team::Team;
 use crate::types::{DataType, Field};
 
 /// Not numbered yet.
@@ -89,8 +90,8 @@ impl Keys {
     }
 
     /// The number of each row's key.
-    pub(crate) fn number(&mut self, columns: &[ArrayRef], rows: usize) -> Vec<u32> {
-        let mut local = Local::of(columns, rows);
+    pub(crate) fn number(&mut self, columns: &[ArrayRef], rows: usize, team: Team) -> Vec<u32> {
+        let mut local = Local::of(columns, rows, team.for_rows(rows));
         let mut known = vec![UNKNOWN; local.codes_len];
         for row in 0..rows {
             let code = local.codes[row];
@@ -223,8 +224,8 @@ struct Local {
 }
 
 impl Local {
-    fn of(columns: &[ArrayRef], rows: usize) -> Self {
-        let mut columns = columns.iter().map(Self::of_column);
+    fn of(columns: &[ArrayRef], rows: usize, team: Team) -> Self {
+        let mut columns = columns.iter().map(|column| Self::of_column(column, team));
         match columns.next() {
             None => Self { codes: vec![0; rows], codes_len: 1 },
             Some(first) => columns.fold(first, Self::with),
@@ -232,7 +233,7 @@ impl Local {
     }
 
     /// One column: the codes that it has, or a number for each distinct value.
-    fn of_column(column: &ArrayRef) -> Self {
+    fn of_column(column: &ArrayRef, team: Team) -> Self {
         let nulls = column.logical_nulls();
         let null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         match column.data_type() {
@@ -253,7 +254,11 @@ impl Local {
             }
             Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => {
                 let texts = Texts::of(column);
-                Self::of_texts(column.len(), |row| (!null(row)).then(|| texts.get(row)))
+                let half = if team.is_many() { column.len() / 2 } else { 0 };
+                let word = |row| if null(row) { Some(NULL_WORD) } else { texts.word(row) };
+                let code = |rows: std::ops::Range<usize>| Self::of_texts(rows, word, |row| texts.get(row));
+                let (first, second) = team.both(|| code(0..half), || code(half..column.len()));
+                first.followed_by(second)
             }
             _ => match words(column) {
                 Some(words) => Self::distinct(column.len(), |row| (!null(row)).then(|| words[row])),
@@ -269,23 +274,41 @@ impl Local {
         }
     }
 
-    /// A number for each distinct text. Most are short, and then a word is all that is looked up.
-    fn of_texts<'a>(rows: usize, text: impl Fn(usize) -> Option<&'a str>) -> Self {
-        let mut short: HashMap<u64, u32, RandomState> = HashMap::default();
-        let mut long: HashMap<Option<&str>, u32, RandomState> = HashMap::default();
+    /// A number for each distinct text. Most are short, and then a word is all that is looked up, in a small
+    /// table of those seen last.
+    fn of_texts<'a>(
+        rows: std::ops::Range<usize>,
+        word: impl Fn(usize) -> Option<u128>,
+        text: impl Fn(usize) -> &'a str,
+    ) -> Self {
+        let mut near = vec![(NO_WORD, 0); NEAR];
+        let mut short: HashMap<u128, u32, RandomState> = HashMap::default();
+        let mut long: HashMap<&str, u32, RandomState> = HashMap::default();
         let mut next = 0;
-        let codes = (0..rows)
+        let codes = rows
             .map(|row| {
-                let text = text(row);
-                let code = match text.and_then(|text| short_word(text.as_bytes())) {
-                    Some(word) => *short.entry(word).or_insert(next),
-                    None => *long.entry(text).or_insert(next),
+                let code = match word(row) {
+                    Some(word) => {
+                        let near = &mut near[near_slot(word)];
+                        if near.0 != word {
+                            *near = (word, *short.entry(word).or_insert(next));
+                        }
+                        near.1
+                    }
+                    None => *long.entry(text(row)).or_insert(next),
                 };
                 next += u32::from(code == next);
                 code
             })
             .collect();
         Self { codes, codes_len: next as usize }
+    }
+
+    /// These rows and those after them. A key that both have gets two numbers.
+    fn followed_by(mut self, other: Self) -> Self {
+        let from = self.codes_len as u32;
+        self.codes.extend(other.codes.iter().map(|code| code + from));
+        Self { codes: self.codes, codes_len: self.codes_len + other.codes_len }
     }
 
     fn distinct<T: std::hash::Hash + Eq>(rows: usize, value: impl Fn(usize) -> T) -> Self {
@@ -311,15 +334,16 @@ impl Local {
     }
 }
 
-/// A text of up to seven bytes as a word that no other text has; `None` for longer ones.
-fn short_word(text: &[u8]) -> Option<u64> {
-    if text.len() > 7 {
-        return None;
-    }
-    let mut word = [0; 8];
-    word[..text.len()].copy_from_slice(text);
-    word[7] = text.len() as u8;
-    Some(u64::from_le_bytes(word))
+/// The word of null, and of nothing at all: no text has them.
+const NULL_WORD: u128 = u128::MAX;
+const NO_WORD: u128 = u128::MAX - 1;
+
+/// How many words are kept near: a power of two.
+const NEAR: usize = 2048;
+
+fn near_slot(word: u128) -> usize {
+    let folded = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (folded >> 32) as usize & (NEAR - 1)
 }
 
 /// Values of 64 bits or less as words that are equal where the keys are.
@@ -447,7 +471,7 @@ mod tests {
         let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(f64::NAN), Some(-0.0), None]));
         let types = [Field::new("t", DataType::Text), Field::new("f", DataType::Float64)];
         let mut keys = Keys::new(&types).expect("types that have a hash");
-        let numbers = keys.number(&[texts.clone(), floats.clone()], 4);
+        let numbers = keys.number(&[texts.clone(), floats.clone()], 4, Team::ONE);
         assert_eq!(numbers, [0, 1, 0, 2]);
         let columns = keys.columns(&[2, 1, 0]);
         assert_eq!(columns[0].as_string::<i32>().iter().collect::<Vec<_>>(), [Some(""), None, Some("a")]);
@@ -455,7 +479,7 @@ mod tests {
         assert!(back.is_null(0) && back.value(1).is_nan() && back.value(2).is_sign_positive());
         keys.forget([0, 1].into_iter());
         assert_eq!(keys.held(), 1);
-        assert_eq!(keys.number(&[texts, floats], 4)[3], 2);
+        assert_eq!(keys.number(&[texts, floats], 4, Team::ONE)[3], 2);
     }
 
     #[test]
@@ -463,14 +487,14 @@ mod tests {
         let words = ["", "\0", "\0\0", "a", "a\0", "1234567", "12345678", "12345678\0", "a"];
         let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
         let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
-        assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
+        assert_eq!(keys.number(&[texts], words.len(), Team::ONE), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
     }
 
     #[test]
     fn a_single_text_column_is_coded_in_order_of_appearance() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a")]));
         let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
-        let numbers = keys.number(&[texts], 3);
+        let numbers = keys.number(&[texts], 3, Team::ONE);
         let out = keys.columns(&[numbers[2], numbers[1], numbers[0], numbers[2]]);
         let coded = out[0].as_dictionary::<arrow_array::types::Int32Type>();
         assert_eq!(coded.keys().iter().collect::<Vec<_>>(), [Some(0), None, Some(1), Some(0)]);

@@ -19,13 +19,14 @@ use super::keys::Keys;
 use super::late::{Aside, Late};
 use super::panes::Panes;
 use super::places::Places;
-use crate::aggregate::{Inputs, NO_SLOT, Recipe, Table};
+use crate::aggregate::{Fold, Inputs, NO_SLOT, Recipe, Table};
 use crate::batch::{Batch, EventTime, High};
 use crate::error::{Error, LateRow, Overflow, Place, Result};
 use crate::expr::{Bound, Fault};
 use crate::memory;
 use crate::show;
 use crate::stage::{Ledger, Stage};
+use crate::team::Team;
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 
@@ -53,14 +54,16 @@ pub(crate) struct WindowParts {
     pub(crate) batch_rows: usize,
     /// How many bytes the state may take.
     pub(crate) max_state: u64,
+    /// The threads that it may use.
+    pub(crate) team: Team,
     /// The stage, as in the plan.
     pub(crate) name: String,
 }
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
-const PIECE: usize = 2048;
-const ROUND: usize = 8192;
+const PIECE: usize = 16384;
+const ROUND: usize = 65536;
 
 /// What happened in the course of a round.
 struct Event {
@@ -174,7 +177,7 @@ impl Window {
                 EventTime::new(bound.dtype().clone(), time::ticks(&evaluated.column, &batch)?)
             }
         };
-        let numbers = self.parts.keys.number(&columns, batch.rows());
+        let numbers = self.parts.keys.number(&columns, batch.rows(), self.parts.team);
         let panes = self.parts.grid.active_panes(self.parts.lateness);
         self.panes.prepare(self.parts.keys.len(), panes);
         let sorted = !time.passive
@@ -197,7 +200,8 @@ impl Window {
             current.end = current.row;
         }
         self.table.grow(self.panes.slots());
-        self.table.fold(&current.inputs, start, &self.slots, Some(&current.time.ticks));
+        let times = Some(&current.time.ticks[..]);
+        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times }, self.parts.team);
         let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
         self.ledger.aggregated += accepted as u64;
         self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
@@ -367,7 +371,7 @@ impl Window {
             Some((fifo, results)) => {
                 fifo.advance(last, &self.panes, &self.table, &self.places);
                 fifo.results(&self.places, results, &mut self.emission.keys);
-                fifo.leave(last, &mut self.panes, &mut self.places);
+                fifo.leave(last, &mut self.panes, &mut self.table, &mut self.places);
                 self.emission.slots.extend(self.emission.slots.len() as u32..results.len() as u32);
             }
             None => self.close_pane(),
@@ -398,19 +402,23 @@ impl Window {
         self.panes.reuse(pane);
     }
 
-    /// Makes columns of the results that are none yet. After one that does not fit its type nothing more
-    /// happens but that those before it go out.
+    /// Makes columns of the results that are none yet, and lets go of their slots. After one that does not
+    /// fit its type nothing more happens but that those before it go out.
     fn lower(&mut self) {
-        let parts = &mut self.parts;
-        let table = self.fifo.as_ref().map_or(&self.table, |(_, results)| results);
-        if let Err(error) = self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
-            self.failure = Some(error);
-            self.events.clear();
-            self.closing = None;
-            self.current = None;
-        }
-        if let Some((_, results)) = &mut self.fifo {
-            results.keep(&[]);
+        let (parts, is_combined) = (&mut self.parts, self.fifo.is_some());
+        let table = self.fifo.as_mut().map_or(&mut self.table, |(_, results)| results);
+        match self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape, parts.team) {
+            Ok(_) if is_combined => table.keep(&[]),
+            Ok(slots) => {
+                table.clear(&slots);
+                self.panes.give_back(&slots);
+            }
+            Err(error) => {
+                self.failure = Some(error);
+                self.events.clear();
+                self.closing = None;
+                self.current = None;
+            }
         }
     }
 
@@ -419,25 +427,8 @@ impl Window {
         self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
     }
 
-    /// Gives the slots of closed panes to new ones, once most of them are of such.
-    fn recycle(&mut self) {
-        if !self.panes.is_wasteful() {
-            return;
-        }
-        if self.fifo.is_none() {
-            self.lower();
-        }
-        let old = self.panes.renumber();
-        self.table.grow(self.panes.slots());
-        if let Some((fifo, _)) = &mut self.fifo {
-            fifo.follow_slots(&old);
-        }
-        self.table.keep(&old);
-    }
-
     /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
-        self.recycle();
         self.forget_keys();
         memory::check(self.state_bytes(), self.parts.max_state)
     }
@@ -543,7 +534,6 @@ impl Stage for Window {
                 self.replay(&event);
                 continue;
             }
-            self.recycle();
             if let Some(mut current) = self.current.take() {
                 if current.row < current.end {
                     self.round(&mut current);

@@ -1,7 +1,6 @@
 //! [`Panes`]: the panes that hold rows, and the slot of every key in each.
 //!
-//! Slots are numbers into the operator's table. They are given out one after the other; when most of them
-//! have been given back, the rest are renumbered. Where a key's slot is, is remembered per key for its
+//! Slots are numbers into the operator's table. Those that are given back are given out again. Where a key's slot is, is remembered per key for its
 //! latest panes (`latest`), which answers nearly all questions; what is pushed out of there while its pane
 //! may still get rows goes into the pane's own map.
 
@@ -38,27 +37,34 @@ pub(crate) struct Panes {
     latest: Vec<Latest>,
     /// How many latest panes are remembered per key: a power of two.
     ways: usize,
-    given_out: u32,
-    given_back: u32,
+    /// How many slots there are.
+    slots: u32,
+    /// Slots that no pane has; the last one is given out first.
+    free: Vec<u32>,
     spare: Vec<Pane>,
 }
 
 impl Panes {
     /// No panes.
     pub(crate) fn new() -> Self {
-        Self {
-            panes: VecDeque::new(),
-            latest: Vec::new(),
-            ways: 1,
-            given_out: 0,
-            given_back: 0,
-            spare: Vec::new(),
-        }
+        Self { panes: VecDeque::new(), latest: Vec::new(), ways: 1, slots: 0, free: Vec::new(), spare: Vec::new() }
     }
 
-    /// How many slots have been given out; none has a higher number.
+    /// How many slots there are; none has a higher number.
     pub(crate) fn slots(&self) -> usize {
-        self.given_out as usize
+        self.slots as usize
+    }
+
+    /// Makes sure that so many slots are free.
+    fn make_free(&mut self, slots: usize) {
+        let new = slots.saturating_sub(self.free.len()) as u32;
+        self.free.extend((self.slots..self.slots + new).rev());
+        self.slots += new;
+    }
+
+    /// Takes slots back, which are empty again.
+    pub(crate) fn give_back(&mut self, slots: &[u32]) {
+        self.free.extend(slots.iter().rev());
     }
 
     /// The panes, oldest first.
@@ -113,6 +119,7 @@ impl Panes {
 
     /// The slot of one key in the pane that stands at `at`. Panes from `active` on may get more rows.
     pub(crate) fn slot(&mut self, at: usize, key: u32, active: i64, fresh: &mut Vec<u32>) -> u32 {
+        self.make_free(1);
         let pane = &mut self.panes[at];
         let way = key as usize * self.ways + (pane.id as usize & (self.ways - 1));
         let old = self.latest[way];
@@ -127,8 +134,7 @@ impl Panes {
         {
             return pane.slots[known];
         }
-        let slot = self.given_out;
-        self.given_out += 1;
+        let slot = self.free.pop().expect("one was made free");
         pane.keys.push(key);
         pane.slots.push(slot);
         fresh.push(key);
@@ -176,33 +182,33 @@ impl Panes {
             slots.extend(keys.iter().map(|&key| self.slot(at, key, active, fresh)));
             return;
         }
-        let (way, ways) = (pane.id as usize & (self.ways - 1), self.ways);
-        let (known, id, latest) = (pane.keys.len(), pane.id, &mut self.latest[..]);
-        let (mut next, mut count, from) = (self.given_out, known, slots.len());
-        pane.keys.resize(known + keys.len(), 0);
+        let (way, ways, id) = (pane.id as usize & (self.ways - 1), self.ways, pane.id);
+        let room = keys.len().min(self.latest.len() / ways);
+        self.make_free(room);
+        let (pane, latest) = (&mut self.panes[at], &mut self.latest[..]);
+        let (known, from, mut count) = (pane.keys.len(), slots.len(), 0);
         slots.resize(from + keys.len(), 0);
-        let room = &mut pane.keys[..];
+        pane.keys.resize(known + keys.len(), 0);
+        pane.slots.extend(self.free.drain(self.free.len() - room..).rev());
+        pane.slots.push(NO_SLOT); // Looked at, but not taken, when all others have been.
+        let (new_keys, new_slots) = (&mut pane.keys[known..], &pane.slots[known..]);
         for (slot, &key) in slots[from..].iter_mut().zip(keys) {
             let latest = &mut latest[key as usize * ways + way];
             let is_new = latest.pane != id;
-            let found = if is_new { next } else { latest.slot };
-            *latest = Latest { pane: id, slot: found };
-            *slot = found;
-            room[count] = key;
+            *slot = if is_new { new_slots[count] } else { latest.slot };
+            *latest = Latest { pane: id, slot: *slot };
+            new_keys[count] = key;
             count += usize::from(is_new);
-            next += u32::from(is_new);
         }
-        pane.keys.truncate(count);
-        pane.slots.extend(self.given_out..next);
+        pane.keys.truncate(known + count);
+        pane.slots.pop();
+        self.free.extend(pane.slots.drain(known + count..).rev());
         fresh.extend_from_slice(&pane.keys[known..]);
-        self.given_out = next;
     }
 
-    /// Takes the oldest pane out. Its slots stay readable until the next [`renumber`](Self::renumber).
+    /// Takes the oldest pane out.
     pub(crate) fn pop(&mut self) -> Option<Pane> {
-        let pane = self.panes.pop_front()?;
-        self.given_back += pane.slots.len() as u32;
-        Some(pane)
+        self.panes.pop_front()
     }
 
     /// Gives back the memory of a pane that was taken out.
@@ -213,32 +219,6 @@ impl Panes {
         if self.spare.len() < 16 {
             self.spare.push(pane);
         }
-    }
-
-    /// Whether most slots, and many, have been given back.
-    pub(crate) fn is_wasteful(&self) -> bool {
-        self.given_back >= 1024 && self.given_back * 2 > self.given_out
-    }
-
-    /// Numbers the slots anew; gives the old numbers in their new order.
-    pub(crate) fn renumber(&mut self) -> Vec<u32> {
-        let mut old = Vec::with_capacity((self.given_out - self.given_back) as usize);
-        for pane in &mut self.panes {
-            for (&key, slot) in pane.keys.iter().zip(&mut pane.slots) {
-                let new = old.len() as u32;
-                old.push(*slot);
-                *slot = new;
-                let latest = &mut self.latest[key as usize * self.ways + (pane.id as usize & (self.ways - 1))];
-                if latest.pane == pane.id && latest.slot != NO_SLOT {
-                    latest.slot = new;
-                }
-                if let Some(pushed) = pane.pushed_out.get_mut(&key) {
-                    *pushed = new;
-                }
-            }
-        }
-        (self.given_out, self.given_back) = (old.len() as u32, 0);
-        old
     }
 
     /// Forgets where the slots of a key were, before its number is given to another.
@@ -252,6 +232,8 @@ impl Panes {
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
         let of = |pane: &Pane| (pane.keys.capacity() + pane.slots.capacity()) * 4 + pane.pushed_out.capacity() * 9;
-        self.panes.iter().map(of).sum::<usize>() + self.latest.capacity() * size_of::<Latest>()
+        self.panes.iter().map(of).sum::<usize>()
+            + self.latest.capacity() * size_of::<Latest>()
+            + self.free.capacity() * 4
     }
 }
