@@ -7,6 +7,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::DataType as Arrow;
 
 use super::cells::Values;
+use super::partial::{Max, Min};
 use crate::column::{as_f64, as_i64, plain_text};
 
 /// In which form a partial wants its values.
@@ -18,6 +19,10 @@ pub(crate) enum Form {
     UInt,
     /// As doubles.
     Float,
+    /// As integers that sort like doubles, with NaN below all others.
+    Lowest,
+    /// As integers that sort like doubles, with NaN above all others.
+    Highest,
     /// As decimals.
     Decimal,
     /// As bits that may be null.
@@ -35,6 +40,8 @@ pub(crate) enum Typed {
     Int(ScalarBuffer<i64>),
     UInt(ScalarBuffer<u64>),
     Float(ScalarBuffer<f64>),
+    Lowest(ScalarBuffer<f64>),
+    Highest(ScalarBuffer<f64>),
     Decimal(ScalarBuffer<i128>),
     Nullable(ScalarBuffer<i64>, Option<NullBuffer>),
     Weighted(ScalarBuffer<f64>, ScalarBuffer<f64>),
@@ -53,6 +60,8 @@ impl Typed {
             Form::Int => Self::Int(bits()),
             Form::UInt => Self::UInt(ScalarBuffer::from(bits().into_inner())),
             Form::Float => Self::Float(float(column)),
+            Form::Lowest => Self::Lowest(float(column)),
+            Form::Highest => Self::Highest(float(column)),
             Form::Decimal => Self::Decimal(column.as_primitive::<Decimal128Type>().values().clone()),
             Form::Nullable => Self::Nullable(bits(), column.logical_nulls()),
             Form::Weighted => Self::Weighted(float(column), float(weight.expect("a weighted form has weights"))),
@@ -138,6 +147,8 @@ impl Scratch {
             Typed::Int(values) => gather!(Int, ints, values),
             Typed::UInt(values) => gather!(UInt, uints, values),
             Typed::Float(values) => gather!(Float, floats, values),
+            Typed::Lowest(values) => self.keys(chosen, values, Min::key),
+            Typed::Highest(values) => self.keys(chosen, values, Max::key),
             Typed::Decimal(values) => gather!(Decimal, decimals, values),
             Typed::Nullable(values, nulls) => {
                 let value = |row: u32| {
@@ -159,6 +170,18 @@ impl Scratch {
                 Values::Any(column, &self.rows)
             }
         }
+    }
+}
+
+impl Scratch {
+    /// The keys of doubles in some order.
+    fn keys<'a>(&'a mut self, chosen: Chosen<'_>, values: &[f64], key: impl Fn(f64) -> i64) -> Values<'a> {
+        self.ints.clear();
+        match chosen {
+            Chosen::Run(start, len) => self.ints.extend(values[start..start + len].iter().map(|&v| key(v))),
+            Chosen::List(rows) => self.ints.extend(rows.iter().map(|&row| key(values[row as usize]))),
+        }
+        Values::Int(&self.ints)
     }
 }
 

@@ -227,7 +227,7 @@ impl Lowering<'_> {
             DataType::UInt64 => self.ints(self.each::<Min<i64>, u64>().map(|min| min.0 ^ UNSIGNED)),
             DataType::Decimal(..) => self.decimals(self.each::<Min<i128>, i128>().map(|min| min.0)),
             DataType::Float32 | DataType::Float64 => {
-                self.kept_floats(self.each::<Min<i64>, f64>().map(|min| min.double()))
+                self.kept_floats(self.each::<Min<i64>, i64>().map(|min| min.double()))
             }
             _ => self.bits(self.each::<Min<i64>, i64>().map(|min| min.0)),
         }
@@ -238,7 +238,7 @@ impl Lowering<'_> {
             DataType::UInt64 => self.ints(self.each::<Max<i64>, u64>().map(|max| max.0 ^ UNSIGNED)),
             DataType::Decimal(..) => self.decimals(self.each::<Max<i128>, i128>().map(|max| max.0)),
             DataType::Float32 | DataType::Float64 => {
-                self.kept_floats(self.each::<Max<i64>, f64>().map(|max| max.double()))
+                self.kept_floats(self.each::<Max<i64>, i64>().map(|max| max.double()))
             }
             _ => self.bits(self.each::<Max<i64>, i64>().map(|max| max.0)),
         }

@@ -92,7 +92,7 @@ impl<K: Ordered> Lift<K> for Max<K> {
     }
 }
 
-/// A double as an integer that sorts like it, with -0.0 below 0.0 and every NaN made one.
+/// A double as an integer that sorts like it, with -0.0 below 0.0.
 #[inline(always)]
 fn sortable(value: f64) -> i64 {
     let bits = value.to_bits() as i64;
@@ -105,6 +105,12 @@ fn from_sortable(key: i64) -> f64 {
 }
 
 impl Min<i64> {
+    /// What stands for a double: every NaN is below all others.
+    #[inline(always)]
+    pub(crate) fn key(value: f64) -> i64 {
+        if value.is_nan() { i64::MIN } else { sortable(value) }
+    }
+
     /// The least of doubles; NaN if any is one.
     pub(crate) fn double(self) -> f64 {
         if self.0 == i64::MIN { f64::NAN } else { from_sortable(self.0) }
@@ -112,25 +118,15 @@ impl Min<i64> {
 }
 
 impl Max<i64> {
+    /// What stands for a double: every NaN is above all others.
+    #[inline(always)]
+    pub(crate) fn key(value: f64) -> i64 {
+        if value.is_nan() { i64::MAX } else { sortable(value) }
+    }
+
     /// The greatest of doubles; NaN if any is one.
     pub(crate) fn double(self) -> f64 {
         if self.0 == i64::MAX { f64::NAN } else { from_sortable(self.0) }
-    }
-}
-
-impl Lift<f64> for Min<i64> {
-    #[inline(always)]
-    fn lift(&mut self, value: f64, _: i64) {
-        let key = if value.is_nan() { i64::MIN } else { sortable(value) };
-        self.0 = self.0.min(key);
-    }
-}
-
-impl Lift<f64> for Max<i64> {
-    #[inline(always)]
-    fn lift(&mut self, value: f64, _: i64) {
-        let key = if value.is_nan() { i64::MAX } else { sortable(value) };
-        self.0 = self.0.max(key);
     }
 }
 
@@ -598,11 +594,11 @@ mod tests {
 
     #[test]
     fn extrema_of_doubles_order_zeros_and_keep_nan() {
-        assert!(lifted::<Min<i64>>(&[0.0, -0.0]).double().is_sign_negative());
-        assert!(lifted::<Max<i64>>(&[-0.0, 0.0]).double().is_sign_positive());
-        assert!(lifted::<Max<i64>>(&[1.0, -f64::NAN, 2.0]).double().is_nan());
-        assert!(lifted::<Min<i64>>(&[1.0, f64::NAN, 2.0]).double().is_nan());
-        assert_eq!(lifted::<Min<i64>>(&[f64::INFINITY, 3.0]).double(), 3.0);
+        let min = |values: [f64; 2]| Min(values.map(Min::key)[0].min(Min::key(values[1]))).double();
+        let max = |values: [f64; 2]| Max(values.map(Max::key)[0].max(Max::key(values[1]))).double();
+        assert!(min([0.0, -0.0]).is_sign_negative() && max([-0.0, 0.0]).is_sign_positive());
+        assert!(max([-f64::NAN, 2.0]).is_nan() && min([1.0, f64::NAN]).is_nan());
+        assert_eq!((min([f64::INFINITY, 3.0]), max([f64::NEG_INFINITY, -3.0])), (3.0, -3.0));
     }
 
     #[test]

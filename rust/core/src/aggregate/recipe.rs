@@ -225,6 +225,8 @@ fn part_of(function: Function, input: &DataType, column: usize, weight: Option<u
         Form::Decimal if kind == Kind::Moments => Form::Float,
         // The bits of a double are a value to keep, not a number to compare.
         Form::Float if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
+        Form::Float if choice == Some(Choice::Min) => Form::Lowest,
+        Form::Float if choice == Some(Choice::Max) => Form::Highest,
         form => form,
     };
     let keeps_nulls =
@@ -271,13 +273,11 @@ impl Part {
 
 fn choice_cells(choice: Choice, form: Form) -> Box<dyn Cells> {
     match (choice, form) {
-        (Choice::Min, Form::Int) => Store::<Min<i64>, i64>::boxed(),
+        (Choice::Min, Form::Int | Form::Lowest) => Store::<Min<i64>, i64>::boxed(),
         (Choice::Min, Form::UInt) => Store::<Min<i64>, u64>::boxed(),
-        (Choice::Min, Form::Float) => Store::<Min<i64>, f64>::boxed(),
         (Choice::Min, Form::Decimal) => Store::<Min<i128>, i128>::boxed(),
-        (Choice::Max, Form::Int) => Store::<Max<i64>, i64>::boxed(),
+        (Choice::Max, Form::Int | Form::Highest) => Store::<Max<i64>, i64>::boxed(),
         (Choice::Max, Form::UInt) => Store::<Max<i64>, u64>::boxed(),
-        (Choice::Max, Form::Float) => Store::<Max<i64>, f64>::boxed(),
         (Choice::Max, Form::Decimal) => Store::<Max<i128>, i128>::boxed(),
         (Choice::First, Form::Int) => Store::<First<i64>, i64>::boxed(),
         (Choice::First, Form::Decimal) => Store::<First<i128>, i128>::boxed(),

@@ -159,7 +159,7 @@ impl Fifo {
                 self.lead(&next.slots, &places_of(next, places));
             }
             self.lead_on(&pane, places);
-            pane.keys.iter().for_each(|&key| places.release(key));
+            places.release(&pane.keys);
             table.clear(&pane.slots);
             panes.give_back(&pane.slots);
             panes.reuse(pane);

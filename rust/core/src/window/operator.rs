@@ -347,9 +347,7 @@ impl Window {
 
     /// Replays an event: keys take their places, and windows are ready to close.
     fn replay(&mut self, event: &Event) {
-        for &key in &self.fresh[self.held..event.fresh] {
-            self.places.hold(key);
-        }
+        self.places.hold(&self.fresh[self.held..event.fresh]);
         self.held = event.fresh;
         if event.watermark > i64::MIN {
             self.closing = Some((event.watermark, event.before));
@@ -398,7 +396,7 @@ impl Window {
             self.emission.keys.extend(pairs.iter().map(|&(key, _)| key));
             self.emission.slots.extend(pairs.iter().map(|&(_, slot)| slot));
         }
-        pane.keys.iter().for_each(|&key| self.places.release(key));
+        self.places.release(&pane.keys);
         self.panes.reuse(pane);
     }
 

@@ -9,50 +9,59 @@ const NONE: u32 = u32::MAX;
 /// The order of the keys that some pane holds.
 #[derive(Default)]
 pub(crate) struct Places {
-    /// How many panes hold each key.
-    holders: Vec<u32>,
-    /// The place of each key.
-    at: Vec<u32>,
+    keys: Vec<Held>,
     /// The key at each place.
     order: Vec<u32>,
     live: usize,
 }
 
+/// What is known of a key.
+#[derive(Clone, Copy)]
+struct Held {
+    /// How many panes hold it.
+    panes: u32,
+    place: u32,
+}
+
 impl Places {
-    /// Notes that one more pane holds the key.
-    pub(crate) fn hold(&mut self, key: u32) {
-        let at = key as usize;
-        if at >= self.holders.len() {
-            self.holders.resize(at + 1, 0);
-            self.at.resize(at + 1, NONE);
+    /// Notes that one more pane holds each of these keys.
+    pub(crate) fn hold(&mut self, keys: &[u32]) {
+        let Some(&highest) = keys.iter().max() else { return };
+        if highest as usize >= self.keys.len() {
+            self.keys.resize(highest as usize + 1, Held { panes: 0, place: NONE });
         }
-        if self.holders[at] == 0 {
-            self.at[at] = self.order.len() as u32;
-            self.order.push(key);
-            self.live += 1;
+        for &key in keys {
+            let held = &mut self.keys[key as usize];
+            if held.panes == 0 {
+                held.place = self.order.len() as u32;
+                self.order.push(key);
+                self.live += 1;
+            }
+            held.panes += 1;
         }
-        self.holders[at] += 1;
     }
 
-    /// Notes that one pane less holds the key.
-    pub(crate) fn release(&mut self, key: u32) {
-        let at = key as usize;
-        self.holders[at] -= 1;
-        if self.holders[at] == 0 {
-            self.order[self.at[at] as usize] = NONE;
-            self.at[at] = NONE;
-            self.live -= 1;
+    /// Notes that one pane less holds each of these keys.
+    pub(crate) fn release(&mut self, keys: &[u32]) {
+        for &key in keys {
+            let held = &mut self.keys[key as usize];
+            held.panes -= 1;
+            if held.panes == 0 {
+                self.order[held.place as usize] = NONE;
+                held.place = NONE;
+                self.live -= 1;
+            }
         }
     }
 
     /// The place of a key that is held.
     pub(crate) fn of(&self, key: u32) -> u32 {
-        self.at[key as usize]
+        self.keys[key as usize].place
     }
 
     /// Whether some pane holds the key.
     pub(crate) fn is_held(&self, key: u32) -> bool {
-        self.holders.get(key as usize).is_some_and(|&holders| holders > 0)
+        self.keys.get(key as usize).is_some_and(|held| held.panes > 0)
     }
 
     /// How many keys are held.
@@ -76,14 +85,14 @@ impl Places {
             return None;
         }
         let (kept, order): (Vec<u32>, Vec<u32>) = self.taken().unzip();
-        order.iter().enumerate().for_each(|(place, &key)| self.at[key as usize] = place as u32);
+        order.iter().enumerate().for_each(|(place, &key)| self.keys[key as usize].place = place as u32);
         self.order = order;
         Some(kept)
     }
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        (self.holders.capacity() + self.at.capacity() + self.order.capacity()) * size_of::<u32>()
+        self.keys.capacity() * size_of::<Held>() + self.order.capacity() * size_of::<u32>()
     }
 }
 
@@ -94,11 +103,11 @@ mod tests {
     #[test]
     fn a_key_seen_again_goes_to_the_end() {
         let mut places = Places::default();
-        [7, 3, 7].into_iter().for_each(|key| places.hold(key));
-        places.release(7);
+        places.hold(&[7, 3, 7]);
+        places.release(&[7]);
         assert_eq!(places.taken().map(|(_, key)| key).collect::<Vec<_>>(), [7, 3]);
-        places.release(7);
-        places.hold(7);
+        places.release(&[7]);
+        places.hold(&[7]);
         assert_eq!(places.taken().map(|(_, key)| key).collect::<Vec<_>>(), [3, 7]);
         assert_eq!((places.live(), places.len(), places.of(7)), (2, 3, 2));
     }
@@ -106,8 +115,8 @@ mod tests {
     #[test]
     fn gaps_are_closed_in_order() {
         let mut places = Places::default();
-        (0..200).for_each(|key| places.hold(key));
-        (0..198).for_each(|key| places.release(key));
+        places.hold(&(0..200).collect::<Vec<_>>());
+        places.release(&(0..198).collect::<Vec<_>>());
         assert_eq!(places.close_gaps(), Some(vec![198, 199]));
         assert_eq!((places.of(198), places.of(199), places.len()), (0, 1, 2));
         assert!(!places.is_held(5));
