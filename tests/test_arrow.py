@@ -203,3 +203,44 @@ def test_what_is_not_arrow_is_refused():
     for wrong in ([1, 2], "path", 3, None):
         with pytest.raises(rl.ArgumentTypeError):
             rl.from_arrow(wrong)
+
+
+def texts(offsets, data, dtype=None):
+    """A text column of these buffers, of which pyarrow only checks the ends."""
+    kind = np.int64 if dtype == pa.large_string() else np.int32
+    buffers = [None, pa.py_buffer(np.array(offsets, kind).tobytes()), pa.py_buffer(data)]
+    return pa.Array.from_buffers(dtype or pa.string(), len(offsets) - 1, buffers)
+
+
+@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize(
+    ("offsets", "data"),
+    [
+        ([0, 5, 3], b"abc"),  # one ends beyond the bytes
+        ([0, 2, 1, 3], b"abc"),  # they descend
+        ([0, -1, 3], b"abc"),  # one starts before the bytes
+        ([0, 1], b"\xff"),  # it is not UTF-8
+        ([0, 1, 3], "éa".encode()),  # it cuts a character
+    ],
+)
+def test_texts_that_break_the_rules_of_arrow_are_refused(dtype, offsets, data):
+    table = pa.table({"k": texts(offsets, data, dtype)})
+    with pytest.raises(ValueError, match="malformed Arrow data"):
+        list(rl.from_arrow(table))
+
+
+@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string()])
+def test_texts_that_keep_them_are_taken(dtype):
+    for words in (["", "a", "bc"], ["é", "", "日本"], []):
+        table = pa.table({"k": pa.array([*words, None, *words], dtype)}).slice(1)
+        assert rows(rl.from_arrow(table)) == [(word,) for word in [*words, None, *words][1:]]
+
+
+@pytest.mark.parametrize("codes", [[0, 2], [-1, 0]])
+def test_codes_beyond_their_dictionary_are_refused(codes):
+    buffers = [None, pa.py_buffer(np.array(codes, np.int32).tobytes())]
+    coded = pa.DictionaryArray.from_buffers(
+        pa.dictionary(pa.int32(), pa.string()), len(codes), buffers, pa.array(["a", "b"])
+    )
+    with pytest.raises(ValueError, match="malformed Arrow data"):
+        list(rl.from_arrow(pa.table({"k": coded})))

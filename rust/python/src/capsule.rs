@@ -16,6 +16,7 @@ use pyo3::types::{PyCapsule, PyTuple};
 use rillet_core::{Error, Result, plain_text};
 
 use crate::errors::{enter, type_error, value_error};
+use crate::valid;
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -97,7 +98,7 @@ fn checked(array: FFI_ArrowArray, dtype: &Arrow) -> Result<ArrayRef> {
     // SAFETY: the array comes from a capsule of the name that the C data interface gives to such data, so
     // that its buffers are as long as its type and length say. What they hold is validated below.
     let data = unsafe { from_ffi_and_data_type(array, dtype.clone()) }.map_err(malformed)?;
-    data.validate_full().map_err(malformed)?;
+    valid::check(&data).map_err(malformed)?;
     Ok(make_array(data))
 }
 

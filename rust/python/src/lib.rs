@@ -22,6 +22,7 @@ mod plan;
 mod rows;
 mod schema;
 mod table;
+mod valid;
 mod value;
 
 /// Batches are made and dropped all the time: this allocator gives their memory to the next ones, where the

@@ -1,0 +1,46 @@
+//! Whether Arrow data of another library keeps the promises of its types.
+
+use arrow_buffer::ArrowNativeType;
+use arrow_data::ArrayData;
+use arrow_schema::{ArrowError, DataType as Arrow};
+
+/// Checks lengths, offsets, codes and texts, down to the last child.
+///
+/// # Errors
+/// What is wrong.
+pub fn check(data: &ArrayData) -> Result<(), ArrowError> {
+    data.validate()?;
+    check_values(data)
+}
+
+fn check_values(data: &ArrayData) -> Result<(), ArrowError> {
+    data.validate_nulls()?;
+    // Whatever is not plainly right is looked at value by value, which tells what is wrong.
+    if !is_plainly_right(data) {
+        data.validate_values()?;
+    }
+    data.child_data().iter().try_for_each(check_values)
+}
+
+/// Whether a look at the whole, which is quick, shows that every value is right.
+fn is_plainly_right(data: &ArrayData) -> bool {
+    match data.data_type() {
+        Arrow::Utf8 => is_ascii::<i32>(data),
+        Arrow::LargeUtf8 => is_ascii::<i64>(data),
+        Arrow::Dictionary(codes, _) if **codes == Arrow::Int32 => {
+            let codes = &data.buffer::<i32>(0)[..data.len()];
+            let highest = codes.iter().fold(0, |highest, &code| highest.max(code as u32));
+            codes.is_empty() || (highest as usize) < data.child_data()[0].len()
+        }
+        _ => false,
+    }
+}
+
+/// Whether the texts are ASCII, and their offsets ascend within them.
+fn is_ascii<O: ArrowNativeType + Ord>(data: &ArrayData) -> bool {
+    let Some(offsets) = data.buffer::<O>(0).get(..=data.len()) else { return false };
+    let ascending = offsets.windows(2).fold(true, |so_far, pair| so_far & (pair[0] <= pair[1]));
+    let (first, last) = (offsets[0], offsets[data.len()]);
+    // A negative first offset becomes one that is beyond all texts.
+    ascending && data.buffers()[1].get(first.as_usize()..last.as_usize()).is_some_and(<[u8]>::is_ascii)
+}
