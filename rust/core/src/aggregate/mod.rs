@@ -17,6 +17,10 @@ mod recipe;
 mod table;
 
 pub use function::{Aggregate, Function};
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::cells::{Cells, Rows, Values};
+}
 pub(crate) use input::Inputs;
 pub(crate) use recipe::Recipe;
 pub(crate) use table::{Fold, Table};

@@ -146,6 +146,21 @@ impl Table {
         }
     }
 
+    /// A table of these cells, for tests of what combines them.
+    #[cfg(test)]
+    pub(crate) fn of(parts: Vec<Box<dyn Cells>>) -> Self {
+        let part_selections = vec![0; parts.len()];
+        Self { counts: Counts::new(1), parts, part_selections, rooms: [Room::new(), Room::new()] }
+    }
+
+    /// Puts one row into a slot of such a table.
+    #[cfg(test)]
+    pub(crate) fn put(&mut self, slot: u32, time: i64) {
+        self.counts.rows[slot as usize] += 1;
+        let rows = Rows { slots: &[slot], times: &[time] };
+        self.parts.iter_mut().for_each(|cells| cells.fold(rows, &super::cells::Values::Int(&[time])));
+    }
+
     /// A table without slots for the same plan.
     pub(crate) fn fresh(&self) -> Self {
         Self {

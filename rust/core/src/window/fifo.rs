@@ -226,3 +226,129 @@ fn places_of(pane: &Pane, places: &Places) -> Vec<u32> {
 fn slot_of(pane: &Pane, key: u32) -> Option<u32> {
     pane.keys.iter().position(|&known| known == key).map(|at| pane.slots[at])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+
+    use super::*;
+    use crate::aggregate::testing::{Cells, Rows, Values};
+
+    /// Cells of the free monoid: all that was combined into them, in order.
+    #[derive(Default)]
+    struct Words(Vec<Vec<i64>>);
+
+    fn words(cells: &dyn Cells) -> &[Vec<i64>] {
+        &cells.any().downcast_ref::<Words>().expect("cells of words").0
+    }
+
+    impl Cells for Words {
+        fn grow(&mut self, len: usize) {
+            self.0.resize(len.max(self.0.len()), Vec::new());
+        }
+
+        fn fold(&mut self, rows: Rows<'_>, _: &Values<'_>) {
+            rows.slots.iter().zip(rows.times).for_each(|(&slot, &time)| self.0[slot as usize].push(time));
+        }
+
+        fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]) {
+            for (&to, &from) in to.iter().zip(from) {
+                self.0[to as usize].extend(&words(newer)[from as usize]);
+            }
+        }
+
+        fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+            for &at in at {
+                self.0.push([&words(older)[at as usize][..], &words(newer)[at as usize]].concat());
+            }
+        }
+
+        fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+            for (&slot, &at) in slots.iter().zip(at) {
+                self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
+            }
+        }
+
+        fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
+            for (&to, &from) in to.iter().zip(from) {
+                self.0[to as usize] = words(other)[from as usize].clone();
+            }
+        }
+
+        fn clear(&mut self, slots: &[u32]) {
+            slots.iter().for_each(|&slot| self.0[slot as usize].clear());
+        }
+
+        fn keep(&mut self, slots: &[u32]) {
+            self.0 = slots.iter().map(|&slot| self.0[slot as usize].clone()).collect();
+        }
+
+        fn fresh(&self) -> Box<dyn Cells> {
+            Box::new(Self::default())
+        }
+
+        fn bytes(&self) -> usize {
+            0
+        }
+
+        fn any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    /// Numbers that look random.
+    fn mixed(state: &mut u64) -> i64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as i64
+    }
+
+    /// Sends rows of a few keys through windows of `size` every `step` ticks, and holds each window to the
+    /// rows that lie in it, in their order.
+    fn check(size: i64, step: i64, gap: i64) {
+        let grid = Grid::new(size, step, 0);
+        let mut table = Table::of(vec![Box::new(Words::default())]);
+        let mut results = table.fresh();
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
+        let (mut time, mut state, mut rows, mut closed) =
+            (0, size as u64 * 31 + step as u64, Vec::new(), i64::MIN);
+        panes.prepare(5, 1);
+        for _ in 0..300 {
+            time += mixed(&mut state) % gap;
+            let key = (mixed(&mut state) % 5) as u32;
+            while let Some(last) = fifo.next_window(&panes, closed).filter(|&last| grid.window(last).1 <= time) {
+                let (start, end) = grid.window(last);
+                let mut keys = Vec::new();
+                fifo.advance(last, &panes, &table, &places);
+                fifo.results(&places, &mut results, &mut keys);
+                fifo.leave(last, &mut panes, &mut table, &mut places);
+                let of = |key: u32| rows.iter().filter(move |&&(k, t)| k == key && (start..end).contains(&t));
+                for (&key, found) in keys.iter().zip(words(&*results.parts[0])) {
+                    assert_eq!(
+                        found,
+                        &of(key).map(|&(_, time)| time).collect::<Vec<_>>(),
+                        "{grid:?} {start} {key}"
+                    );
+                }
+                assert_eq!(keys.len(), (0..5).filter(|&key| of(key).count() > 0).count());
+                results.keep(&[]);
+                closed = end;
+            }
+            let Some(pane) = grid.pane(time) else { continue };
+            let (at, mut fresh) = (panes.open(pane), Vec::new());
+            let slot = panes.slot(at, key, grid.active(grid.next_end(time)), &mut fresh);
+            places.hold(&fresh);
+            table.grow(panes.slots());
+            table.put(slot, time);
+            rows.push((key, time));
+        }
+    }
+
+    #[test]
+    fn windows_hold_their_rows_in_order() {
+        for (size, step) in [(2, 1), (10, 1), (10, 3), (7, 2), (60, 7), (12, 4)] {
+            for gap in [2, 5, 40] {
+                check(size, step, gap);
+            }
+        }
+    }
+}
