@@ -10,7 +10,7 @@ use super::owned::{Choice, Chosen, OneRow};
 use super::partial::{First, FloatSum, IntSum, Last, Max, Min, Moments, WeightedSum};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::expr::{Bound, Expr, Fault};
+use crate::expr::{Bound, Expr, Fault, evaluate_all};
 use crate::types::{DataType, Field, Schema};
 
 /// The rows that a partial is made of: those where the filter holds and the columns are not null.
@@ -161,17 +161,8 @@ impl Recipe {
 
     /// Reads a batch: the inputs, and the earliest row of which an expression could not be computed.
     pub(crate) fn read(&self, batch: &Batch) -> (Inputs, Option<Fault>) {
-        let mut fault: Option<Fault> = None;
-        let mut evaluate = |bound: &Bound| {
-            let evaluated = bound.evaluate(batch);
-            if let Some(found) = evaluated.fault
-                && fault.as_ref().is_none_or(|known| found.row < known.row)
-            {
-                fault = Some(found);
-            }
-            evaluated.column
-        };
-        let columns: Vec<ArrayRef> = self.columns.iter().map(|(_, bound)| evaluate(bound)).collect();
+        let mut fault = None;
+        let columns = evaluate_all(self.columns.iter().map(|(_, bound)| bound), batch, &mut fault);
         let typed =
             |part: &Part| Typed::new(part.form, &columns[part.column], part.weight.map(|weight| &columns[weight]));
         let selected = self.selections.iter().map(|selection| selection.rows(&columns)).collect();

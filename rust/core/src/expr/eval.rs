@@ -50,6 +50,25 @@ pub struct Evaluated {
     pub fault: Option<Fault>,
 }
 
+/// The columns of several expressions. If one of them has a fault before the one in `fault`, it takes its
+/// place.
+pub(crate) fn evaluate_all<'a>(
+    bounds: impl IntoIterator<Item = &'a Bound>,
+    batch: &Batch,
+    fault: &mut Option<Fault>,
+) -> Vec<ArrayRef> {
+    let evaluate = |bound: &Bound| {
+        let Evaluated { column, fault: found } = bound.evaluate(batch);
+        if let Some(found) = found
+            && fault.as_ref().is_none_or(|known| found.row < known.row)
+        {
+            *fault = Some(found);
+        }
+        column
+    };
+    bounds.into_iter().map(evaluate).collect()
+}
+
 /// What a step works on.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {

@@ -42,6 +42,7 @@ mod tests;
 
 pub use ast::{Expr, MAX_PARTS, Part};
 pub use bind::Bound;
+pub(crate) use eval::evaluate_all;
 pub use eval::{Evaluated, Fault};
 pub use literal::{Literal, Real};
 pub use operator::{BinaryOp, Comparison, Logic, Math, UnaryOp};

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-
 use super::{Ledger, Stage};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::expr::{Bound, Fault};
+use crate::expr::{Bound, evaluate_all};
 use crate::types::Schema;
 
 /// Makes columns out of columns, row by row.
@@ -23,21 +21,6 @@ impl Project {
     /// These expressions become the columns of `schema`.
     pub(crate) fn new(columns: Vec<Bound>, schema: Arc<Schema>, name: String) -> Self {
         Self { columns, schema, input: None, failure: None, ledger: Ledger::new(name) }
-    }
-
-    /// The columns, and the earliest row of which one has no value.
-    fn evaluate(&self, batch: &Batch) -> (Vec<ArrayRef>, Option<Fault>) {
-        let mut first: Option<Fault> = None;
-        let mut evaluate = |bound: &Bound| {
-            let evaluated = bound.evaluate(batch);
-            if let Some(fault) = evaluated.fault
-                && first.as_ref().is_none_or(|known| fault.row < known.row)
-            {
-                first = Some(fault);
-            }
-            evaluated.column
-        };
-        (self.columns.iter().map(&mut evaluate).collect(), first)
     }
 }
 
@@ -55,7 +38,8 @@ impl Stage for Project {
             return Err(error);
         }
         let Some(batch) = self.input.take() else { return Ok(None) };
-        let (columns, fault) = self.evaluate(&batch);
+        let mut fault = None;
+        let columns = evaluate_all(&self.columns, &batch, &mut fault);
         let (rows, failure) = match fault {
             Some(fault) => (fault.row, Some(fault.into_error(&batch))),
             None => (batch.rows(), None),

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-
 use super::keys::Keys;
 use crate::aggregate::{Fold, Recipe, Table};
 use crate::batch::Batch;
 use crate::error::{Error, Overflow, Place, Result};
-use crate::expr::Bound;
+use crate::expr::{Bound, evaluate_all};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::team::Team;
@@ -62,16 +60,7 @@ impl Group {
 
     fn fold(&mut self, batch: &Batch) -> Result<()> {
         let (inputs, mut fault) = self.recipe.read(batch);
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.by.len());
-        for bound in &self.by {
-            let evaluated = bound.evaluate(batch);
-            if let Some(found) = evaluated.fault
-                && fault.as_ref().is_none_or(|known| found.row < known.row)
-            {
-                fault = Some(found);
-            }
-            columns.push(evaluated.column);
-        }
+        let columns = evaluate_all(&self.by, batch, &mut fault);
         let mut numbers = self.keys.number(&columns, batch.rows(), self.team);
         numbers.truncate(fault.as_ref().map_or(batch.rows(), |fault| fault.row));
         self.table.grow(self.keys.len());

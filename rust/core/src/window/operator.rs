@@ -9,8 +9,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-
 use super::clock::Clock;
 use super::emission::{Emission, Shape};
 use super::fifo::Fifo;
@@ -22,7 +20,7 @@ use super::places::Places;
 use crate::aggregate::{Fold, Inputs, NO_SLOT, Recipe, Table};
 use crate::batch::{Batch, EventTime, High};
 use crate::error::{Error, LateRow, Overflow, Place, Result};
-use crate::expr::{Bound, Fault};
+use crate::expr::{Bound, evaluate_all};
 use crate::memory;
 use crate::show;
 use crate::stage::{Ledger, Stage};
@@ -154,29 +152,17 @@ impl Window {
 
     /// Reads the batch: keys, inputs, event time.
     fn open(&mut self, batch: Batch) -> Result<Current> {
-        let mut end = batch.rows();
-        let mut fail = |fault: Option<Fault>, failure: &mut Option<Error>| {
-            if let Some(fault) = fault.filter(|fault| fault.row < end) {
-                end = fault.row;
-                *failure = Some(fault.into_error(&batch));
-            }
-        };
-        let (inputs, fault) = self.parts.recipe.read(&batch);
-        fail(fault, &mut self.failure);
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parts.by.len());
-        for bound in &self.parts.by {
-            let evaluated = bound.evaluate(&batch);
-            fail(evaluated.fault, &mut self.failure);
-            columns.push(evaluated.column);
-        }
+        let (inputs, mut fault) = self.parts.recipe.read(&batch);
+        let columns = evaluate_all(&self.parts.by, &batch, &mut fault);
         let time = match &self.parts.time {
             None => batch.time().cloned().expect("the plan has an event time"),
             Some(bound) => {
-                let evaluated = bound.evaluate(&batch);
-                fail(evaluated.fault, &mut self.failure);
-                EventTime::new(bound.dtype().clone(), time::ticks(&evaluated.column, &batch)?)
+                let columns = evaluate_all([bound], &batch, &mut fault);
+                EventTime::new(bound.dtype().clone(), time::ticks(&columns[0], &batch)?)
             }
         };
+        let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
+        self.failure = fault.map(|fault| fault.into_error(&batch));
         let numbers = self.parts.keys.number(&columns, batch.rows(), self.parts.team);
         let panes = self.parts.grid.active_panes(self.parts.lateness);
         self.panes.prepare(self.parts.keys.len(), panes);
