@@ -140,11 +140,12 @@ impl Measure<'_> {
 
     #[inline(always)]
     fn measure(&mut self) {
-        let mut pairs = self.piece.marks[self.column.index..].windows(2).step_by(self.piece.stride);
+        let (mut marks, stride) = (&self.piece.marks[self.column.index..], self.piece.stride);
         for (start, len) in self.rows() {
-            let Some(&[before, end]) = pairs.next() else { return };
+            let Some(&[before, end]) = marks.first_chunk() else { return };
             *start = before.wrapping_add(1);
             *len = end.wrapping_sub(*start);
+            marks = marks.get(stride..).unwrap_or_default();
         }
     }
 

@@ -93,7 +93,15 @@ pub(super) fn plain(text: &[u8], start: u32, len: u32) -> Option<&[u8]> {
 /// The eight bytes at each of four places.
 #[inline(always)]
 fn words(text: &[u8], starts: &[u32; 4]) -> [u64; 4] {
-    starts.map(|start| text[start as usize..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word)))
+    [word(text, starts[0]), word(text, starts[1]), word(text, starts[2]), word(text, starts[3])]
+}
+
+#[inline(always)]
+fn word(text: &[u8], start: u32) -> u64 {
+    match text.get(start as usize..).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => 0,
+    }
 }
 
 /// An array of this type around the values, without a copy.

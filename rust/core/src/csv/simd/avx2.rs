@@ -227,15 +227,17 @@ with_features! {
         _mm256_xor_pd(value, _mm256_castsi256_pd(sign))
     }
 
-    fn seconds(rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
-        let twice = |bytes: &[u8; 16]| _mm256_broadcastsi128_si256(load_half(bytes));
-        let (zero, limit, order) = (twice(&form.zero), twice(&form.limit), twice(&form.order));
-        let pair = |low, high| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(load_half(low)), load_half(high));
-        let first = _mm256_sub_epi8(pair(rows[0], rows[2]), zero);
-        let second = _mm256_sub_epi8(pair(rows[1], rows[3]), zero);
-        let over = _mm256_or_si256(_mm256_subs_epu8(first, limit), _mm256_subs_epu8(second, limit));
-        let digits =
-            _mm256_unpacklo_epi64(_mm256_shuffle_epi8(first, order), _mm256_shuffle_epi8(second, order));
+    fn seconds(rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
+        let (zero, limit) = (load(&form.zero), load(&form.limit));
+        let order = _mm256_broadcastsi128_si256(load_half(&form.order));
+        let [a, b, c, d] = rows;
+        let above = |row| _mm256_sub_epi8(load(row), zero);
+        let (a, b, c, d) = (above(a), above(b), above(c), above(d));
+        let over = |one, other| _mm256_or_si256(_mm256_subs_epu8(one, limit), _mm256_subs_epu8(other, limit));
+        let over = _mm256_or_si256(over(a, b), over(c, d));
+        // What stands behind the minutes, of two texts each.
+        let behind = |one, other| _mm256_shuffle_epi8(_mm256_permute2x128_si256::<0x31>(one, other), order);
+        let digits = _mm256_unpacklo_epi64(behind(a, c), behind(b, d));
         let numbers = number(digits);
         let late = _mm256_cmpgt_epi64(numbers, _mm256_set1_epi64x(form.max));
         let wrong = _mm256_or_si256(over, late);
@@ -302,7 +304,7 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { seconds(rows, form) }
     }

@@ -118,7 +118,7 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
         self.0.seconds(rows, form)
     }
 }

@@ -103,12 +103,10 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
-        let digit = |row: &[u8; 16], place: u8| {
-            row.get(usize::from(place))
-                .map_or(0, |byte| i64::from(byte.wrapping_sub(form.zero[usize::from(place)])))
-        };
-        let fits = |row: &[u8; 16]| (0..16).all(|i| row[i].wrapping_sub(form.zero[i]) <= form.limit[i]);
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
+        let above = |row: &[u8; 32], i: usize| row[i].wrapping_sub(form.zero[i]);
+        let digit = |row, place: u8| if place < 16 { i64::from(above(row, 16 + usize::from(place))) } else { 0 };
+        let fits = |row: &[u8; 32]| (0..32).all(|i| above(row, i) <= form.limit[i]);
         let ticks = rows.map(|row| form.order[..8].iter().fold(0, |ticks, &place| ticks * 10 + digit(row, place)));
         (ticks, rows.into_iter().all(fits) && ticks.iter().all(|&ticks| ticks <= form.max))
     }
