@@ -60,21 +60,21 @@ fn four_by_four<T: ArrowNativeType>(
     cells: &Cells<'_>,
     values: &mut Vec<T>,
     odd: &mut Vec<u32>,
-    four: impl Fn([u64; 4], &[u32; 4]) -> ([T; 4], u32),
+    four: impl Fn(&[u64; 4], &[u32; 4]) -> ([T; 4], u32),
     one: impl Fn(&[u8]) -> Option<T>,
 ) {
     let first = values.len();
-    let (starts, lens) = cells.quads();
-    values.resize(first + 4 * starts.len(), T::default());
+    let (words, lens) = (cells.words.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
+    values.resize(first + 4 * words.len(), T::default());
     let (out, _) = values[first..].as_chunks_mut::<4>();
-    for (i, ((starts, lens), out)) in starts.iter().zip(lens).zip(out).enumerate() {
+    for (i, ((words, lens), out)) in words.iter().zip(lens).zip(out).enumerate() {
         let good;
-        (*out, good) = four(words(cells.text, starts), lens);
+        (*out, good) = four(words, lens);
         let mut left = !good & 0b1111;
         while left != 0 {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
-            match plain(cells.text, starts[lane], lens[lane]).and_then(&one) {
+            match plain(cells.text, cells.starts[4 * i + lane], lens[lane]).and_then(&one) {
                 Some(value) => out[lane] = value,
                 None => odd.push((4 * i + lane) as u32),
             }
@@ -88,20 +88,6 @@ fn four_by_four<T: ArrowNativeType>(
 #[inline(always)]
 pub(super) fn plain(text: &[u8], start: u32, len: u32) -> Option<&[u8]> {
     if len.wrapping_sub(1) < ODD - 1 { text.get(start as usize..)?.get(..len as usize) } else { None }
-}
-
-/// The eight bytes at each of four places.
-#[inline(always)]
-fn words(text: &[u8], starts: &[u32; 4]) -> [u64; 4] {
-    [word(text, starts[0]), word(text, starts[1]), word(text, starts[2]), word(text, starts[3])]
-}
-
-#[inline(always)]
-fn word(text: &[u8], start: u32) -> u64 {
-    match text.get(start as usize..).and_then(<[u8]>::first_chunk) {
-        Some(word) => u64::from_le_bytes(*word),
-        None => 0,
-    }
 }
 
 /// An array of this type around the values, without a copy.

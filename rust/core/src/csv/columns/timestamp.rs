@@ -89,7 +89,7 @@ impl Timestamp {
     /// Four timestamps that do not all have the form.
     #[inline(never)]
     fn singly(&mut self, cells: &Cells<'_>, quad: usize, odd: &mut Vec<u32>) -> [i64; 4] {
-        let (starts, lens) = cells.quads();
+        let (starts, lens) = (cells.starts.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
         let mut made = [0; 4];
         for (lane, made) in made.iter_mut().enumerate() {
             match plain(cells.text, starts[quad][lane], lens[quad][lane]).and_then(|text| self.one(text)) {
@@ -180,7 +180,8 @@ impl Parse for Timestamp {
         if !I::WIDE || self.form.is_none() {
             return one_by_one(self, cells, values, odd);
         }
-        let (first, (starts, lens)) = (values.len(), cells.quads());
+        let first = values.len();
+        let (starts, lens) = (cells.starts.as_chunks().0, cells.lens.as_chunks().0);
         values.resize(first + 4 * starts.len(), 0);
         let (out, _) = values[first..].as_chunks_mut::<4>();
         for (i, ((starts, lens), out)) in starts.iter().zip(lens).zip(out).enumerate() {

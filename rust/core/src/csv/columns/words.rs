@@ -71,20 +71,19 @@ impl Words {
         text(&self.bytes, &self.ends, code)
     }
 
-    /// The code of a text, which follows `word`, its first eight bytes with rubbish behind it.
+    /// The code of a text of some bytes, of which `word` has the first eight, with rubbish behind.
     /// Codes equal to [`Words::len`] before the call are new.
     #[inline(always)]
-    pub fn code<I: Isa>(&mut self, isa: I, whole: &[u8], word: u64) -> i32 {
-        let len = whole.len();
+    pub fn code<'a, I: Isa>(&mut self, isa: I, word: u64, len: usize, whole: impl Fn() -> &'a [u8]) -> i32 {
         if len == 1 {
             let code = self.single[word as usize & 0xff];
-            return if code == NONE { self.add_single(whole) } else { code };
+            return if code == NONE { self.add_single(whole()) } else { code };
         }
         let key = match len {
             2..8 => word & !(u64::MAX << (8 * len)) | (len as u64) << 56,
             8 if word >> 59 != 0 => word,
             // Texts of eight bytes that look like shorter ones are not worth a place of their own.
-            _ => return self.long_code(whole),
+            _ => return self.long_code(whole()),
         };
         let mut at = bucket(key, self.short.len());
         loop {
@@ -93,7 +92,7 @@ impl Words {
                 return self.short_codes[at][found.trailing_zeros() as usize];
             }
             if self.short[at][3] == EMPTY {
-                return self.add_short(whole, key, at);
+                return self.add_short(whole(), key, at);
             }
             at = (at + 1) & (self.short.len() - 1);
         }
@@ -188,7 +187,7 @@ mod tests {
                 let mut word = [b'x'; 8];
                 let head = text.len().min(8);
                 word[..head].copy_from_slice(&text[..head]);
-                let code = words.code(Scalar, text, u64::from_le_bytes(word));
+                let code = words.code(Scalar, u64::from_le_bytes(word), text.len(), || text);
                 let expected = seen.iter().position(|other| other == text).unwrap_or(seen.len());
                 if expected == seen.len() {
                     seen.push(text.clone());

@@ -154,8 +154,8 @@ with_features! {
 
     /// Digits as numbers, at the end of each lane and behind zeros; and which lanes have a minus.
     /// What is no digit is above nine; a minus is as a zero.
-    fn align(words: [u64; 4], lens: __m256i) -> (__m256i, __m256i) {
-        let words = load_words(&words);
+    fn align(words: &[u64; 4], lens: __m256i) -> (__m256i, __m256i) {
+        let words = load_words(words);
         let first = _mm256_and_si256(words, _mm256_set1_epi64x(0xff));
         let minus = _mm256_cmpeq_epi64(first, _mm256_set1_epi64x(i64::from(b'-')));
         let digits = _mm256_xor_si256(words, _mm256_set1_epi8(b'0' as i8));
@@ -182,7 +182,7 @@ with_features! {
         _mm256_movemask_pd(_mm256_castsi256_pd(lanes)) as u32
     }
 
-    fn integers(words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         let (lens, fits) = widen(lens);
         let (digits, minus) = align(words, lens);
         let number = number(digits);
@@ -193,7 +193,7 @@ with_features! {
         (store(value), bits(good))
     }
 
-    fn doubles(words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         let (lens, fits) = widen(lens);
         let (digits, minus) = align(words, lens);
         let zero = _mm256_setzero_si256();
@@ -292,13 +292,13 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { integers(words, lens) }
     }
 
     #[inline(always)]
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { doubles(words, lens) }
     }

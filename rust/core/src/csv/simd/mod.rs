@@ -109,10 +109,10 @@ pub(crate) trait Isa: Copy {
 
     /// The integers of four texts, each the first `len` bytes of its word: an optional minus, then
     /// digits. Which are that, of 1 to 8 bytes, lowest bit first; rubbish for the others.
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32);
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32);
 
     /// The same for doubles without an exponent, rounded once.
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32);
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32);
 
     /// The ticks within the minute that four texts of this form say, and whether all have it.
     fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool);
@@ -170,8 +170,8 @@ mod tests {
             });
             let mut out = [0; 64];
             let count = isa.positions(self.bits, 100, &mut out);
-            let (integers, good) = isa.integers(words, &lens);
-            let (doubles, fine) = isa.doubles(words, &lens);
+            let (integers, good) = isa.integers(&words, &lens);
+            let (doubles, fine) = isa.doubles(&words, &lens);
             let (seconds, all) = isa.seconds([0, 1, 2, 3].map(|i| &self.rows[i]), &self.form);
             Answers {
                 found: isa.find(&self.block, [b',', b'\n']),

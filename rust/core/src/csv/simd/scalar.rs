@@ -29,7 +29,7 @@ fn equal_block(block: &[u8], needle: u8) -> u64 {
 
 /// The value of each text that has one.
 #[inline(always)]
-fn each<T: Copy + Default>(words: [u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]) -> Option<T>) -> ([T; 4], u32) {
+fn each<T: Copy + Default>(words: &[u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]) -> Option<T>) -> ([T; 4], u32) {
     let (mut values, mut good) = ([T::default(); 4], 0);
     for i in 0..4 {
         let bytes = words[i].to_le_bytes();
@@ -92,12 +92,12 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         each(words, lens, |text| number::integer(text)?.try_into().ok())
     }
 
     #[inline(always)]
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         let plain = |text: &[u8]| text.iter().all(|byte| !byte.is_ascii_alphabetic());
         each(words, lens, |text| if plain(text) { number::double(text) } else { None })
     }
