@@ -1,7 +1,7 @@
 //! [`Index`]: finds the fields of a text, a [`Piece`] at a time.
 
 use super::automaton::State;
-use super::block::classify;
+use super::block::Classifier;
 use super::dialect::Dialect;
 use super::simd::{Isa, Job, Level};
 use super::text::Text;
@@ -292,13 +292,13 @@ impl Find<'_> {
     #[inline(always)]
     fn simply<I: Isa>(&mut self, isa: I) -> usize {
         let (from, mut lines) = (self.index.at, 0);
-        let delimiter = self.dialect.delimiter();
+        let needles = [isa.needle(self.dialect.delimiter()), isa.needle(b'\n')];
         let mut base = from as u32;
         while let Some((blocks, valid, marks)) = self.run_of_blocks(from, lines) {
             let (count, mut len) = (blocks.len(), 0);
             for block in blocks {
                 let Some(out) = marks[len..].first_chunk_mut() else { break };
-                let [delimiters, newlines] = isa.find(block, [delimiter, b'\n']);
+                let [delimiters, newlines] = isa.find(block, needles);
                 len += isa.positions((delimiters | newlines) & valid, base, out);
                 lines += (newlines & valid).count_ones() as usize;
                 base += 64;
@@ -312,13 +312,13 @@ impl Find<'_> {
     fn exactly<I: Isa>(&mut self, isa: I) -> usize {
         let (from, mut lines) = (self.index.at, 0);
         let (mut state, mut doubled) = (self.index.state.unwrap_or(State::LineStart), 0);
-        let (dialect, mut base) = (*self.dialect, from as u32);
+        let (classifier, mut base) = (Classifier::new(isa, self.dialect), from as u32);
         let mut broken = std::mem::take(&mut self.index.broken);
         while let Some((blocks, valid, marks)) = self.run_of_blocks(from, lines) {
             let (count, mut len) = (blocks.len(), 0);
             for bytes in blocks {
                 let Some(out) = marks[len..].first_chunk_mut() else { break };
-                let block = classify(isa, bytes, &dialect, state);
+                let block = classifier.classify(bytes, state);
                 len += isa.positions(block.separators & valid, base, out);
                 lines += (block.ends & valid).count_ones() as usize;
                 doubled |= block.doubled;

@@ -1,7 +1,7 @@
 //! [`Survey`]: counts the rows of a text as it comes in, and finds where the n-th one ends.
 
 use super::automaton::{State, walk};
-use super::block::{Block, classify};
+use super::block::{Block, Classifier};
 use super::dialect::Dialect;
 use super::simd::{Isa, Job};
 
@@ -88,6 +88,7 @@ impl Job for Advance<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> Self::Output {
+        let classifier = Classifier::new(isa, self.dialect);
         while self.survey.rows < self.goal && self.survey.at < self.filled {
             if self.wide(isa) {
                 continue;
@@ -95,7 +96,7 @@ impl Job for Advance<'_> {
             let rest = &self.buffer[self.survey.at..self.filled];
             match rest.first_chunk() {
                 Some(bytes) => {
-                    let block = classify(isa, bytes, self.dialect, self.survey.state);
+                    let block = classifier.classify(bytes, self.survey.state);
                     self.take(bytes, &block)?;
                 }
                 None => self.take(rest, &walk(rest, self.dialect, self.survey.state))?,

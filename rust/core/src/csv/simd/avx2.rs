@@ -94,11 +94,14 @@ fn halves(block: &[u8; 64]) -> (__m256i, __m256i) {
 }
 
 with_features! {
-    fn find<const N: usize>(block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+    fn needle(byte: u8) -> __m256i {
+        _mm256_set1_epi8(byte as i8)
+    }
+
+    fn find<const N: usize>(block: &[u8; 64], needles: [__m256i; N]) -> [u64; N] {
         let (low, high) = halves(block);
         let mut masks = [0; N];
         for (mask, needle) in masks.iter_mut().zip(needles) {
-            let needle = _mm256_set1_epi8(needle as i8);
             let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, needle)) as u32;
             *mask = u64::from(bits(low)) | u64::from(bits(high)) << 32;
         }
@@ -248,8 +251,16 @@ with_features! {
 impl Isa for Avx2 {
     const WIDE: bool = true;
 
+    type Needle = __m256i;
+
     #[inline(always)]
-    fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+    fn needle(self, byte: u8) -> __m256i {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { needle(byte) }
+    }
+
+    #[inline(always)]
+    fn find<const N: usize>(self, block: &[u8; 64], needles: [__m256i; N]) -> [u64; N] {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { find(block, needles) }
     }

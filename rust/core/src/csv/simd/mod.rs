@@ -89,8 +89,14 @@ pub(crate) trait Isa: Copy {
     /// Whether doing four at a time is faster than one by one.
     const WIDE: bool;
 
+    /// A byte made ready to be found.
+    type Needle: Copy;
+
+    /// Makes a byte ready to be found.
+    fn needle(self, byte: u8) -> Self::Needle;
+
     /// For each needle, the places where it is in the block, lowest bit first.
-    fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N];
+    fn find<const N: usize>(self, block: &[u8; 64], needles: [Self::Needle; N]) -> [u64; N];
 
     /// Each bit the XOR of itself and all lower ones.
     fn prefix_xor(self, bits: u64) -> u64;
@@ -174,7 +180,7 @@ mod tests {
             let (doubles, fine) = isa.doubles(&words, &lens);
             let (seconds, all) = isa.seconds([0, 1, 2, 3].map(|i| &self.rows[i]), &self.form);
             Answers {
-                found: isa.find(&self.block, [b',', b'\n']),
+                found: isa.find(&self.block, [isa.needle(b','), isa.needle(b'\n')]),
                 prefix: isa.prefix_xor(self.bits),
                 positions: out[..count].to_vec(),
                 among: isa.among(&words, words[2]),

@@ -45,6 +45,13 @@ fn each<T: Copy + Default>(words: &[u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]
 impl Isa for Scalar {
     const WIDE: bool = false;
 
+    type Needle = u8;
+
+    #[inline(always)]
+    fn needle(self, byte: u8) -> u8 {
+        byte
+    }
+
     #[inline(always)]
     fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
         needles.map(|needle| equal_block(block, needle))
