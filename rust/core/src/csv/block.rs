@@ -74,7 +74,12 @@ impl<'a, I: Isa> Classifier<'a, I> {
     pub fn classify(&self, bytes: &[u8; 64], state: State) -> Block {
         match self.by_masks(bytes, state) {
             Some(block) => block,
-            None => exact(bytes, self.dialect, state),
+            None => {
+                // Field by field, so that the compiler keeps the usual block out of memory.
+                let Block { separators, ends, voids, newlines, quotes, doubled, broken, state } =
+                    exact(bytes, self.dialect, state);
+                Block { separators, ends, voids, newlines, quotes, doubled, broken, state: state.copied() }
+            }
         }
     }
 
@@ -89,11 +94,11 @@ impl<'a, I: Isa> Classifier<'a, I> {
         if !state.is_simple() {
             return None;
         }
-        let [field_start, line_start, after_quote, inside] = state.bits();
+        let State { field_start, line_start, after_quote, inside, .. } = state;
         let [delimiters, newlines, quotes] = self.isa.find(bytes, [self.delimiter, self.newline, self.quote]);
         let quotes = quotes & self.quotable;
         let separators = delimiters | newlines;
-        let inner = self.isa.prefix_xor(quotes) ^ inside.wrapping_neg();
+        let inner = self.isa.prefix_xor(quotes) ^ inside;
         let ends = newlines & !inner;
         let line_starts = (ends << 1) | line_start;
         let (opening, closing) = (quotes & inner, quotes & !inner);
@@ -114,16 +119,16 @@ impl<'a, I: Isa> Classifier<'a, I> {
             return None;
         }
         let returns_first = returns & line_starts;
-        let last = [(delimiters & !inner) >> 63, ends >> 63, closing >> 63, inner >> 63];
+        let separators = separators & !inner;
         Some(Block {
-            separators: separators & !inner,
+            separators,
             ends,
             voids: ends & (line_starts | (returns_first << 1)),
             newlines,
             quotes,
             doubled: opening & ((quotes << 1) | after_quote),
             broken: 0,
-            state: State::from_bits(last, returns_first >> 63),
+            state: State::after(separators, ends, closing, inner, returns_first),
         })
     }
 }
