@@ -65,20 +65,19 @@ fn four_by_four<T: ArrowNativeType>(
 ) {
     let first = values.len();
     let (words, lens) = (cells.words.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
-    values.resize(first + 4 * words.len(), T::default());
-    let (out, _) = values[first..].as_chunks_mut::<4>();
-    for (i, ((words, lens), out)) in words.iter().zip(lens).zip(out).enumerate() {
-        let good;
-        (*out, good) = four(words, lens);
+    for (i, (words, lens)) in words.iter().zip(lens).enumerate() {
+        let (mut made, good) = four(words, lens);
         let mut left = !good & 0b1111;
         while left != 0 {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
             match plain(cells.text, cells.starts[4 * i + lane], lens[lane]).and_then(&one) {
-                Some(value) => out[lane] = value,
+                Some(value) => made[lane] = value,
                 None => odd.push((4 * i + lane) as u32),
             }
         }
+        // Not to memory that was filled with something before: that would be a pass of its own.
+        values.extend_from_slice(&made);
     }
     values.truncate(first + cells.rows());
     odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));

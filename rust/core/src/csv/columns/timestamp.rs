@@ -182,13 +182,9 @@ impl Parse for Timestamp {
         }
         let first = values.len();
         let (starts, lens) = (cells.starts.as_chunks().0, cells.lens.as_chunks().0);
-        values.resize(first + 4 * starts.len(), 0);
-        let (out, _) = values[first..].as_chunks_mut::<4>();
-        for (i, ((starts, lens), out)) in starts.iter().zip(lens).zip(out).enumerate() {
-            *out = match self.four(isa, cells.text, starts, lens) {
-                Some(four) => four,
-                None => self.singly(cells, i, odd),
-            };
+        for (i, (starts, lens)) in starts.iter().zip(lens).enumerate() {
+            let four = self.four(isa, cells.text, starts, lens);
+            values.extend_from_slice(&four.unwrap_or_else(|| self.singly(cells, i, odd)));
         }
         values.truncate(first + cells.rows());
         odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));
