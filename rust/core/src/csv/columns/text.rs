@@ -207,7 +207,7 @@ impl Job for Code<'_> {
             cells.spans().zip(cells.words).zip(&mut codes[first..]).enumerate()
         {
             *code = if len.wrapping_sub(1) < ODD - 1 {
-                words.code(isa, word, len as usize, || &cells.text[start as usize..][..len as usize])
+                words.code(isa, word, len as usize, || &cells.text[start as usize..])
             } else {
                 odd_code(isa, cells, row, words).unwrap_or_else(|| {
                     nulls.push(first + row);
