@@ -138,29 +138,39 @@ impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTE
         let Self { spans, piece, column } = self;
         let (starts, lens, words) = (&mut spans.starts, &mut spans.lens, &mut spans.words);
         let mut cells = starts[..piece.rows].iter_mut().zip(lens).zip(words);
+        let quote = piece.dialect.quote().unwrap_or_default();
+        let about = About { text: piece.text, quote, doubled: piece.doubled };
         let marks = &piece.marks[column.index..];
         if piece.stride == 1 {
             for (marks, cell) in marks.windows(2).zip(cells) {
-                place::<RETURNS, QUOTES>(piece, marks, cell);
+                place::<RETURNS, QUOTES>(&about, marks, cell);
             }
             return;
         }
         let exact = marks.chunks_exact(piece.stride);
         let rest = exact.remainder();
         for (marks, cell) in exact.zip(&mut cells) {
-            place::<RETURNS, QUOTES>(piece, marks, cell);
+            place::<RETURNS, QUOTES>(&about, marks, cell);
         }
         // The last row need not have a whole stride.
         if let Some(cell) = cells.next() {
-            place::<RETURNS, QUOTES>(piece, rest, cell);
+            place::<RETURNS, QUOTES>(&about, rest, cell);
         }
     }
+}
+
+/// What matters of a piece where cells are found one by one.
+struct About<'a> {
+    text: &'a [u8],
+    quote: u8,
+    /// Some quoted cell may have quotes in it.
+    doubled: bool,
 }
 
 /// Notes the start, the length and the first word of the cell between two marks.
 #[inline(always)]
 fn place<const RETURNS: bool, const QUOTES: bool>(
-    piece: &Piece<'_>,
+    about: &About<'_>,
     marks: &[u32],
     ((start, len), word): ((&mut u32, &mut u32), &mut u64),
 ) {
@@ -169,28 +179,30 @@ fn place<const RETURNS: bool, const QUOTES: bool>(
     let mut length = end.wrapping_sub(first);
     if RETURNS {
         // For an empty cell this looks at the byte of its own end, a newline.
-        let last = piece.text[(first + length.saturating_sub(1)) as usize];
+        let last = about.text[(first + length.saturating_sub(1)) as usize];
         length -= u32::from(last == b'\r');
     }
     if QUOTES {
-        (first, length) = without_quotes(piece, first, length);
+        (first, length) = without_quotes(about, first, length);
     }
-    (*start, *len, *word) = (first, length, word_at(piece.text, first));
+    (*start, *len, *word) = (first, length, word_at(about.text, first));
 }
 
 /// Takes the quotes off a cell. Cells with a quote within become odd, and so does the empty text,
 /// which is not null.
 #[inline(always)]
-fn without_quotes(piece: &Piece<'_>, start: u32, len: u32) -> (u32, u32) {
-    let quoted = u32::from(piece.dialect.is_quote(piece.text[start as usize]) & (len > 1));
-    let (start, inner) = (start + quoted, len - 2 * quoted);
-    let odd = (quoted == 1) & (inner == 0) || (piece.doubled && quoted == 1 && has_quote(piece, start, inner));
-    (start, if odd { ODD } else { inner })
+fn without_quotes(about: &About<'_>, start: u32, len: u32) -> (u32, u32) {
+    let quoted = (about.text[start as usize] == about.quote) & (len > 1);
+    let (start, inner) = (start + u32::from(quoted), len - 2 * u32::from(quoted));
+    if quoted && about.doubled && has_quote(about, start, inner) {
+        return (start, ODD);
+    }
+    (start, if quoted & (inner == 0) { ODD } else { inner })
 }
 
 #[cold]
-fn has_quote(piece: &Piece<'_>, start: u32, len: u32) -> bool {
-    piece.text[start as usize..][..len as usize].iter().any(|&byte| piece.dialect.is_quote(byte))
+fn has_quote(about: &About<'_>, start: u32, len: u32) -> bool {
+    memchr::memchr(about.quote, &about.text[start as usize..][..len as usize]).is_some()
 }
 
 /// Eight bytes of a text, which has more than that behind every cell.

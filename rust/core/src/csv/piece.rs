@@ -171,7 +171,7 @@ impl Index {
             ordinals: returns.is_none().then_some(&self.walked.ordinals),
             unsplit: if returns.is_some() { &[] } else { &self.walked.unsplit },
             returns: returns.unwrap_or(true),
-            quotes: !text.simple,
+            quotes: !text.simple && dialect.quote().is_some(),
             doubled: doubled || self.doubled,
             dialect: *dialect,
         })
