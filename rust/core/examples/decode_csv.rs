@@ -21,7 +21,7 @@ fn run(path: &str, layout: Option<&Layout>, header: &Header, cut: bool) -> (f64,
     let mut file = std::fs::File::open(path).unwrap();
     file.seek(SeekFrom::Start(header.end.byte)).unwrap();
     let start = now();
-    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), std::env::var("BR").map_or(65_536, |n| n.parse().unwrap()), header.end);
+    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 65_536, header.end);
     let (mut scratch, mut rows) = (Scratch::default(), 0);
     if !cut {
         let mut buffer = vec![0; READ];

@@ -261,24 +261,32 @@ impl Job for Find<'_> {
     }
 }
 
+/// Blocks that are looked at in one go.
+struct Blocks<'a> {
+    /// All of them within the text, or one that goes beyond its end.
+    blocks: &'a [[u8; 64]],
+    /// Which bits of each are of the text.
+    valid: u64,
+    /// Room for all marks that there can be.
+    marks: &'a mut [u32],
+}
+
 impl Find<'_> {
-    /// The next blocks, of which there are more than one only if all their bytes are of the text; which
-    /// bits of the last one are; and room for all marks that there can be. `None` if the piece is full.
+    /// The next blocks; `None` if the piece is full.
     #[inline(always)]
-    fn run_of_blocks(&mut self, from: usize, lines: usize) -> Option<(&[[u8; 64]], u64, &mut [u32])> {
+    fn blocks(&mut self, from: usize, lines: usize) -> Option<Blocks<'_>> {
         let (at, index) = (self.index.at, &mut *self.index);
         if at >= self.end || lines >= ROWS || (lines > 0 && at - from >= BYTES) {
             return None;
         }
         let left = self.end - at;
-        let (blocks, _) = self.bytes[at..].as_chunks();
-        let blocks = &blocks[..(left / 64).clamp(1, RUN)];
+        let blocks = &self.bytes[at..].as_chunks().0[..(left / 64).clamp(1, RUN)];
         let room = index.len + 64 * RUN;
         if index.marks.len() < room {
             index.marks.resize(room + room / 2, 0);
         }
         let valid = if left >= 64 { u64::MAX } else { (1 << left) - 1 };
-        Some((blocks, valid, &mut index.marks[index.len..]))
+        Some(Blocks { blocks, valid, marks: &mut index.marks[index.len..] })
     }
 
     /// So many blocks have been looked at and have so many separators.
@@ -294,7 +302,7 @@ impl Find<'_> {
         let (from, mut lines) = (self.index.at, 0);
         let needles = [isa.needle(self.dialect.delimiter()), isa.needle(b'\n')];
         let mut base = from as u32;
-        while let Some((blocks, valid, marks)) = self.run_of_blocks(from, lines) {
+        while let Some(Blocks { blocks, valid, marks }) = self.blocks(from, lines) {
             let (count, mut len) = (blocks.len(), 0);
             for block in blocks {
                 let Some(out) = marks[len..].first_chunk_mut() else { break };
@@ -314,7 +322,7 @@ impl Find<'_> {
         let (mut state, mut doubled) = (self.index.state.unwrap_or(State::LineStart), 0);
         let (classifier, mut base) = (Classifier::new(isa, self.dialect), from as u32);
         let mut broken = std::mem::take(&mut self.index.broken);
-        while let Some((blocks, valid, marks)) = self.run_of_blocks(from, lines) {
+        while let Some(Blocks { blocks, valid, marks }) = self.blocks(from, lines) {
             let (count, mut len) = (blocks.len(), 0);
             for bytes in blocks {
                 let Some(out) = marks[len..].first_chunk_mut() else { break };
