@@ -186,12 +186,11 @@ impl Index {
     /// Whether every row ends where it must; then also whether a return stands before some end.
     fn check(&self, bytes: &[u8], fields: usize, lines: usize) -> Option<bool> {
         let (mut all, mut any) = (true, false);
-        let mut ends = self.marks.get(fields..=lines * fields)?;
-        while let [end, ..] = *ends {
+        for row in self.marks[1..=lines * fields].chunks_exact(fields) {
+            let [.., end] = *row else { return None };
             let [before, end] = *bytes.get((end as usize).wrapping_sub(1)..)?.first_chunk()?;
             all &= end == b'\n';
             any |= before == b'\r';
-            ends = ends.get(fields..).unwrap_or_default();
         }
         all.then_some(any)
     }
