@@ -5,6 +5,10 @@ use std::io::{Read, Seek, SeekFrom};
 
 use rillet_core::csv::*;
 
+/// The allocator of the Python package.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seconds this thread has been on a processor: other processes do not count.
 fn now() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();

@@ -3,46 +3,64 @@
 use super::block::Block;
 use super::dialect::Dialect;
 
-/// What is known before a byte: one bit for each thing that the masks of a block start from, so
+/// What is known before a byte: a word for each thing that the masks of a block start from, so
 /// that going from block to block needs no branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct State(u8);
+pub(crate) struct State {
+    /// One if a field starts.
+    pub field_start: u64,
+    /// One if a line starts, and a field with it.
+    pub line_start: u64,
+    /// One after a quote between quotes.
+    pub after_quote: u64,
+    /// All bits between quotes.
+    pub inside: u64,
+    /// Not zero for what masks cannot start from.
+    rare: u64,
+}
 
 #[expect(non_upper_case_globals, reason = "they are used as the variants of an enum")]
 impl State {
     /// In a field without quotes, where quotes are ordinary.
-    pub const Unquoted: Self = Self(0);
+    pub const Unquoted: Self = Self { field_start: 0, line_start: 0, after_quote: 0, inside: 0, rare: 0 };
     /// A field starts, after a delimiter.
-    pub const FieldStart: Self = Self(0b1);
+    pub const FieldStart: Self = Self { field_start: 1, ..Self::Unquoted };
     /// A line starts.
-    pub const LineStart: Self = Self(0b11);
+    pub const LineStart: Self = Self { line_start: 1, ..Self::FieldStart };
     /// After a quote between quotes: the closing one, or the first of two.
-    pub const Quote: Self = Self(0b100);
+    pub const Quote: Self = Self { after_quote: 1, ..Self::Unquoted };
     /// Between quotes.
-    pub const Quoted: Self = Self(0b1000);
+    pub const Quoted: Self = Self { inside: u64::MAX, ..Self::Unquoted };
     /// A line has begun with a carriage return: blank, if a newline follows.
-    pub const LineStartReturn: Self = Self(0b1_0000);
+    pub const LineStartReturn: Self = Self { rare: 1, ..Self::Unquoted };
     /// After a closing quote and a carriage return: fine, if a newline follows.
-    pub const QuoteReturn: Self = Self(0b10_0000);
+    pub const QuoteReturn: Self = Self { rare: 2, ..Self::Unquoted };
     /// In a comment.
-    pub const Comment: Self = Self(0b100_0000);
+    pub const Comment: Self = Self { rare: 3, ..Self::Unquoted };
 
-    /// Zero or one, for each of: a field starts, a line starts, after a quote, between quotes.
+    /// The state after a block, from the highest bits of its masks.
     #[inline(always)]
-    pub fn bits(self) -> [u64; 4] {
-        [0, 1, 2, 3].map(|i| u64::from(self.0 >> i & 1))
+    pub fn after(separators: u64, ends: u64, closing: u64, inner: u64, returns_first: u64) -> Self {
+        Self {
+            field_start: separators >> 63,
+            line_start: ends >> 63,
+            after_quote: closing >> 63,
+            inside: (inner as i64 >> 63) as u64,
+            rare: returns_first >> 63,
+        }
     }
 
-    /// The state of these bits; a line's start is a field's start.
+    /// The same, word by word.
     #[inline(always)]
-    pub fn from_bits([field, line, quote, quoted]: [u64; 4], line_return: u64) -> Self {
-        Self((field | line | line << 1 | quote << 2 | quoted << 3 | line_return << 4) as u8)
+    pub fn copied(self) -> Self {
+        let Self { field_start, line_start, after_quote, inside, rare } = self;
+        Self { field_start, line_start, after_quote, inside, rare }
     }
 
     /// Whether masks can start from it.
     #[inline(always)]
     pub fn is_simple(self) -> bool {
-        self.0 < 0b1_0000
+        self.rare == 0
     }
 }
 

@@ -40,12 +40,96 @@ impl Default for Block {
     }
 }
 
-/// Classifies a block: by masks where they are proved right, else by the automaton.
-#[inline(always)]
-pub(crate) fn classify<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -> Block {
-    match by_masks(isa, bytes, dialect, state) {
-        Some(block) => block,
-        None => exact(bytes, dialect, state),
+/// Classifies the blocks of one dialect, whose bytes it has at hand as needles.
+pub(crate) struct Classifier<'a, I: Isa> {
+    isa: I,
+    dialect: &'a Dialect,
+    delimiter: I::Needle,
+    newline: I::Needle,
+    returns: I::Needle,
+    quote: I::Needle,
+    comment: Option<I::Needle>,
+    /// All bits if there is a byte that quotes, else none.
+    quotable: u64,
+}
+
+impl<'a, I: Isa> Classifier<'a, I> {
+    /// For this dialect.
+    #[inline(always)]
+    pub fn new(isa: I, dialect: &'a Dialect) -> Self {
+        Self {
+            isa,
+            dialect,
+            delimiter: isa.needle(dialect.delimiter()),
+            newline: isa.needle(b'\n'),
+            returns: isa.needle(b'\r'),
+            quote: isa.needle(dialect.quote().unwrap_or_default()),
+            comment: dialect.comment().map(|byte| isa.needle(byte)),
+            quotable: if dialect.quote().is_some() { u64::MAX } else { 0 },
+        }
+    }
+
+    /// Classifies a block: by masks where they are proved right, else by the automaton.
+    #[inline(always)]
+    pub fn classify(&self, bytes: &[u8; 64], state: State) -> Block {
+        match self.by_masks(bytes, state) {
+            Some(block) => block,
+            None => {
+                // Field by field, so that the compiler keeps the usual block out of memory.
+                let Block { separators, ends, voids, newlines, quotes, doubled, broken, state } =
+                    exact(bytes, self.dialect, state);
+                Block { separators, ends, voids, newlines, quotes, doubled, broken, state: state.copied() }
+            }
+        }
+    }
+
+    /// The masks of a block whose quotes are as RFC 4180 has them and which has no comment; else `None`.
+    ///
+    /// With `inside` the inclusive prefix XOR of the quotes, a quote in `inside` opens and one outside
+    /// closes. If each opening quote follows a separator or a quote, and each closing one is followed
+    /// by a separator, a quote or the end of the line, then the masks agree with the automaton: the
+    /// first place where the two could part is always one of these.
+    #[inline(always)]
+    fn by_masks(&self, bytes: &[u8; 64], state: State) -> Option<Block> {
+        if !state.is_simple() {
+            return None;
+        }
+        let State { field_start, line_start, after_quote, inside, .. } = state;
+        let [delimiters, newlines, quotes] = self.isa.find(bytes, [self.delimiter, self.newline, self.quote]);
+        let quotes = quotes & self.quotable;
+        let separators = delimiters | newlines;
+        let inner = self.isa.prefix_xor(quotes) ^ inside;
+        let ends = newlines & !inner;
+        let line_starts = (ends << 1) | line_start;
+        let (opening, closing) = (quotes & inner, quotes & !inner);
+        // What comes right after a closing quote; after one at the end of the block, in the next block.
+        let closed = (closing << 1) | after_quote;
+        let special = separators | quotes;
+        // A return matters after a closing quote, and at the start of a line that is blank with it.
+        let careful = (closed & !special) | (ends & (line_starts << 1)) | (line_starts >> 63);
+        let returns = if careful == 0 { 0 } else { self.isa.find(bytes, [self.returns])[0] };
+        let astray_open = opening & !((special << 1) | field_start | after_quote);
+        let astray_close = closed & !(special | (returns & (newlines >> 1)));
+        if astray_open | astray_close != 0 {
+            return None;
+        }
+        if let Some(comment) = self.comment
+            && self.isa.find(bytes, [comment])[0] & line_starts & !inner != 0
+        {
+            return None;
+        }
+        let returns_first = returns & line_starts;
+        let separators = separators & !inner;
+        Some(Block {
+            separators,
+            ends,
+            voids: ends & (line_starts | (returns_first << 1)),
+            newlines,
+            quotes,
+            doubled: opening & ((quotes << 1) | after_quote),
+            broken: 0,
+            state: State::after(separators, ends, closing, inner, returns_first),
+        })
     }
 }
 
@@ -53,52 +137,6 @@ pub(crate) fn classify<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, stat
 #[inline(never)]
 fn exact(bytes: &[u8; 64], dialect: &Dialect, state: State) -> Block {
     walk(bytes, dialect, state)
-}
-
-/// The masks of a block whose quotes are as RFC 4180 has them and which has no comment; else `None`.
-///
-/// With `inside` the inclusive prefix XOR of the quotes, a quote in `inside` opens and one outside
-/// closes. If each opening quote follows a separator or a quote, and each closing one is followed
-/// by a separator, a quote or the end of the line, then the masks agree with the automaton: the
-/// first place where the two could part is always one of these.
-#[inline(always)]
-fn by_masks<I: Isa>(isa: I, bytes: &[u8; 64], dialect: &Dialect, state: State) -> Option<Block> {
-    if !state.is_simple() {
-        return None;
-    }
-    let [field_start, line_start, after_quote, inside] = state.bits();
-    let quote_byte = dialect.quote().unwrap_or(b'\n');
-    let [delimiters, newlines, returns, quotes] = isa.find(bytes, [dialect.delimiter(), b'\n', b'\r', quote_byte]);
-    let quotes = if dialect.quote().is_some() { quotes } else { 0 };
-    let separators = delimiters | newlines;
-    let inner = isa.prefix_xor(quotes) ^ inside.wrapping_neg();
-    let may_follow = separators | quotes | (returns & (newlines >> 1));
-    let opening = quotes & inner;
-    let astray_open = opening & !(((separators | quotes) << 1) | field_start | after_quote);
-    // The byte after the last one is looked at in the next block, by `after_quote`.
-    let astray_close = quotes & !inner & !((may_follow >> 1) | 1 << 63);
-    if astray_open | astray_close | (after_quote & !may_follow) != 0 {
-        return None;
-    }
-    let ends = newlines & !inner;
-    let line_starts = (ends << 1) | line_start;
-    if let Some(comment) = dialect.comment()
-        && isa.find(bytes, [comment])[0] & line_starts & !inner != 0
-    {
-        return None;
-    }
-    let returns_first = returns & line_starts;
-    let last = [delimiters & !inner, ends, quotes & !inner, inner].map(|mask| mask >> 63);
-    Some(Block {
-        separators: separators & !inner,
-        ends,
-        voids: ends & (line_starts | (returns_first << 1)),
-        newlines,
-        quotes,
-        doubled: opening & ((quotes << 1) | after_quote),
-        broken: 0,
-        state: State::from_bits(last, returns_first >> 63),
-    })
 }
 
 #[cfg(test)]
@@ -112,7 +150,7 @@ mod tests {
     impl Job for Classify<'_> {
         type Output = Block;
         fn run<I: Isa>(self, isa: I) -> Block {
-            classify(isa, self.0, self.1, self.2)
+            Classifier::new(isa, self.1).classify(self.0, self.2)
         }
     }
 

@@ -16,10 +16,12 @@ pub(crate) struct Cells<'a> {
     pub text: &'a [u8],
     /// Where each cell starts, without simple quotes; and, so that four can be done at a time, up
     /// to three more that are [`ODD`].
-    starts: &'a [u32],
+    pub starts: &'a [u32],
     /// How long each cell is: 0 if it is an unquoted empty one; [`ODD`] for those that are not
     /// simply so many bytes of text.
-    lens: &'a [u32],
+    pub lens: &'a [u32],
+    /// The first eight bytes of each cell, with what stands behind it.
+    pub words: &'a [u64],
     pub piece: &'a Piece<'a>,
     pub column: &'a Column,
 }
@@ -44,12 +46,6 @@ impl<'a> Cells<'a> {
     pub fn spans(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
         let rows = self.piece.rows;
         self.starts[..rows].iter().copied().zip(self.lens[..rows].iter().copied())
-    }
-
-    /// The starts and lengths of four cells each; behind the last cell, odd ones.
-    #[inline(always)]
-    pub fn quads(&self) -> (&'a [[u32; 4]], &'a [[u32; 4]]) {
-        (self.starts.as_chunks().0, self.lens.as_chunks().0)
     }
 
     /// What a cell says, exactly.
@@ -85,6 +81,7 @@ pub(crate) fn unescape(inner: &[u8], quote: u8) -> Cow<'_, [u8]> {
 pub(crate) struct Spans {
     starts: Vec<u32>,
     lens: Vec<u32>,
+    words: Vec<u64>,
 }
 
 impl Spans {
@@ -99,89 +96,121 @@ impl Spans {
         let padded = piece.rows.next_multiple_of(4);
         self.starts.resize(padded, 0);
         self.lens.resize(padded, 0);
+        self.words.resize(padded, 0);
         self.starts[piece.rows..].fill(0);
         self.lens[piece.rows..].fill(ODD);
-        level.run(Measure { spans: self, piece, column, spelled });
-        Cells { text: piece.text, starts: &self.starts, lens: &self.lens, piece, column }
-    }
-}
-
-struct Measure<'a> {
-    spans: &'a mut Spans,
-    piece: &'a Piece<'a>,
-    column: &'a Column,
-    spelled: bool,
-}
-
-impl Job for Measure<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(mut self, _isa: I) {
-        self.measure();
-        if self.piece.returns && self.column.index + 1 == self.piece.fields {
-            self.trim_returns();
+        let returns = piece.returns && column.index + 1 == piece.fields;
+        match (returns, piece.quotes) {
+            (false, false) => level.run(Measure::<false, false> { spans: self, piece, column }),
+            (true, false) => level.run(Measure::<true, false> { spans: self, piece, column }),
+            (false, true) => level.run(Measure::<false, true> { spans: self, piece, column }),
+            (true, true) => level.run(Measure::<true, true> { spans: self, piece, column }),
         }
-        if self.spelled {
-            self.find_spellings();
+        if spelled {
+            self.find_spellings(piece, column);
         }
-        if let (true, Some(quote)) = (self.piece.quotes, self.piece.dialect.quote()) {
-            self.strip_quotes(quote);
-        }
-    }
-}
-
-impl Measure<'_> {
-    #[inline(always)]
-    fn rows(&mut self) -> impl Iterator<Item = (&mut u32, &mut u32)> {
-        let rows = self.piece.rows;
-        self.spans.starts[..rows].iter_mut().zip(&mut self.spans.lens[..rows])
+        Cells { text: piece.text, starts: &self.starts, lens: &self.lens, words: &self.words, piece, column }
     }
 
-    #[inline(always)]
-    fn measure(&mut self) {
-        let mut pairs = self.piece.marks[self.column.index..].windows(2).step_by(self.piece.stride);
-        for (start, len) in self.rows() {
-            let Some(&[before, end]) = pairs.next() else { return };
-            *start = before.wrapping_add(1);
-            *len = end.wrapping_sub(*start);
-        }
-    }
-
-    #[inline(always)]
-    fn trim_returns(&mut self) {
-        let text = self.piece.text;
-        for (start, len) in self.rows() {
-            // For an empty cell this looks at the byte of its own end, a newline.
-            let last = text[(*start + len.saturating_sub(1)) as usize];
-            *len -= u32::from(last == b'\r');
-        }
-    }
-
-    fn find_spellings(&mut self) {
-        let (text, column) = (self.piece.text, self.column);
-        for (start, len) in self.rows() {
-            let raw = &text[*start as usize..][..*len as usize];
-            if *len > 0 && column.is_null(raw) {
+    #[cold]
+    fn find_spellings(&mut self, piece: &Piece<'_>, column: &Column) {
+        for (row, len) in self.lens[..piece.rows].iter_mut().enumerate() {
+            let (start, end) = piece.span(row, column.index);
+            if column.is_null(&piece.text[start..end]) && end > start {
                 *len = ODD;
             }
         }
     }
+}
 
-    /// Takes the quotes off. Cells with a quote within become odd, and so does the empty text,
-    /// which is not null.
+/// Finds where the cells of a column are, which may have returns at their ends, or quotes.
+struct Measure<'a, const RETURNS: bool, const QUOTES: bool> {
+    spans: &'a mut Spans,
+    piece: &'a Piece<'a>,
+    column: &'a Column,
+}
+
+impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTES> {
+    type Output = ();
+
     #[inline(always)]
-    fn strip_quotes(&mut self, quote: u8) {
-        let (text, doubled) = (self.piece.text, self.piece.doubled);
-        for (start, len) in self.rows() {
-            if text[*start as usize] != quote || *len == 0 || *len == ODD {
-                continue;
+    fn run<I: Isa>(self, _isa: I) {
+        let Self { spans, piece, column } = self;
+        let (starts, lens, words) = (&mut spans.starts, &mut spans.lens, &mut spans.words);
+        let mut cells = starts[..piece.rows].iter_mut().zip(lens).zip(words);
+        let quote = piece.dialect.quote().unwrap_or_default();
+        let about = About { text: piece.text, quote, doubled: piece.doubled };
+        let marks = &piece.marks[column.index..];
+        if piece.stride == 1 {
+            for (marks, cell) in marks.windows(2).zip(cells) {
+                place::<RETURNS, QUOTES>(&about, marks, cell);
             }
-            let inner = len.saturating_sub(2);
-            let plain = inner != 0 && !(doubled && text[*start as usize + 1..][..inner as usize].contains(&quote));
-            *len = if plain { inner } else { ODD };
-            *start += 1;
+            return;
         }
+        let exact = marks.chunks_exact(piece.stride);
+        let rest = exact.remainder();
+        for (marks, cell) in exact.zip(&mut cells) {
+            place::<RETURNS, QUOTES>(&about, marks, cell);
+        }
+        // The last row need not have a whole stride.
+        if let Some(cell) = cells.next() {
+            place::<RETURNS, QUOTES>(&about, rest, cell);
+        }
+    }
+}
+
+/// What matters of a piece where cells are found one by one.
+struct About<'a> {
+    text: &'a [u8],
+    quote: u8,
+    /// Some quoted cell may have quotes in it.
+    doubled: bool,
+}
+
+/// Notes the start, the length and the first word of the cell between two marks.
+#[inline(always)]
+fn place<const RETURNS: bool, const QUOTES: bool>(
+    about: &About<'_>,
+    marks: &[u32],
+    ((start, len), word): ((&mut u32, &mut u32), &mut u64),
+) {
+    let [before, end, ..] = *marks else { return };
+    let mut first = before.wrapping_add(1);
+    let mut length = end.wrapping_sub(first);
+    if RETURNS {
+        // For an empty cell this looks at the byte of its own end, a newline.
+        let last = about.text[(first + length.saturating_sub(1)) as usize];
+        length -= u32::from(last == b'\r');
+    }
+    if QUOTES {
+        (first, length) = without_quotes(about, first, length);
+    }
+    (*start, *len, *word) = (first, length, word_at(about.text, first));
+}
+
+/// Takes the quotes off a cell. Cells with a quote within become odd, and so does the empty text,
+/// which is not null.
+#[inline(always)]
+fn without_quotes(about: &About<'_>, start: u32, len: u32) -> (u32, u32) {
+    let quoted = (about.text[start as usize] == about.quote) & (len > 1);
+    let (start, inner) = (start + u32::from(quoted), len - 2 * u32::from(quoted));
+    if quoted && about.doubled && has_quote(about, start, inner) {
+        return (start, ODD);
+    }
+    (start, if quoted & (inner == 0) { ODD } else { inner })
+}
+
+#[cold]
+fn has_quote(about: &About<'_>, start: u32, len: u32) -> bool {
+    memchr::memchr(about.quote, &about.text[start as usize..][..len as usize]).is_some()
+}
+
+/// Eight bytes of a text, which has more than that behind every cell.
+#[inline(always)]
+fn word_at(text: &[u8], start: u32) -> u64 {
+    match text.get(start as usize..start as usize + 8).and_then(<[u8]>::first_chunk) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => 0,
     }
 }
 

@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
             builders,
             rows: 0,
             faults: Vec::new(),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(if layout.starts { rows } else { 0 }),
             ordinals: Vec::new(),
         };
         run.read();
@@ -139,8 +139,9 @@ impl<'a> Run<'a> {
     /// Notes where the rows start; their numbers only where some row is missing between them.
     fn note_starts(&mut self, piece: &Piece<'_>) {
         if self.layout.starts {
-            let starts = piece.marks.iter().step_by(piece.stride).take(piece.rows);
-            self.bytes.extend(starts.map(|mark| mark.wrapping_add(1)));
+            // The last end of line may stand behind the strides.
+            let starts = piece.marks.chunks(piece.stride).take(piece.rows);
+            self.bytes.extend(starts.map(|marks| marks[0].wrapping_add(1)));
         }
         // Up to the first bad row, which is the end where it is an error, no number is missing.
         let may_miss = self.layout.on_error != OnError::Error || !self.text.is_one_line_a_row();

@@ -18,13 +18,12 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then_some(u32::from(tens) * 10 + u32::from(ones))
 }
 
+/// From a table, without a branch, because months come in any order. 0 for no month.
+#[inline(always)]
 fn days_in(year: u32, month: u32) -> u32 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    const DAYS: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
+    let leap = year.is_multiple_of(4) & (!year.is_multiple_of(100) | year.is_multiple_of(400));
+    u32::from(DAYS[(month & 15) as usize]) + u32::from(leap & (month == 2))
 }
 
 /// Days since 1970-01-01, counted in years that start in March, so that the leap day comes last.
@@ -164,9 +163,9 @@ pub(crate) fn minute(text: &[u8; 16]) -> Option<i64> {
     let pairs = |word: u64| (word.wrapping_mul(10) + (word >> 8)).to_le_bytes();
     let ([y0, _, y1, _, _, month, ..], [day, _, _, hour, _, _, minute, _]) = (pairs(date), pairs(time));
     let (year, month, day) = (u32::from(y0) * 100 + u32::from(y1), u32::from(month), u32::from(day));
-    let real = year >= 1 && month.wrapping_sub(1) < 12 && day.wrapping_sub(1) < days_in(year, month);
+    let real = (year >= 1) & (month < 13) & (day.wrapping_sub(1) < days_in(year, month));
     let clock = i64::from(hour) * 60 + i64::from(minute);
-    (real && hour < 24 && minute < 60).then(|| i64::from(days(year, month, day)) * 1440 + clock)
+    (real & (hour < 24) & (minute < 60)).then(|| i64::from(days(year, month, day)) * 1440 + clock)
 }
 
 /// Ticks since midnight of `HH:MM[:SS[.f{1,9}]]`.

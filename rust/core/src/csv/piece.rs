@@ -1,15 +1,17 @@
 //! [`Index`]: finds the fields of a text, a [`Piece`] at a time.
 
 use super::automaton::State;
-use super::block::classify;
+use super::block::Classifier;
 use super::dialect::Dialect;
 use super::simd::{Isa, Job, Level};
 use super::text::Text;
 
-/// A piece ends with the block in which it has this many rows …
-const ROWS: usize = 512;
+/// A piece ends with the run of blocks in which it has this many rows …
+const ROWS: usize = 256;
 /// … or, if it has one, in which it has this many bytes: text, marks and values stay in the cache.
 const BYTES: usize = 128 << 10;
+/// Blocks that are looked at in one go, with room for all their marks beforehand.
+const RUN: usize = 32;
 
 /// Some rows of a text that split into the right number of fields, and those that do not.
 ///
@@ -169,7 +171,7 @@ impl Index {
             ordinals: returns.is_none().then_some(&self.walked.ordinals),
             unsplit: if returns.is_some() { &[] } else { &self.walked.unsplit },
             returns: returns.unwrap_or(true),
-            quotes: !text.simple,
+            quotes: !text.simple && dialect.quote().is_some(),
             doubled: doubled || self.doubled,
             dialect: *dialect,
         })
@@ -184,8 +186,9 @@ impl Index {
     /// Whether every row ends where it must; then also whether a return stands before some end.
     fn check(&self, bytes: &[u8], fields: usize, lines: usize) -> Option<bool> {
         let (mut all, mut any) = (true, false);
-        for &mark in self.marks[fields..=lines * fields].iter().step_by(fields) {
-            let [before, end] = *bytes.get((mark as usize).wrapping_sub(1)..)?.first_chunk()?;
+        for row in self.marks[1..=lines * fields].chunks_exact(fields) {
+            let [.., end] = *row else { return None };
+            let [before, end] = *bytes.get((end as usize).wrapping_sub(1)..)?.first_chunk()?;
             all &= end == b'\n';
             any |= before == b'\r';
         }
@@ -257,68 +260,87 @@ impl Job for Find<'_> {
     }
 }
 
+/// Blocks that are looked at in one go.
+struct Blocks<'a> {
+    /// All of them within the text, or one that goes beyond its end.
+    blocks: &'a [[u8; 64]],
+    /// Which bits of each are of the text.
+    valid: u64,
+    /// Room for all marks that there can be.
+    marks: &'a mut [u32],
+}
+
 impl Find<'_> {
+    /// The next blocks; `None` if the piece is full.
+    #[inline(always)]
+    fn blocks(&mut self, from: usize, lines: usize) -> Option<Blocks<'_>> {
+        let (at, index) = (self.index.at, &mut *self.index);
+        if at >= self.end || lines >= ROWS || (lines > 0 && at - from >= BYTES) {
+            return None;
+        }
+        let left = self.end - at;
+        let blocks = &self.bytes[at..].as_chunks().0[..(left / 64).clamp(1, RUN)];
+        let room = index.len + 64 * RUN;
+        if index.marks.len() < room {
+            index.marks.resize(room + room / 2, 0);
+        }
+        let valid = if left >= 64 { u64::MAX } else { (1 << left) - 1 };
+        Some(Blocks { blocks, valid, marks: &mut index.marks[index.len..] })
+    }
+
+    /// So many blocks have been looked at and have so many separators.
+    #[inline(always)]
+    fn passed(&mut self, blocks: usize, marks: usize) {
+        self.index.at += 64 * blocks;
+        self.index.len += marks;
+    }
+
     /// Without quotes and comments, every delimiter and newline separates.
     #[inline(always)]
     fn simply<I: Isa>(&mut self, isa: I) -> usize {
-        let (from, mut lines, mut at) = (self.index.at, 0, self.index.at);
-        let delimiter = self.dialect.delimiter();
-        while at < self.end && lines < ROWS && (lines == 0 || at - from < BYTES) {
-            let Some(block) = self.bytes[at..].first_chunk() else { break };
-            let [delimiters, newlines] = isa.find(block, [delimiter, b'\n']);
-            let valid = valid(self.end - at);
-            self.push(isa, (delimiters | newlines) & valid, at as u32);
-            lines += (newlines & valid).count_ones() as usize;
-            at += 64;
+        let (from, mut lines) = (self.index.at, 0);
+        let needles = [isa.needle(self.dialect.delimiter()), isa.needle(b'\n')];
+        let mut base = from as u32;
+        while let Some(Blocks { blocks, valid, marks }) = self.blocks(from, lines) {
+            let (count, mut len) = (blocks.len(), 0);
+            for block in blocks {
+                let Some(out) = marks[len..].first_chunk_mut() else { break };
+                let [delimiters, newlines] = isa.find(block, needles);
+                len += isa.positions((delimiters | newlines) & valid, base, out);
+                lines += (newlines & valid).count_ones() as usize;
+                base += 64;
+            }
+            self.passed(count, len);
         }
-        self.index.at = at;
         lines
     }
 
     #[inline(always)]
     fn exactly<I: Isa>(&mut self, isa: I) -> usize {
-        let (from, mut lines, mut at) = (self.index.at, 0, self.index.at);
+        let (from, mut lines) = (self.index.at, 0);
         let (mut state, mut doubled) = (self.index.state.unwrap_or(State::LineStart), 0);
-        while at < self.end && lines < ROWS && (lines == 0 || at - from < BYTES) {
-            let Some(bytes) = self.bytes[at..].first_chunk() else { break };
-            let block = classify(isa, bytes, self.dialect, state);
-            let valid = valid(self.end - at);
-            self.push(isa, block.separators & valid, at as u32);
-            lines += (block.ends & valid).count_ones() as usize;
-            doubled |= block.doubled;
-            if block.broken & valid != 0 {
-                self.note_broken(block.broken & valid, at as u32);
+        let (classifier, mut base) = (Classifier::new(isa, self.dialect), from as u32);
+        let mut broken = std::mem::take(&mut self.index.broken);
+        while let Some(Blocks { blocks, valid, marks }) = self.blocks(from, lines) {
+            let (count, mut len) = (blocks.len(), 0);
+            for bytes in blocks {
+                let Some(out) = marks[len..].first_chunk_mut() else { break };
+                let block = classifier.classify(bytes, state);
+                len += isa.positions(block.separators & valid, base, out);
+                lines += (block.ends & valid).count_ones() as usize;
+                doubled |= block.doubled;
+                if block.broken & valid != 0 {
+                    note_broken(&mut broken, block.broken & valid, base);
+                }
+                state = block.state;
+                base += 64;
             }
-            state = block.state;
-            at += 64;
+            self.passed(count, len);
         }
-        (self.index.at, self.index.state) = (at, Some(state));
+        self.index.state = Some(state);
         self.index.doubled = doubled != 0;
-        lines + self.close(at)
-    }
-
-    #[inline(always)]
-    fn push<I: Isa>(&mut self, isa: I, separators: u64, base: u32) {
-        let index = &mut *self.index;
-        match index.marks.get_mut(index.len..).and_then(<[u32]>::first_chunk_mut) {
-            Some(out) => index.len += isa.positions(separators, base, out),
-            None => self.grow(isa, separators, base),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow<I: Isa>(&mut self, isa: I, separators: u64, base: u32) {
-        self.index.marks.resize(2 * self.index.marks.len() + 128, 0);
-        self.push(isa, separators, base);
-    }
-
-    #[cold]
-    fn note_broken(&mut self, mut broken: u64, base: u32) {
-        while broken != 0 {
-            self.index.broken.push(base + broken.trailing_zeros());
-            broken &= broken - 1;
-        }
+        self.index.broken = broken;
+        lines + self.close(self.index.at)
     }
 
     /// An unclosed quote hides the newline at the end of the text: makes it end its row.
@@ -335,8 +357,10 @@ impl Find<'_> {
     }
 }
 
-/// The bits of a block that belong to a text which goes on for `left` bytes.
-#[inline(always)]
-fn valid(left: usize) -> u64 {
-    if left >= 64 { u64::MAX } else { (1 << left) - 1 }
+#[cold]
+fn note_broken(places: &mut Vec<u32>, mut broken: u64, base: u32) {
+    while broken != 0 {
+        places.push(base + broken.trailing_zeros());
+        broken &= broken - 1;
+    }
 }

@@ -1,7 +1,7 @@
 //! [`Survey`]: counts the rows of a text as it comes in, and finds where the n-th one ends.
 
 use super::automaton::{State, walk};
-use super::block::{Block, classify};
+use super::block::{Block, Classifier};
 use super::dialect::Dialect;
 use super::simd::{Isa, Job};
 
@@ -33,6 +33,30 @@ pub(crate) struct Survey {
 pub(crate) struct LongLine(pub usize);
 
 const WIDE: usize = 256;
+const NARROW: usize = 16;
+
+/// What some blocks have in them.
+#[derive(Default)]
+struct Sum {
+    rows: u32,
+    lines: u32,
+    skipped: u32,
+    quotes: u64,
+    /// Where the last line starts, if one ends.
+    line: usize,
+}
+
+impl Sum {
+    #[inline(always)]
+    fn add(&mut self, block: &Block, base: usize) {
+        self.rows += (block.ends & !block.voids).count_ones();
+        self.lines += block.newlines.count_ones();
+        self.skipped += block.voids.count_ones();
+        self.quotes |= block.quotes;
+        let line = base + 64 - block.ends.leading_zeros() as usize;
+        self.line = if block.ends != 0 { line } else { self.line };
+    }
+}
 
 impl Survey {
     /// Nothing is known but that a line starts at this place.
@@ -88,14 +112,15 @@ impl Job for Advance<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> Self::Output {
+        let classifier = Classifier::new(isa, self.dialect);
         while self.survey.rows < self.goal && self.survey.at < self.filled {
-            if self.wide(isa) {
+            if self.wide(isa) || self.narrow(&classifier) {
                 continue;
             }
             let rest = &self.buffer[self.survey.at..self.filled];
             match rest.first_chunk() {
                 Some(bytes) => {
-                    let block = classify(isa, bytes, self.dialect, self.survey.state);
+                    let block = classifier.classify(bytes, self.survey.state);
                     self.take(bytes, &block)?;
                 }
                 None => self.take(rest, &walk(rest, self.dialect, self.survey.state))?,
@@ -112,7 +137,6 @@ impl Advance<'_> {
         let (at, survey) = (self.survey.at, &mut *self.survey);
         // First, because between quotes the state is anybody's guess, and costs a wrong one.
         if survey.patience > 0 {
-            survey.patience -= 1;
             return false;
         }
         let plain = !matches!(survey.state, State::Quoted | State::Quote | State::QuoteReturn | State::Comment);
@@ -153,13 +177,42 @@ impl Advance<'_> {
         };
     }
 
+    /// Takes some blocks, as many as surely have neither the last row that is wanted nor a line
+    /// that is too long. What is known stays in registers meanwhile.
+    #[inline(always)]
+    fn narrow<I: Isa>(&mut self, classifier: &Classifier<'_, I>) -> bool {
+        let (at, survey) = (self.survey.at, &mut *self.survey);
+        let most = survey.patience.clamp(1, NARROW).min((self.goal - survey.rows - 1) / 64);
+        let (blocks, _) = self.buffer[at..self.filled].as_chunks();
+        let blocks = &blocks[..blocks.len().min(most)];
+        let end = at + 64 * blocks.len();
+        if blocks.is_empty() || end - survey.line > self.max_line {
+            return false;
+        }
+        let (mut state, mut sum) = (survey.state, Sum::default());
+        for (bytes, base) in blocks.iter().zip((at..).step_by(64)) {
+            let block = classifier.classify(bytes, state);
+            sum.add(&block, base);
+            state = block.state;
+        }
+        survey.patience = survey.patience.saturating_sub(blocks.len());
+        survey.rows += sum.rows as usize;
+        survey.lines += u64::from(sum.lines);
+        survey.skipped += u64::from(sum.skipped);
+        (survey.at, survey.state) = (end, state);
+        if sum.line > 0 {
+            (survey.line, survey.vague) = (sum.line, false);
+        }
+        self.note_simple(sum.quotes, u64::from(sum.skipped));
+        true
+    }
+
     /// Takes a classified block, or the part of it up to the last row that is wanted.
     #[inline(always)]
     fn take(&mut self, bytes: &[u8], block: &Block) -> Result<(), LongLine> {
         if self.survey.at + 64 - self.survey.line > self.max_line {
             self.check_ends(block)?;
         }
-        self.note_simple(block);
         let survey = &mut *self.survey;
         let rows = block.ends & !block.voids;
         let wanted = self.goal - survey.rows;
@@ -170,6 +223,7 @@ impl Advance<'_> {
             let after_last = survey.at - bytes.len() + 64 - block.ends.leading_zeros() as usize;
             survey.line = if block.ends != 0 { after_last } else { survey.line };
             survey.vague &= block.ends == 0;
+            self.note_simple(block.quotes, block.voids);
             return Ok(());
         }
         let last = (1..wanted).fold(rows, |rows, _| rows & (rows - 1)).trailing_zeros();
@@ -177,14 +231,15 @@ impl Advance<'_> {
         survey.at += last as usize + 1;
         (survey.line, survey.vague) = (survey.at, false);
         survey.state = State::LineStart;
+        self.note_simple(block.quotes, block.voids);
         Ok(())
     }
 
     #[inline(always)]
-    fn note_simple(&mut self, block: &Block) {
-        // A comment shows as a line that is no row, or as the state at the end of the block.
-        let comment = self.dialect.comment().is_some() && (block.voids != 0 || block.state == State::Comment);
-        self.survey.simple &= block.quotes == 0 && !comment;
+    fn note_simple(&mut self, quotes: u64, voids: u64) {
+        // A comment shows as a line that is no row, or as what is known at the end.
+        let comment = self.dialect.comment().is_some() && (voids != 0 || self.survey.state == State::Comment);
+        self.survey.simple &= quotes == 0 && !comment;
     }
 
     /// An error if a line that ends in the block is too long.

@@ -60,25 +60,24 @@ fn four_by_four<T: ArrowNativeType>(
     cells: &Cells<'_>,
     values: &mut Vec<T>,
     odd: &mut Vec<u32>,
-    four: impl Fn([u64; 4], &[u32; 4]) -> ([T; 4], u32),
+    four: impl Fn(&[u64; 4], &[u32; 4]) -> ([T; 4], u32),
     one: impl Fn(&[u8]) -> Option<T>,
 ) {
     let first = values.len();
-    let (starts, lens) = cells.quads();
-    values.resize(first + 4 * starts.len(), T::default());
-    let (out, _) = values[first..].as_chunks_mut::<4>();
-    for (i, ((starts, lens), out)) in starts.iter().zip(lens).zip(out).enumerate() {
-        let good;
-        (*out, good) = four(words(cells.text, starts), lens);
+    let (words, lens) = (cells.words.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
+    for (i, (words, lens)) in words.iter().zip(lens).enumerate() {
+        let (mut made, good) = four(words, lens);
         let mut left = !good & 0b1111;
         while left != 0 {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
-            match plain(cells.text, starts[lane], lens[lane]).and_then(&one) {
-                Some(value) => out[lane] = value,
+            match plain(cells.text, cells.starts[4 * i + lane], lens[lane]).and_then(&one) {
+                Some(value) => made[lane] = value,
                 None => odd.push((4 * i + lane) as u32),
             }
         }
+        // Not to memory that was filled with something before: that would be a pass of its own.
+        values.extend_from_slice(&made);
     }
     values.truncate(first + cells.rows());
     odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));
@@ -88,12 +87,6 @@ fn four_by_four<T: ArrowNativeType>(
 #[inline(always)]
 pub(super) fn plain(text: &[u8], start: u32, len: u32) -> Option<&[u8]> {
     if len.wrapping_sub(1) < ODD - 1 { text.get(start as usize..)?.get(..len as usize) } else { None }
-}
-
-/// The eight bytes at each of four places.
-#[inline(always)]
-fn words(text: &[u8], starts: &[u32; 4]) -> [u64; 4] {
-    starts.map(|start| text[start as usize..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word)))
 }
 
 /// An array of this type around the values, without a copy.

@@ -203,11 +203,11 @@ impl Job for Code<'_> {
         let Self { cells, codes, words, nulls } = self;
         let first = codes.len();
         codes.resize(first + cells.rows(), 0);
-        for (row, ((start, len), code)) in cells.spans().zip(&mut codes[first..]).enumerate() {
+        for (row, (((start, len), &word), code)) in
+            cells.spans().zip(cells.words).zip(&mut codes[first..]).enumerate()
+        {
             *code = if len.wrapping_sub(1) < ODD - 1 {
-                let rest = &cells.text[start as usize..];
-                let word = rest.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-                words.code(isa, &rest[..len as usize], word)
+                words.code(isa, word, len as usize, || &cells.text[start as usize..])
             } else {
                 odd_code(isa, cells, row, words).unwrap_or_else(|| {
                     nulls.push(first + row);
@@ -226,7 +226,7 @@ fn odd_code<I: Isa>(isa: I, cells: &Cells<'_>, row: usize, words: &mut Words) ->
             let mut word = [0; 8];
             let head = text.len().min(8);
             word[..head].copy_from_slice(&text[..head]);
-            Some(words.code(isa, &text, u64::from_le_bytes(word)))
+            Some(words.code(isa, u64::from_le_bytes(word), text.len(), || &text))
         }
     }
 }

@@ -23,50 +23,65 @@ pub(crate) struct Timestamp {
 type Prefix = [u8; 16];
 
 /// The last minute seen, and the ticks of its start.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Minute {
     prefix: Prefix,
     ticks: i64,
 }
 
-/// What texts of one length look like behind the minute.
+/// Right in every unit.
+const EPOCH: Minute = Minute { prefix: *b"1970-01-01T00:00", ticks: 0 };
+
+/// What texts of one length look like.
 struct Form {
     len: u32,
-    seconds: Seconds,
-    /// Ticks for each that `seconds` counts.
-    scale: i64,
+    /// With any minute …
+    any: Seconds,
+    /// … and with the last minute seen.
+    same: Seconds,
+    /// Ticks for each that these count.
+    scale: u32,
 }
 
 impl Timestamp {
     /// Timestamps in this unit.
     pub fn new(unit: TimeUnit, zone: Option<Arc<str>>) -> Self {
-        Self { unit, zone, form: None, minute: Minute::default() }
+        Self { unit, zone, form: None, minute: EPOCH }
     }
 
     /// Four timestamps, where they all have the form.
     #[inline(always)]
     fn four<I: Isa>(&mut self, isa: I, text: &[u8], starts: &[u32; 4], lens: &[u32; 4]) -> Option<[i64; 4]> {
         let form = self.form.as_ref()?;
-        let other = lens.iter().fold(0, |other, len| other | (len ^ form.len));
-        if other != 0 {
+        let [a, b, c, d] = *lens;
+        if (a ^ form.len) | (b ^ form.len) | (c ^ form.len) | (d ^ form.len) != 0 {
             return None;
         }
-        let at = |start: u32, shift: usize| text[start as usize + shift..].first_chunk::<16>();
-        let [Some(a), Some(b), Some(c), Some(d)] = starts.map(|start| at(start, 16)) else { return None };
-        let (ticks, fine) = isa.seconds([a, b, c, d], &form.seconds);
-        if !fine {
+        let at = |start: u32| text.get(start as usize..)?.first_chunk::<32>();
+        let [a, b, c, d] = *starts;
+        let rows = [at(a)?, at(b)?, at(c)?, at(d)?];
+        let ([a, b, c, d], all) = isa.seconds(rows, &form.same);
+        if !all {
+            return self.each(isa, rows);
+        }
+        let scaled = |ticks: i64| self.minute.ticks + (ticks as u32 as u64 * u64::from(form.scale)) as i64;
+        Some([scaled(a), scaled(b), scaled(c), scaled(d)])
+    }
+
+    /// Four timestamps that do not all have the last minute.
+    #[inline(always)]
+    fn each<I: Isa>(&mut self, isa: I, rows: [&[u8; 32]; 4]) -> Option<[i64; 4]> {
+        let form = self.form.as_ref()?;
+        let (mut made, all) = isa.seconds(rows, &form.any);
+        if !all {
             return None;
         }
-        let scale = form.scale;
-        let [Some(a), Some(b), Some(c), Some(d)] = starts.map(|start| at(start, 0)) else { return None };
-        let cached = u128::from_le_bytes(self.minute.prefix);
-        let other = [a, b, c, d].iter().fold(0, |other, prefix| other | (u128::from_le_bytes(**prefix) ^ cached));
-        if other == 0 {
-            return Some(ticks.map(|ticks| self.minute.ticks + ticks * scale));
+        let scale = i64::from(form.scale);
+        for (made, row) in made.iter_mut().zip(rows) {
+            *made = self.start_of(row.first_chunk()?)? + *made * scale;
         }
-        let mut made = [0; 4];
-        for ((made, prefix), ticks) in made.iter_mut().zip([a, b, c, d]).zip(ticks) {
-            *made = self.start_of(prefix)? + ticks * scale;
+        if let Some(form) = &mut self.form {
+            form.same.zero[..16].copy_from_slice(&self.minute.prefix);
         }
         Some(made)
     }
@@ -74,7 +89,7 @@ impl Timestamp {
     /// Four timestamps that do not all have the form.
     #[inline(never)]
     fn singly(&mut self, cells: &Cells<'_>, quad: usize, odd: &mut Vec<u32>) -> [i64; 4] {
-        let (starts, lens) = cells.quads();
+        let (starts, lens) = (cells.starts.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
         let mut made = [0; 4];
         for (lane, made) in made.iter_mut().enumerate() {
             match plain(cells.text, starts[quad][lane], lens[quad][lane]).and_then(|text| self.one(text)) {
@@ -103,7 +118,7 @@ impl Timestamp {
     fn learn(&mut self, cells: &Cells<'_>) {
         let lens = cells.spans().take(16).map(|(_, len)| len);
         self.form = lens.filter_map(|len| Form::new(len, self.unit, self.zone.is_some())).next();
-        self.minute = Minute::default();
+        self.minute = EPOCH;
     }
 }
 
@@ -121,14 +136,14 @@ impl Form {
         if places > counted {
             return None;
         }
-        let (mut zero, mut limit, mut order) = ([0; 16], [u8::MAX; 16], [u8::MAX; 16]);
+        let (mut zero, mut limit, mut order) = ([0; 32], [u8::MAX; 32], [u8::MAX; 16]);
         let template = b":00.000000";
-        let used = digits as usize;
-        zero[..used].copy_from_slice(&template[..used]);
-        limit[..used].fill(9);
-        limit[0] = 0;
-        if used > 3 {
-            limit[3] = 0;
+        let used = 16 + digits as usize;
+        zero[16..used].copy_from_slice(&template[..used - 16]);
+        limit[16..used].fill(9);
+        limit[16] = 0;
+        if used > 19 {
+            limit[19] = 0;
         }
         if zoned {
             (zero[used], limit[used]) = (b'Z', 0);
@@ -137,9 +152,13 @@ impl Form {
         let first = 6 - counted;
         (order[first], order[first + 1]) = (1, 2);
         (0..places).for_each(|i| order[first + 2 + i] = 4 + i as u8);
-        let scale = unit.per_second() / 10_i64.pow(counted as u32);
+        let scale = (unit.per_second() / 10_i64.pow(counted as u32)) as u32;
         let max = 60 * 10_i64.pow(counted as u32) - 1;
-        Some(Self { len, seconds: Seconds { zero, limit, order, max }, scale })
+        let any = Seconds { zero, limit, order, max };
+        let mut same = any.clone();
+        same.zero[..16].copy_from_slice(&EPOCH.prefix);
+        same.limit[..16].fill(0);
+        Some(Self { len, any, same, scale })
     }
 }
 
@@ -161,14 +180,11 @@ impl Parse for Timestamp {
         if !I::WIDE || self.form.is_none() {
             return one_by_one(self, cells, values, odd);
         }
-        let (first, (starts, lens)) = (values.len(), cells.quads());
-        values.resize(first + 4 * starts.len(), 0);
-        let (out, _) = values[first..].as_chunks_mut::<4>();
-        for (i, ((starts, lens), out)) in starts.iter().zip(lens).zip(out).enumerate() {
-            *out = match self.four(isa, cells.text, starts, lens) {
-                Some(four) => four,
-                None => self.singly(cells, i, odd),
-            };
+        let first = values.len();
+        let (starts, lens) = (cells.starts.as_chunks().0, cells.lens.as_chunks().0);
+        for (i, (starts, lens)) in starts.iter().zip(lens).enumerate() {
+            let four = self.four(isa, cells.text, starts, lens);
+            values.extend_from_slice(&four.unwrap_or_else(|| self.singly(cells, i, odd)));
         }
         values.truncate(first + cells.rows());
         odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));

@@ -94,11 +94,14 @@ fn halves(block: &[u8; 64]) -> (__m256i, __m256i) {
 }
 
 with_features! {
-    fn find<const N: usize>(block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+    fn needle(byte: u8) -> __m256i {
+        _mm256_set1_epi8(byte as i8)
+    }
+
+    fn find<const N: usize>(block: &[u8; 64], needles: [__m256i; N]) -> [u64; N] {
         let (low, high) = halves(block);
         let mut masks = [0; N];
         for (mask, needle) in masks.iter_mut().zip(needles) {
-            let needle = _mm256_set1_epi8(needle as i8);
             let bits = |half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, needle)) as u32;
             *mask = u64::from(bits(low)) | u64::from(bits(high)) << 32;
         }
@@ -154,8 +157,8 @@ with_features! {
 
     /// Digits as numbers, at the end of each lane and behind zeros; and which lanes have a minus.
     /// What is no digit is above nine; a minus is as a zero.
-    fn align(words: [u64; 4], lens: __m256i) -> (__m256i, __m256i) {
-        let words = load_words(&words);
+    fn align(words: &[u64; 4], lens: __m256i) -> (__m256i, __m256i) {
+        let words = load_words(words);
         let first = _mm256_and_si256(words, _mm256_set1_epi64x(0xff));
         let minus = _mm256_cmpeq_epi64(first, _mm256_set1_epi64x(i64::from(b'-')));
         let digits = _mm256_xor_si256(words, _mm256_set1_epi8(b'0' as i8));
@@ -182,7 +185,7 @@ with_features! {
         _mm256_movemask_pd(_mm256_castsi256_pd(lanes)) as u32
     }
 
-    fn integers(words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         let (lens, fits) = widen(lens);
         let (digits, minus) = align(words, lens);
         let number = number(digits);
@@ -193,7 +196,7 @@ with_features! {
         (store(value), bits(good))
     }
 
-    fn doubles(words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         let (lens, fits) = widen(lens);
         let (digits, minus) = align(words, lens);
         let zero = _mm256_setzero_si256();
@@ -227,15 +230,17 @@ with_features! {
         _mm256_xor_pd(value, _mm256_castsi256_pd(sign))
     }
 
-    fn seconds(rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
-        let twice = |bytes: &[u8; 16]| _mm256_broadcastsi128_si256(load_half(bytes));
-        let (zero, limit, order) = (twice(&form.zero), twice(&form.limit), twice(&form.order));
-        let pair = |low, high| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(load_half(low)), load_half(high));
-        let first = _mm256_sub_epi8(pair(rows[0], rows[2]), zero);
-        let second = _mm256_sub_epi8(pair(rows[1], rows[3]), zero);
-        let over = _mm256_or_si256(_mm256_subs_epu8(first, limit), _mm256_subs_epu8(second, limit));
-        let digits =
-            _mm256_unpacklo_epi64(_mm256_shuffle_epi8(first, order), _mm256_shuffle_epi8(second, order));
+    fn seconds(rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
+        let (zero, limit) = (load(&form.zero), load(&form.limit));
+        let order = _mm256_broadcastsi128_si256(load_half(&form.order));
+        let [a, b, c, d] = rows;
+        let above = |row| _mm256_sub_epi8(load(row), zero);
+        let (a, b, c, d) = (above(a), above(b), above(c), above(d));
+        let over = |one, other| _mm256_or_si256(_mm256_subs_epu8(one, limit), _mm256_subs_epu8(other, limit));
+        let over = _mm256_or_si256(over(a, b), over(c, d));
+        // What stands behind the minutes, of two texts each.
+        let behind = |one, other| _mm256_shuffle_epi8(_mm256_permute2x128_si256::<0x31>(one, other), order);
+        let digits = _mm256_unpacklo_epi64(behind(a, c), behind(b, d));
         let numbers = number(digits);
         let late = _mm256_cmpgt_epi64(numbers, _mm256_set1_epi64x(form.max));
         let wrong = _mm256_or_si256(over, late);
@@ -246,8 +251,16 @@ with_features! {
 impl Isa for Avx2 {
     const WIDE: bool = true;
 
+    type Needle = __m256i;
+
     #[inline(always)]
-    fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+    fn needle(self, byte: u8) -> __m256i {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { needle(byte) }
+    }
+
+    #[inline(always)]
+    fn find<const N: usize>(self, block: &[u8; 64], needles: [__m256i; N]) -> [u64; N] {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { find(block, needles) }
     }
@@ -290,19 +303,19 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { integers(words, lens) }
     }
 
     #[inline(always)]
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { doubles(words, lens) }
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { seconds(rows, form) }
     }

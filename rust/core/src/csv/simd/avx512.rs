@@ -33,10 +33,20 @@ fn enter<J: Job>(isa: Avx512, job: J) -> J::Output {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
-fn find<const N: usize>(block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+fn needle(byte: u8) -> __m512i {
+    _mm512_set1_epi8(byte as i8)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+fn find<const N: usize>(block: &[u8; 64], needles: [__m512i; N]) -> [u64; N] {
     // SAFETY: the reference is to 64 bytes, and the load needs no alignment.
     let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-    needles.map(|needle| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(needle as i8)))
+    let mut masks = [0; N];
+    for (mask, needle) in masks.iter_mut().zip(needles) {
+        *mask = _mm512_cmpeq_epi8_mask(bytes, needle);
+    }
+    masks
 }
 
 /// 0…63, for the places of bits.
@@ -80,8 +90,16 @@ fn positions(bits: u64, base: u32, out: &mut [u32; 64]) -> usize {
 impl Isa for Avx512 {
     const WIDE: bool = true;
 
+    type Needle = __m512i;
+
     #[inline(always)]
-    fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
+    fn needle(self, byte: u8) -> __m512i {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { needle(byte) }
+    }
+
+    #[inline(always)]
+    fn find<const N: usize>(self, block: &[u8; 64], needles: [__m512i; N]) -> [u64; N] {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { find(block, needles) }
     }
@@ -108,17 +126,17 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         self.0.integers(words, lens)
     }
 
     #[inline(always)]
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         self.0.doubles(words, lens)
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
         self.0.seconds(rows, form)
     }
 }

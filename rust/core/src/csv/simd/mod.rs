@@ -89,8 +89,14 @@ pub(crate) trait Isa: Copy {
     /// Whether doing four at a time is faster than one by one.
     const WIDE: bool;
 
+    /// A byte made ready to be found.
+    type Needle: Copy;
+
+    /// Makes a byte ready to be found.
+    fn needle(self, byte: u8) -> Self::Needle;
+
     /// For each needle, the places where it is in the block, lowest bit first.
-    fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N];
+    fn find<const N: usize>(self, block: &[u8; 64], needles: [Self::Needle; N]) -> [u64; N];
 
     /// Each bit the XOR of itself and all lower ones.
     fn prefix_xor(self, bits: u64) -> u64;
@@ -109,23 +115,23 @@ pub(crate) trait Isa: Copy {
 
     /// The integers of four texts, each the first `len` bytes of its word: an optional minus, then
     /// digits. Which are that, of 1 to 8 bytes, lowest bit first; rubbish for the others.
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32);
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32);
 
     /// The same for doubles without an exponent, rounded once.
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32);
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32);
 
     /// The ticks within the minute that four texts of this form say, and whether all have it.
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool);
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool);
 }
 
-/// The form of what stands behind the minute of a timestamp, such as `:SS.ffffff`.
+/// The form of a timestamp: a minute in 16 bytes, and what stands behind it, such as `:SS.ffffff`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds {
     /// The lowest byte that may stand in each place …
-    pub zero: [u8; 16],
+    pub zero: [u8; 32],
     /// … and how far above it a byte may be.
-    pub limit: [u8; 16],
-    /// The places of the eight digits of the number of ticks; above 127 for a zero.
+    pub limit: [u8; 32],
+    /// The places, behind the minute, of the eight digits of the number of ticks; above 127 for a zero.
     pub order: [u8; 16],
     /// The most ticks there may be.
     pub max: i64,
@@ -156,7 +162,7 @@ mod tests {
         bits: u64,
         texts: [String; 4],
         form: Seconds,
-        rows: [[u8; 16]; 4],
+        rows: [[u8; 32]; 4],
     }
 
     impl Job for &Ask {
@@ -170,11 +176,11 @@ mod tests {
             });
             let mut out = [0; 64];
             let count = isa.positions(self.bits, 100, &mut out);
-            let (integers, good) = isa.integers(words, &lens);
-            let (doubles, fine) = isa.doubles(words, &lens);
+            let (integers, good) = isa.integers(&words, &lens);
+            let (doubles, fine) = isa.doubles(&words, &lens);
             let (seconds, all) = isa.seconds([0, 1, 2, 3].map(|i| &self.rows[i]), &self.form);
             Answers {
-                found: isa.find(&self.block, [b',', b'\n']),
+                found: isa.find(&self.block, [isa.needle(b','), isa.needle(b'\n')]),
                 prefix: isa.prefix_xor(self.bits),
                 positions: out[..count].to_vec(),
                 among: isa.among(&words, words[2]),
@@ -192,10 +198,10 @@ mod tests {
         let text = || prop_oneof!["[-+.0-9]{0,9}", "-?[0-9]{0,8}", "-?[0-9]{0,4}\\.[0-9]{0,4}", "[0-9e.:/]{1,8}"];
         let row = || {
             prop_oneof![
-                "[0-5][0-9]\\.[0-9]{6}".prop_map(|text| format!(":{text}xxxxxx")),
-                "[:0-9.]{16}".prop_map(|text| text),
+                "[0-5][0-9]\\.[0-9]{6}".prop_map(|text| format!("2024-01-02T09:30:{text}xxxxxx")),
+                "2024-01-02T09:3[0-9][:0-9.]{16}".prop_map(|text| text),
             ]
-            .prop_map(|text| text.into_bytes().try_into().expect("16 bytes"))
+            .prop_map(|text| text.into_bytes().try_into().expect("32 bytes"))
         };
         (
             prop::collection::vec(byte(), 64),
@@ -210,8 +216,12 @@ mod tests {
                 bits,
                 texts,
                 form: Seconds {
-                    zero: *b":00.000000\0\0\0\0\0\0",
-                    limit: [0, 9, 9, 0, 9, 9, 9, 9, 9, 9, 255, 255, 255, 255, 255, 255],
+                    zero: *b"2024-01-02T09:30:00.000000\0\0\0\0\0\0",
+                    limit: std::array::from_fn(|i| match i {
+                        ..=16 | 19 => 0,
+                        17..26 => 9,
+                        _ => 255,
+                    }),
                     order: [1, 2, 4, 5, 6, 7, 8, 9, 255, 255, 255, 255, 255, 255, 255, 255],
                     max: 59_999_999,
                 },

@@ -29,7 +29,7 @@ fn equal_block(block: &[u8], needle: u8) -> u64 {
 
 /// The value of each text that has one.
 #[inline(always)]
-fn each<T: Copy + Default>(words: [u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]) -> Option<T>) -> ([T; 4], u32) {
+fn each<T: Copy + Default>(words: &[u64; 4], lens: &[u32; 4], one: impl Fn(&[u8]) -> Option<T>) -> ([T; 4], u32) {
     let (mut values, mut good) = ([T::default(); 4], 0);
     for i in 0..4 {
         let bytes = words[i].to_le_bytes();
@@ -44,6 +44,13 @@ fn each<T: Copy + Default>(words: [u64; 4], lens: &[u32; 4], one: impl Fn(&[u8])
 
 impl Isa for Scalar {
     const WIDE: bool = false;
+
+    type Needle = u8;
+
+    #[inline(always)]
+    fn needle(self, byte: u8) -> u8 {
+        byte
+    }
 
     #[inline(always)]
     fn find<const N: usize>(self, block: &[u8; 64], needles: [u8; N]) -> [u64; N] {
@@ -92,23 +99,21 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn integers(self, words: [u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
+    fn integers(self, words: &[u64; 4], lens: &[u32; 4]) -> ([i64; 4], u32) {
         each(words, lens, |text| number::integer(text)?.try_into().ok())
     }
 
     #[inline(always)]
-    fn doubles(self, words: [u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
+    fn doubles(self, words: &[u64; 4], lens: &[u32; 4]) -> ([f64; 4], u32) {
         let plain = |text: &[u8]| text.iter().all(|byte| !byte.is_ascii_alphabetic());
         each(words, lens, |text| if plain(text) { number::double(text) } else { None })
     }
 
     #[inline(always)]
-    fn seconds(self, rows: [&[u8; 16]; 4], form: &Seconds) -> ([i64; 4], bool) {
-        let digit = |row: &[u8; 16], place: u8| {
-            row.get(usize::from(place))
-                .map_or(0, |byte| i64::from(byte.wrapping_sub(form.zero[usize::from(place)])))
-        };
-        let fits = |row: &[u8; 16]| (0..16).all(|i| row[i].wrapping_sub(form.zero[i]) <= form.limit[i]);
+    fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool) {
+        let above = |row: &[u8; 32], i: usize| row[i].wrapping_sub(form.zero[i]);
+        let digit = |row, place: u8| if place < 16 { i64::from(above(row, 16 + usize::from(place))) } else { 0 };
+        let fits = |row: &[u8; 32]| (0..32).all(|i| above(row, i) <= form.limit[i]);
         let ticks = rows.map(|row| form.order[..8].iter().fold(0, |ticks, &place| ticks * 10 + digit(row, place)));
         (ticks, rows.into_iter().all(fits) && ticks.iter().all(|&ticks| ticks <= form.max))
     }
