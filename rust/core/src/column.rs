@@ -141,38 +141,22 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// The text of a row as a word that no other text has, if it is short; the row must not be null.
-    #[inline]
-    pub(crate) fn word(&self, row: usize) -> Option<u128> {
-        let (start, end, bytes) = match self {
+    /// Where the bytes of a row's text start, and how many they are, in which bytes; the row must not be
+    /// null.
+    #[inline(always)]
+    pub(crate) fn span(&self, row: usize) -> (&'a [u8], usize, usize) {
+        match self {
             Self::Plain(array) => {
                 let offsets = array.value_offsets();
-                (offsets[row] as usize, offsets[row + 1] as usize, array.value_data())
+                let start = offsets[row] as usize;
+                (array.value_data(), start, offsets[row + 1] as usize - start)
             }
             _ => {
                 let text = self.get(row).as_bytes();
-                (0, text.len(), text)
+                (text, 0, text.len())
             }
-        };
-        short_word(bytes, start, end - start)
-    }
-}
-
-/// Up to 15 bytes and their number in one word.
-#[inline]
-fn short_word(bytes: &[u8], start: usize, len: usize) -> Option<u128> {
-    if len > 15 {
-        return None;
-    }
-    let word = match bytes[start..].first_chunk::<16>() {
-        Some(sixteen) => u128::from_le_bytes(*sixteen) & ((1 << (8 * len)) - 1),
-        None => {
-            let mut sixteen = [0; 16];
-            sixteen[..len].copy_from_slice(&bytes[start..start + len]);
-            u128::from_le_bytes(sixteen)
         }
-    };
-    Some(word | (len as u128) << 120)
+    }
 }
 
 /// A text column with 32-bit offsets, as it leaves rillet: without a copy if it is that already.

@@ -12,7 +12,6 @@ mod run;
 mod show;
 mod source;
 mod stage;
-mod team;
 mod time;
 pub mod types;
 mod window;

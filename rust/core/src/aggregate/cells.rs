@@ -57,7 +57,7 @@ macro_rules! value {
 value!(i64 => Int, u64 => UInt, f64 => Float, i128 => Decimal, Option<i64> => Nullable, (f64, f64) => Weighted);
 
 /// The cells of one partial, whatever its type.
-pub(crate) trait Cells: Send + Sync {
+pub(crate) trait Cells: Send {
     /// Makes sure that there are so many cells; new ones are empty.
     fn grow(&mut self, len: usize);
     /// Lifts the values into the cells of their rows.

@@ -14,7 +14,6 @@ use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, Moments, Num
 use super::recipe::Output;
 use super::table::Table;
 use crate::column::from_i64;
-use crate::team::Team;
 use crate::types::DataType;
 
 /// A result that does not fit its type: the first row that has one, and what it is.
@@ -35,15 +34,12 @@ impl Table {
     ///
     /// # Errors
     /// [`Unfit`] for the earliest slot of which a result does not fit its type.
-    pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32], team: Team) -> Result<Vec<ArrayRef>, Unfit> {
+    pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32]) -> Result<Vec<ArrayRef>, Unfit> {
         let counted: Vec<Counted> = (0..self.selections()).map(|at| Counted::of(self, at, slots)).collect();
         let column = |output: &Output| {
             Lowering { table: self, output, slots, counted: &counted[output.selection] }.column()
         };
-        let columns = |outputs: &[Output]| outputs.iter().map(column).collect::<Vec<Lowered>>();
-        let (ours, theirs) = outputs.split_at(outputs.len() / 2);
-        let (theirs, mut columns) = team.for_rows(slots.len()).both(|| columns(theirs), || columns(ours));
-        columns.extend(theirs);
+        let columns: Vec<Lowered> = outputs.iter().map(column).collect();
         match columns.iter().filter_map(|column| column.as_ref().err()).map(|unfit| unfit.at).min() {
             None => Ok(columns.into_iter().flatten().collect()),
             Some(at) => Err(columns

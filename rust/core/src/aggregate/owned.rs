@@ -23,7 +23,7 @@ pub(crate) enum Choice {
 }
 
 /// A value that is kept by copying it out of its batch.
-pub(crate) trait Kept: Clone + Send + Sync + 'static {
+pub(crate) trait Kept: Clone + Send + 'static {
     /// How it compares with another, for [`Choice::Min`] and [`Choice::Max`].
     fn order(&self, other: &Self) -> Ordering;
     /// Roughly how much memory it takes.

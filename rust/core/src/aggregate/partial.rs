@@ -7,7 +7,7 @@
 use super::double::{Double, Doubles, two_product, two_sum};
 
 /// A mergeable state.
-pub(crate) trait Partial: Copy + Send + Sync + 'static {
+pub(crate) trait Partial: Copy + Send + 'static {
     /// The state of no value.
     const EMPTY: Self;
 
@@ -35,7 +35,7 @@ pub(crate) trait Lift<V>: Partial {
 }
 
 /// A value with a total order that an extremum can start from.
-pub(crate) trait Ordered: Ord + Copy + Send + Sync + 'static {
+pub(crate) trait Ordered: Ord + Copy + Send + 'static {
     /// The lowest value there is.
     const LOWEST: Self;
     /// The highest value there is.
@@ -166,7 +166,7 @@ pub(crate) struct Last<T> {
 }
 
 /// A value that an end can start from.
-pub(crate) trait Nothing: Copy + Send + Sync + 'static {
+pub(crate) trait Nothing: Copy + Send + 'static {
     /// The value of no row.
     const NOTHING: Self;
 }
@@ -360,7 +360,7 @@ impl Lift<(f64, f64)> for WeightedSum {
 }
 
 /// A number from which another can be subtracted exactly, as a [`Double`].
-pub(crate) trait Number: Copy + Send + Sync + 'static {
+pub(crate) trait Number: Copy + Send + 'static {
     /// Zero.
     const ZERO: Self;
     /// `self - other`; what is not a finite number gives what is not one.

@@ -4,9 +4,8 @@ use arrow_buffer::BooleanBuffer;
 
 use super::NO_SLOT;
 use super::cells::{Cells, Rows};
-use super::input::{Chosen, Inputs, Scratch, Typed};
+use super::input::{Chosen, Inputs, Scratch};
 use super::recipe::Recipe;
-use crate::team::Team;
 
 /// How many rows are folded at a time: few enough that their slots stay in the first-level cache.
 const STEP: usize = 2048;
@@ -17,8 +16,10 @@ pub(crate) struct Table {
     /// The cells of each of the recipe's parts.
     pub(crate) parts: Vec<Box<dyn Cells>>,
     part_selections: Vec<usize>,
-    /// Room for each of two threads.
-    rooms: [Room; 2],
+    scratch: Scratch,
+    picks: Vec<Pick>,
+    /// The time of each row of a step, where there is no event time.
+    timeless: Vec<i64>,
 }
 
 /// How many rows each slot has, and how many of them each selection leaves out.
@@ -28,14 +29,6 @@ pub(crate) struct Table {
 struct Counts {
     rows: Vec<u64>,
     misses: Vec<Vec<u64>>,
-}
-
-/// Room for working off a few thousand rows.
-struct Room {
-    scratch: Scratch,
-    picks: Vec<Pick>,
-    /// The time of each row of a step, where there is no event time.
-    timeless: Vec<i64>,
 }
 
 /// The rows of one step that one selection takes, where it does not take all.
@@ -74,45 +67,6 @@ struct Step<'a> {
     whole: bool,
 }
 
-impl Room {
-    fn new() -> Self {
-        Self { scratch: Scratch::default(), picks: Vec::new(), timeless: vec![0; STEP] }
-    }
-
-    /// Folds rows into the cells of some parts, and counts them if asked to.
-    fn fold(
-        &mut self,
-        rows: Fold<'_>,
-        parts: &mut [Box<dyn Cells>],
-        columns: &[(usize, &Typed)],
-        mut counts: Option<&mut Counts>,
-    ) {
-        let timeless = std::mem::take(&mut self.timeless);
-        for (i, slots) in rows.slots.chunks(STEP).enumerate() {
-            let start = rows.start + i * STEP;
-            let times = rows.times.map_or(&timeless[..slots.len()], |times| &times[start..start + slots.len()]);
-            let step = Step { start, slots, times, whole: !slots.contains(&NO_SLOT) };
-            self.pick(step, rows.inputs);
-            if let Some(counts) = &mut counts {
-                counts.add(step, &self.picks);
-            }
-            for (cells, &(selection, typed)) in parts.iter_mut().zip(columns) {
-                let pick = &self.picks[selection];
-                let chosen = if pick.all { Chosen::Run(start, slots.len()) } else { Chosen::List(&pick.rows) };
-                cells.fold(pick.of(step), &self.scratch.pick(typed, chosen));
-            }
-        }
-        self.timeless = timeless;
-    }
-
-    fn pick(&mut self, step: Step<'_>, inputs: &Inputs) {
-        self.picks.resize_with(inputs.selected.len(), Pick::default);
-        for (pick, mask) in self.picks.iter_mut().zip(&inputs.selected) {
-            pick.take(step, mask.as_ref());
-        }
-    }
-}
-
 impl Counts {
     fn new(selections: usize) -> Self {
         Self { rows: Vec::new(), misses: vec![Vec::new(); selections] }
@@ -138,37 +92,33 @@ impl Counts {
 impl Table {
     /// A table without slots.
     pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self::of(recipe.selections(), recipe.cells(), recipe.part_selections().collect())
+    }
+
+    /// A table without slots for the same plan.
+    pub(crate) fn fresh(&self) -> Self {
+        let parts = self.parts.iter().map(|cells| cells.fresh()).collect();
+        Self::of(self.selections(), parts, self.part_selections.clone())
+    }
+
+    /// A table of these cells, which count these selections.
+    pub(crate) fn of(selections: usize, parts: Vec<Box<dyn Cells>>, part_selections: Vec<usize>) -> Self {
         Self {
-            counts: Counts::new(recipe.selections()),
-            parts: recipe.cells(),
-            part_selections: recipe.part_selections().collect(),
-            rooms: [Room::new(), Room::new()],
+            counts: Counts::new(selections),
+            parts,
+            part_selections,
+            scratch: Scratch::default(),
+            picks: Vec::new(),
+            timeless: vec![0; STEP],
         }
     }
 
-    /// A table of these cells, for tests of what combines them.
-    #[cfg(test)]
-    pub(crate) fn of(parts: Vec<Box<dyn Cells>>) -> Self {
-        let part_selections = vec![0; parts.len()];
-        Self { counts: Counts::new(1), parts, part_selections, rooms: [Room::new(), Room::new()] }
-    }
-
-    /// Puts one row into a slot of such a table.
+    /// Puts one row into a slot, whatever its values are.
     #[cfg(test)]
     pub(crate) fn put(&mut self, slot: u32, time: i64) {
         self.counts.rows[slot as usize] += 1;
         let rows = Rows { slots: &[slot], times: &[time] };
         self.parts.iter_mut().for_each(|cells| cells.fold(rows, &super::cells::Values::Int(&[time])));
-    }
-
-    /// A table without slots for the same plan.
-    pub(crate) fn fresh(&self) -> Self {
-        Self {
-            counts: Counts::new(self.counts.misses.len()),
-            parts: self.parts.iter().map(|cells| cells.fresh()).collect(),
-            part_selections: self.part_selections.clone(),
-            rooms: [Room::new(), Room::new()],
-        }
     }
 
     /// How many slots there are.
@@ -199,22 +149,29 @@ impl Table {
         self.counts.rows[slot] - self.counts.misses[selection].get(slot).copied().unwrap_or(0)
     }
 
-    /// Folds rows of a batch into their slots: some parts on one thread, some on another.
-    pub(crate) fn fold(&mut self, rows: Fold<'_>, team: Team) {
-        let columns: Vec<(usize, &Typed)> =
-            self.part_selections.iter().copied().zip(&rows.inputs.values).collect();
-        let [here, there] = &mut self.rooms;
-        let team = if self.parts.len() < 2 { Team::ONE } else { team.for_rows(rows.slots.len()) };
-        if !team.is_many() {
-            return here.fold(rows, &mut self.parts, &columns, Some(&mut self.counts));
+    /// Folds rows of a batch into their slots.
+    pub(crate) fn fold(&mut self, rows: Fold<'_>) {
+        let timeless = std::mem::take(&mut self.timeless);
+        for (i, slots) in rows.slots.chunks(STEP).enumerate() {
+            let start = rows.start + i * STEP;
+            let times = rows.times.map_or(&timeless[..slots.len()], |times| &times[start..start + slots.len()]);
+            self.fold_step(Step { start, slots, times, whole: !slots.contains(&NO_SLOT) }, rows.inputs);
         }
-        let half = self.parts.len() / 2;
-        let (ours, theirs) = self.parts.split_at_mut(half);
-        let counts = &mut self.counts;
-        team.both(
-            || there.fold(rows, theirs, &columns[half..], None),
-            || here.fold(rows, ours, &columns[..half], Some(counts)),
-        );
+        self.timeless = timeless;
+    }
+
+    fn fold_step(&mut self, step: Step<'_>, inputs: &Inputs) {
+        self.picks.resize_with(inputs.selected.len(), Pick::default);
+        for (pick, mask) in self.picks.iter_mut().zip(&inputs.selected) {
+            pick.take(step, mask.as_ref());
+        }
+        self.counts.add(step, &self.picks);
+        for ((cells, &selection), typed) in self.parts.iter_mut().zip(&self.part_selections).zip(&inputs.values) {
+            let pick = &self.picks[selection];
+            let chosen =
+                if pick.all { Chosen::Run(step.start, step.slots.len()) } else { Chosen::List(&pick.rows) };
+            cells.fold(pick.of(step), &self.scratch.pick(typed, chosen));
+        }
     }
 
     /// Combines slots of another table, as the newer, into slots of this one.

@@ -9,7 +9,6 @@ use crate::expr::{Bound, Expr};
 use crate::memory;
 use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
-use crate::team::Team;
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{Aside, Grid, Group, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
@@ -38,13 +37,12 @@ pub(crate) type Made = (Box<dyn Stage>, Carries);
 /// Makes a stage once its input is known.
 pub(crate) struct Maker {
     node: Node,
-    team: Team,
 }
 
 impl Maker {
-    /// For this node, and a stage that may use these threads.
-    pub(crate) fn new(node: Node, team: Team) -> Self {
-        Self { node, team }
+    /// For this node.
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node }
     }
 
     /// The stage for an input that looks like this batch.
@@ -53,7 +51,7 @@ impl Maker {
     /// As [`make`].
     pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
         let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
-        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.team)?.0)
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time })?.0)
     }
 
     /// The ledger of a stage that has not seen anything.
@@ -62,12 +60,12 @@ impl Maker {
     }
 }
 
-/// The stage of a node over an input, which may use these threads.
+/// The stage of a node over an input.
 ///
 /// # Errors
 /// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
 /// twice.
-pub(crate) fn make(node: &Node, input: &Carries, team: Team) -> Result<Made> {
+pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
     let name = node.to_string();
     match node {
         Node::Select(columns) => project(columns, input, name),
@@ -78,8 +76,8 @@ pub(crate) fn make(node: &Node, input: &Carries, team: Team) -> Result<Made> {
         }
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
-        Node::Window(spec) => window(spec, input, team, name),
-        Node::GroupBy(spec) => group(spec, input, team, name),
+        Node::Window(spec) => window(spec, input, name),
+        Node::GroupBy(spec) => group(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
     }
 }
@@ -119,7 +117,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
     columns
 }
 
-fn window(spec: &WindowSpec, input: &Carries, team: Team, name: String) -> Result<Made> {
+fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     let bound_time = spec.time.as_ref().map(|expr| expr.bind(&input.schema)).transpose()?;
     let time = match (&bound_time, &spec.time, &input.time) {
         (Some(bound), Some(expr), _) => {
@@ -156,7 +154,6 @@ fn window(spec: &WindowSpec, input: &Carries, team: Team, name: String) -> Resul
         time: bound_time,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
-        team,
         name,
     };
     let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
@@ -175,12 +172,12 @@ fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
     Ok((Grid::new(size, step, origin % step + offset), size))
 }
 
-fn group(spec: &GroupSpec, input: &Carries, team: Team, name: String) -> Result<Made> {
+fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let schema = Arc::new(Schema::new(fields.iter().cloned().chain(recipe.fields()).collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
-    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, team, name);
+    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
     Ok((Box::new(stage), Carries { schema, time: None }))
 }
 

@@ -11,7 +11,6 @@ use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
 use crate::source::{Csv, CsvHead, HostBatches, Sample};
 use crate::stage::Ledger;
-use crate::team::Team;
 use crate::time;
 use crate::types::Schema;
 use crate::window::Late;
@@ -41,7 +40,6 @@ pub struct Prepared {
     samples: Vec<Mutex<Option<Sample>>>,
     carries: Option<Carries>,
     needed: Option<HashSet<String>>,
-    team: Team,
 }
 
 impl Prepared {
@@ -66,8 +64,8 @@ impl Prepared {
             leaves.push(leaf);
             samples.push(Mutex::new(sample));
         }
-        let (needed, team) = (needed(&plan), team(&plan));
-        let mut prepared = Self { plan, leaves, samples, carries: None, needed, team };
+        let needed = needed(&plan);
+        let mut prepared = Self { plan, leaves, samples, carries: None, needed };
         let plan = Arc::clone(&prepared.plan);
         prepared.carries = prepared.check(&plan, &mut 0)?;
         Ok(prepared)
@@ -104,7 +102,7 @@ impl Prepared {
         match (&plan.node, &inputs[0]) {
             (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
             (_, None) => Ok(None),
-            (node, Some(input)) => Ok(Some(make(node, input, self.team)?.1)),
+            (node, Some(input)) => Ok(Some(make(node, input)?.1)),
         }
     }
 
@@ -155,7 +153,7 @@ impl Prepared {
             inputs.push(nodes.len() - 1);
         }
         let input = carried.swap_remove(0);
-        let (work, carries) = stage(&plan.node, input, self.team)?;
+        let (work, carries) = stage(&plan.node, input)?;
         nodes.push(RunNode { work, inputs, ended: false });
         Ok(carries)
     }
@@ -190,17 +188,8 @@ impl Prepared {
     }
 }
 
-/// The threads that stages may use: as many as the sources.
-fn team(plan: &Plan) -> Team {
-    let threads = |leaf: &Node| match leaf {
-        Node::ReadCsv(read) => read.threads,
-        _ => None,
-    };
-    plan.leaves().into_iter().filter_map(threads).max().map_or_else(Team::of_cores, Team::new)
-}
-
 /// The work of a node that has an input, and what comes out of it.
-fn stage(node: &Node, input: Option<Carries>, team: Team) -> Result<(Work, Option<Carries>)> {
+fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)> {
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
@@ -208,10 +197,10 @@ fn stage(node: &Node, input: Option<Carries>, team: Team) -> Result<(Work, Optio
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
-            let (stage, carries) = make(node, &input, team)?;
+            let (stage, carries) = make(node, &input)?;
             (Work::Stage(stage), Some(carries))
         }
-        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), team))), None),
+        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone()))), None),
     })
 }
 

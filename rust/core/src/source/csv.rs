@@ -12,7 +12,6 @@ use crate::column::as_i64;
 use crate::error::{BadRow, Error, Place, Result};
 use crate::plan::{CsvInput, OnError, ReadCsv};
 use crate::stage::{Ledger, Rebatch, Stage};
-use crate::team::Team;
 use crate::types::{DataType, Schema};
 
 /// The CSV source.
@@ -39,8 +38,8 @@ impl Csv {
     /// [`Error::Io`].
     pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, host: Option<Sample>, exact: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
-        let team = read.threads.map_or_else(Team::of_cores, Team::new);
-        let threads = if from_host { 1 } else { team.threads() };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if from_host { 1 } else { read.threads.unwrap_or(cores) };
         let layout = head.layout.clone();
         let feeder = Feeder::new(read, &mut head, host)?;
         let total = feeder.bytes_total();

@@ -11,7 +11,6 @@ use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
 use crate::error::{Error, Overflow, Place, Result};
-use crate::team::Team;
 use crate::types::{DataType, Schema};
 
 /// Results that wait to go out: for each its key, the end of its window, and how far event time had come
@@ -72,10 +71,9 @@ impl Emission {
         recipe: &Recipe,
         keys: &mut Keys,
         shape: &Shape,
-        team: Team,
     ) -> Result<Vec<u32>> {
         let lowered = self.keys.len() - self.slots.len();
-        let columns = table.lower(recipe.outputs(), &self.slots, team).map_err(|unfit| {
+        let columns = table.lower(recipe.outputs(), &self.slots).map_err(|unfit| {
             let error = Error::Overflow(Box::new(Overflow {
                 place: Place::default(),
                 column: Some(unfit.output.to_string()),
@@ -90,7 +88,7 @@ impl Emission {
                 self.pieces.push_back((self.slots.len(), columns));
                 Ok(std::mem::take(&mut self.slots))
             }
-            Err(error) => self.lower(table, recipe, keys, shape, team).and(Err(error)),
+            Err(error) => self.lower(table, recipe, keys, shape).and(Err(error)),
         }
     }
 

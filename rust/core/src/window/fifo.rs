@@ -306,7 +306,7 @@ mod tests {
     /// rows that lie in it, in their order.
     fn check(size: i64, step: i64, gap: i64) {
         let grid = Grid::new(size, step, 0);
-        let mut table = Table::of(vec![Box::new(Words::default())]);
+        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
         let mut results = table.fresh();
         let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
         let (mut time, mut state, mut rows, mut closed) =

@@ -9,7 +9,6 @@ use crate::error::{Error, Overflow, Place, Result};
 use crate::expr::{Bound, evaluate_all};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
-use crate::team::Team;
 use crate::types::Schema;
 
 /// The operator of `group_by`. Keys are numbered as they first appear, and the number is the slot.
@@ -21,7 +20,6 @@ pub(crate) struct Group {
     schema: Arc<Schema>,
     batch_rows: usize,
     max_state: u64,
-    team: Team,
     ended: bool,
     sent: usize,
     failure: Option<Error>,
@@ -37,7 +35,6 @@ impl Group {
         schema: Arc<Schema>,
         batch_rows: usize,
         max_state: u64,
-        team: Team,
         name: String,
     ) -> Self {
         let table = Table::new(&recipe);
@@ -50,7 +47,6 @@ impl Group {
             schema,
             batch_rows,
             max_state,
-            team,
             ended: false,
             sent: 0,
             failure: None,
@@ -61,11 +57,11 @@ impl Group {
     fn fold(&mut self, batch: &Batch) -> Result<()> {
         let (inputs, mut fault) = self.recipe.read(batch);
         let columns = evaluate_all(&self.by, batch, &mut fault);
-        let mut numbers = self.keys.number(&columns, batch.rows(), self.team);
+        let mut numbers = self.keys.number(&columns, batch.rows());
         numbers.truncate(fault.as_ref().map_or(batch.rows(), |fault| fault.row));
         self.table.grow(self.keys.len());
         let times = batch.time().map(|time| &time.ticks[..]);
-        self.table.fold(Fold { inputs: &inputs, start: 0, slots: &numbers, times }, self.team);
+        self.table.fold(Fold { inputs: &inputs, start: 0, slots: &numbers, times });
         self.ledger.aggregated += numbers.len() as u64;
         match fault {
             Some(fault) => Err(fault.into_error(batch)),
@@ -76,7 +72,7 @@ impl Group {
     fn results(&mut self, rows: usize) -> Result<Batch> {
         let slots: Vec<u32> = (self.sent as u32..(self.sent + rows) as u32).collect();
         let mut columns = self.keys.columns(&slots);
-        let results = self.table.lower(self.recipe.outputs(), &slots, self.team).map_err(|unfit| {
+        let results = self.table.lower(self.recipe.outputs(), &slots).map_err(|unfit| {
             let key: Vec<String> = columns.iter().map(|column| crate::show::value(column, unfit.at)).collect();
             let what = format!("{} of the group ({})", unfit.output, key.join(", "));
             (
@@ -113,7 +109,7 @@ impl Stage for Group {
     fn end(&mut self, _: usize) {
         self.ended = true;
         if self.by.is_empty() {
-            self.keys.number(&[], 1, self.team);
+            self.keys.number(&[], 1);
             self.table.grow(1);
         }
     }

@@ -20,7 +20,6 @@ use hashbrown::{HashMap, HashTable};
 
 use crate::column::{Texts, as_i64, from_i64};
 use crate::error::{Error, Result};
-use crate::team::Team;
 use crate::types::{DataType, Field};
 
 /// Not numbered yet.
@@ -39,6 +38,9 @@ pub(crate) struct Keys {
     encoded: Vec<u8>,
     /// For each number its code in the column that is being made, and 1; 0 if it has none.
     seen: Vec<u32>,
+    /// The numbers of keys that are texts of up to 7 bytes, and of up to 15.
+    short: Words<u64>,
+    long: Words<u128>,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +70,8 @@ impl Keys {
             free: Vec::new(),
             encoded: Vec::new(),
             seen: Vec::new(),
+            short: Words::default(),
+            long: Words::default(),
         })
     }
 
@@ -87,11 +91,18 @@ impl Keys {
             + self.entries.capacity() * size_of::<Entry>()
             + self.bytes.capacity()
             + (self.free.capacity() + self.seen.capacity()) * 4
+            + self.short.memory()
+            + self.long.memory()
     }
 
     /// The number of each row's key.
-    pub(crate) fn number(&mut self, columns: &[ArrayRef], rows: usize, team: Team) -> Vec<u32> {
-        let mut local = Local::of(columns, rows, team.for_rows(rows));
+    pub(crate) fn number(&mut self, columns: &[ArrayRef], rows: usize) -> Vec<u32> {
+        if let [column] = columns
+            && matches!(column.data_type(), Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View)
+        {
+            return self.number_texts(columns, column);
+        }
+        let mut local = Local::of(columns, rows);
         let mut known = vec![UNKNOWN; local.codes_len];
         for row in 0..rows {
             let code = local.codes[row];
@@ -103,6 +114,27 @@ impl Keys {
             local.codes[row] = number;
         }
         local.codes
+    }
+
+    /// The number of each row's key, which is a text. Most are short, and then a word is all that is looked
+    /// up.
+    fn number_texts(&mut self, columns: &[ArrayRef], column: &ArrayRef) -> Vec<u32> {
+        let (texts, nulls) = (Texts::of(column), column.logical_nulls());
+        let (mut short, mut long) = (std::mem::take(&mut self.short), std::mem::take(&mut self.long));
+        let mut numbers = Vec::with_capacity(column.len());
+        for row in 0..column.len() {
+            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+            let (bytes, start, len) = if is_null { (&[][..], 0, 0) } else { texts.span(row) };
+            let number = match len {
+                _ if is_null => short.number(u64::NULL, || self.intern(columns, row)),
+                0..8 => short.number(u64::of(bytes, start, len), || self.intern(columns, row)),
+                8..16 => long.number(u128::of(bytes, start, len), || self.intern(columns, row)),
+                _ => self.intern(columns, row),
+            };
+            numbers.push(number);
+        }
+        (self.short, self.long) = (short, long);
+        numbers
     }
 
     fn intern(&mut self, columns: &[ArrayRef], row: usize) -> u32 {
@@ -145,6 +177,7 @@ impl Keys {
                 self.free.push(number);
             }
         }
+        (self.short, self.long) = (Words::default(), Words::default());
         if self.garbage > self.bytes.len() / 2 {
             self.compact();
         }
@@ -224,8 +257,8 @@ struct Local {
 }
 
 impl Local {
-    fn of(columns: &[ArrayRef], rows: usize, team: Team) -> Self {
-        let mut columns = columns.iter().map(|column| Self::of_column(column, team));
+    fn of(columns: &[ArrayRef], rows: usize) -> Self {
+        let mut columns = columns.iter().map(Self::of_column);
         match columns.next() {
             None => Self { codes: vec![0; rows], codes_len: 1 },
             Some(first) => columns.fold(first, Self::with),
@@ -233,7 +266,7 @@ impl Local {
     }
 
     /// One column: the codes that it has, or a number for each distinct value.
-    fn of_column(column: &ArrayRef, team: Team) -> Self {
+    fn of_column(column: &ArrayRef) -> Self {
         let nulls = column.logical_nulls();
         let null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         match column.data_type() {
@@ -254,11 +287,7 @@ impl Local {
             }
             Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => {
                 let texts = Texts::of(column);
-                let half = if team.is_many() { column.len() / 2 } else { 0 };
-                let word = |row| if null(row) { Some(NULL_WORD) } else { texts.word(row) };
-                let code = |rows: std::ops::Range<usize>| Self::of_texts(rows, word, |row| texts.get(row));
-                let (first, second) = team.both(|| code(0..half), || code(half..column.len()));
-                first.followed_by(second)
+                Self::of_texts(column.len(), |row| (!null(row)).then(|| texts.span(row)))
             }
             _ => match words(column) {
                 Some(words) => Self::distinct(column.len(), |row| (!null(row)).then(|| words[row])),
@@ -274,41 +303,23 @@ impl Local {
         }
     }
 
-    /// A number for each distinct text. Most are short, and then a word is all that is looked up, in a small
-    /// table of those seen last.
-    fn of_texts<'a>(
-        rows: std::ops::Range<usize>,
-        word: impl Fn(usize) -> Option<u128>,
-        text: impl Fn(usize) -> &'a str,
-    ) -> Self {
-        let mut near = vec![(NO_WORD, 0); NEAR];
-        let mut short: HashMap<u128, u32, RandomState> = HashMap::default();
-        let mut long: HashMap<&str, u32, RandomState> = HashMap::default();
+    /// A number for each distinct text.
+    fn of_texts<'a>(rows: usize, span: impl Fn(usize) -> Option<(&'a [u8], usize, usize)>) -> Self {
+        let mut short: HashMap<u64, u32, RandomState> = HashMap::default();
+        let mut long: HashMap<&[u8], u32, RandomState> = HashMap::default();
         let mut next = 0;
-        let codes = rows
+        let codes = (0..rows)
             .map(|row| {
-                let code = match word(row) {
-                    Some(word) => {
-                        let near = &mut near[near_slot(word)];
-                        if near.0 != word {
-                            *near = (word, *short.entry(word).or_insert(next));
-                        }
-                        near.1
-                    }
-                    None => *long.entry(text(row)).or_insert(next),
+                let code = match span(row) {
+                    None => *short.entry(u64::NULL).or_insert(next),
+                    Some((bytes, start, len @ 0..8)) => *short.entry(u64::of(bytes, start, len)).or_insert(next),
+                    Some((bytes, start, len)) => *long.entry(&bytes[start..start + len]).or_insert(next),
                 };
                 next += u32::from(code == next);
                 code
             })
             .collect();
         Self { codes, codes_len: next as usize }
-    }
-
-    /// These rows and those after them. A key that both have gets two numbers.
-    fn followed_by(mut self, other: Self) -> Self {
-        let from = self.codes_len as u32;
-        self.codes.extend(other.codes.iter().map(|code| code + from));
-        Self { codes: self.codes, codes_len: self.codes_len + other.codes_len }
     }
 
     fn distinct<T: std::hash::Hash + Eq>(rows: usize, value: impl Fn(usize) -> T) -> Self {
@@ -334,16 +345,97 @@ impl Local {
     }
 }
 
-/// The word of null, and of nothing at all: no text has them.
-const NULL_WORD: u128 = u128::MAX;
-const NO_WORD: u128 = u128::MAX - 1;
+/// A short text as a number that no other text has: its bytes, and on top how many they are.
+trait Word: Copy + Eq + std::hash::Hash {
+    /// The word of null.
+    const NULL: Self;
+    /// No word.
+    const NONE: Self;
 
-/// How many words are kept near: a power of two.
-const NEAR: usize = 2048;
+    /// The word of these bytes, which are fewer than a word has.
+    fn of(bytes: &[u8], start: usize, len: usize) -> Self;
 
-fn near_slot(word: u128) -> usize {
-    let folded = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (folded >> 32) as usize & (NEAR - 1)
+    /// 64 bits to make a hash of.
+    fn folded(self) -> u64;
+}
+
+macro_rules! word {
+    ($word:ty, $bytes:literal, $folded:expr) => {
+        impl Word for $word {
+            const NULL: Self = Self::MAX;
+            const NONE: Self = Self::MAX - 1;
+
+            #[inline(always)]
+            fn of(bytes: &[u8], start: usize, len: usize) -> Self {
+                let word = match bytes[start..].first_chunk::<$bytes>() {
+                    Some(bytes) => Self::from_le_bytes(*bytes) & ((1 << (8 * len)) - 1),
+                    None => {
+                        let mut padded = [0; $bytes];
+                        padded[..len].copy_from_slice(&bytes[start..start + len]);
+                        Self::from_le_bytes(padded)
+                    }
+                };
+                word | (len as Self) << (Self::BITS - 8)
+            }
+
+            #[inline(always)]
+            fn folded(self) -> u64 {
+                $folded(self)
+            }
+        }
+    };
+}
+
+word!(u64, 8, |word| word);
+word!(u128, 16, |word: u128| word as u64 ^ (word >> 64) as u64);
+
+/// How many pairs of words are kept near, so that they stay in the first-level cache: a power of two.
+const NEAR: usize = 512;
+
+/// The numbers of keys that are short texts.
+struct Words<W> {
+    all: HashMap<W, u32, RandomState>,
+    /// Those used last, in pairs of one hash.
+    near: Vec<([W; 2], [u32; 2])>,
+}
+
+impl<W> Default for Words<W> {
+    fn default() -> Self {
+        Self { all: HashMap::default(), near: Vec::new() }
+    }
+}
+
+impl<W: Word> Words<W> {
+    /// The number of a word; that of a new one is made.
+    #[inline(always)]
+    fn number(&mut self, word: W, make: impl FnOnce() -> u32) -> u32 {
+        let at = (word.folded().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize & (NEAR - 1);
+        match self.near.get(at) {
+            Some((words, numbers)) if words[0] == word || words[1] == word => {
+                if words[0] == word {
+                    numbers[0]
+                } else {
+                    numbers[1]
+                }
+            }
+            _ => self.far(at, word, make),
+        }
+    }
+
+    #[inline(never)]
+    fn far(&mut self, at: usize, word: W, make: impl FnOnce() -> u32) -> u32 {
+        let number = *self.all.entry(word).or_insert_with(make);
+        if self.near.is_empty() {
+            self.near = vec![([W::NONE; 2], [0; 2]); NEAR];
+        }
+        let (words, numbers) = &mut self.near[at];
+        (*words, *numbers) = ([word, words[0]], [number, numbers[0]]);
+        number
+    }
+
+    fn memory(&self) -> usize {
+        self.all.capacity() * (size_of::<(W, u32)>() + 1) + self.near.capacity() * size_of::<([W; 2], [u32; 2])>()
+    }
 }
 
 /// Values of 64 bits or less as words that are equal where the keys are.
@@ -471,7 +563,7 @@ mod tests {
         let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(f64::NAN), Some(-0.0), None]));
         let types = [Field::new("t", DataType::Text), Field::new("f", DataType::Float64)];
         let mut keys = Keys::new(&types).expect("types that have a hash");
-        let numbers = keys.number(&[texts.clone(), floats.clone()], 4, Team::ONE);
+        let numbers = keys.number(&[texts.clone(), floats.clone()], 4);
         assert_eq!(numbers, [0, 1, 0, 2]);
         let columns = keys.columns(&[2, 1, 0]);
         assert_eq!(columns[0].as_string::<i32>().iter().collect::<Vec<_>>(), [Some(""), None, Some("a")]);
@@ -479,7 +571,7 @@ mod tests {
         assert!(back.is_null(0) && back.value(1).is_nan() && back.value(2).is_sign_positive());
         keys.forget([0, 1].into_iter());
         assert_eq!(keys.held(), 1);
-        assert_eq!(keys.number(&[texts, floats], 4, Team::ONE)[3], 2);
+        assert_eq!(keys.number(&[texts, floats], 4)[3], 2);
     }
 
     #[test]
@@ -487,14 +579,14 @@ mod tests {
         let words = ["", "\0", "\0\0", "a", "a\0", "1234567", "12345678", "12345678\0", "a"];
         let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
         let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
-        assert_eq!(keys.number(&[texts], words.len(), Team::ONE), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
+        assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
     }
 
     #[test]
     fn a_single_text_column_is_coded_in_order_of_appearance() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a")]));
         let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
-        let numbers = keys.number(&[texts], 3, Team::ONE);
+        let numbers = keys.number(&[texts], 3);
         let out = keys.columns(&[numbers[2], numbers[1], numbers[0], numbers[2]]);
         let coded = out[0].as_dictionary::<arrow_array::types::Int32Type>();
         assert_eq!(coded.keys().iter().collect::<Vec<_>>(), [Some(0), None, Some(1), Some(0)]);

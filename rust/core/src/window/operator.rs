@@ -24,7 +24,6 @@ use crate::expr::{Bound, evaluate_all};
 use crate::memory;
 use crate::show;
 use crate::stage::{Ledger, Stage};
-use crate::team::Team;
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 
@@ -52,16 +51,14 @@ pub(crate) struct WindowParts {
     pub(crate) batch_rows: usize,
     /// How many bytes the state may take.
     pub(crate) max_state: u64,
-    /// The threads that it may use.
-    pub(crate) team: Team,
     /// The stage, as in the plan.
     pub(crate) name: String,
 }
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
-const PIECE: usize = 16384;
-const ROUND: usize = 65536;
+const PIECE: usize = 2048;
+const ROUND: usize = 8192;
 
 /// What happened in the course of a round.
 struct Event {
@@ -163,7 +160,7 @@ impl Window {
         };
         let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
         self.failure = fault.map(|fault| fault.into_error(&batch));
-        let numbers = self.parts.keys.number(&columns, batch.rows(), self.parts.team);
+        let numbers = self.parts.keys.number(&columns, batch.rows());
         let panes = self.parts.grid.active_panes(self.parts.lateness);
         self.panes.prepare(self.parts.keys.len(), panes);
         let sorted = !time.passive
@@ -187,7 +184,7 @@ impl Window {
         }
         self.table.grow(self.panes.slots());
         let times = Some(&current.time.ticks[..]);
-        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times }, self.parts.team);
+        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times });
         let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
         self.ledger.aggregated += accepted as u64;
         self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
@@ -391,7 +388,7 @@ impl Window {
     fn lower(&mut self) {
         let (parts, is_combined) = (&mut self.parts, self.fifo.is_some());
         let table = self.fifo.as_mut().map_or(&mut self.table, |(_, results)| results);
-        match self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape, parts.team) {
+        match self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
             Ok(_) if is_combined => table.keep(&[]),
             Ok(slots) => {
                 table.clear(&slots);
