@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::automaton::{State, walk};
 use super::cells::unescape;
 use super::dialect::Dialect;
@@ -140,6 +142,7 @@ fn check_magic(sample: &[u8]) -> Result<()> {
 }
 
 /// A line of the sample, quoted newlines included.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Line {
     /// Where its bytes are, without the end of line.
     pub bytes: Range<usize>,
@@ -154,6 +157,29 @@ pub(crate) struct Line {
 
 /// The line that starts at `start`; empty at the end. `None` if the sample does not hold its end.
 pub(crate) fn line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
+    plain_line(sample, dialect, start).or_else(|| any_line(sample, complete, dialect, start))
+}
+
+/// The same for a line in which every delimiter separates: most are such.
+fn plain_line(sample: &[u8], dialect: &Dialect, start: Start) -> Option<Line> {
+    let from = start.byte as usize;
+    let end = from + memchr(b'\n', &sample[from..])?;
+    let text = &sample[from..end];
+    let is_special = memchr2(dialect.quote().unwrap_or(b'\r'), b'\r', text).is_some();
+    if is_special || dialect.is_comment(*text.first()?) {
+        return None;
+    }
+    let (mut fields, mut first) = (Vec::new(), from);
+    for at in memchr_iter(dialect.delimiter(), text) {
+        fields.push(first..from + at);
+        first = from + at + 1;
+    }
+    fields.push(first..end);
+    let next = Start { byte: end as u64 + 1, line: start.line + 1, row: start.row };
+    Some(Line { bytes: from..end, fields, void: false, broken: false, next })
+}
+
+fn any_line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
     let from = start.byte as usize;
     let (mut at, mut state, mut newlines) = (from, State::LineStart, 0);
     let (mut fields, mut broken, mut first) = (Vec::new(), false, from);
@@ -286,6 +312,27 @@ mod tests {
 
     fn names(sample: &[u8], options: &Head) -> Result<Vec<String>> {
         Ok(head(sample, true, options)?.expect("complete").names)
+    }
+
+    #[test]
+    fn a_plain_line_is_a_line() {
+        let mut state = 1u64;
+        let dialects = [(b',', Some(b'"'), Some(b'#')), (b';', None, None), (b',', Some(b'\''), None)];
+        for (delimiter, quote, comment) in dialects {
+            let dialect = Dialect::new(delimiter, quote, comment).expect("good bytes");
+            for _ in 0..20_000 {
+                let sample: Vec<u8> = (0..state % 90)
+                    .map(|_| {
+                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                        b",;\"'#\r\naaaaaaaa"[(state >> 33) as usize % 15]
+                    })
+                    .collect();
+                state = state.wrapping_add(1 << 7 | 1);
+                if let Some(line) = plain_line(&sample, &dialect, Start::default()) {
+                    assert_eq!(Some(line), any_line(&sample, false, &dialect, Start::default()), "{sample:?}");
+                }
+            }
+        }
     }
 
     #[test]

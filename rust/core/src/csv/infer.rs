@@ -113,7 +113,7 @@ impl Default for Guess {
 impl Guess {
     fn see(&mut self, text: &[u8]) {
         self.seen = true;
-        self.bool &= truth(text).is_some();
+        self.bool = self.bool && truth(text).is_some();
         self.int = self.int && number::integer(text).is_some_and(|value| i64::try_from(value).is_ok());
         self.float = self.float && number::double(text).is_some();
         self.date = self.date && moment::date(text).is_some();
