@@ -66,9 +66,9 @@ pub(crate) trait Cells: Send {
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]);
     /// Appends the combinations of cells of two tables, of which the second is the newer.
     fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
-    /// Puts into cells the combinations of the same cells of a second table and of cells of a third, which
-    /// is the newer.
-    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
+    /// Puts into cells, and into those of the newer that they are made of, the combinations of the same
+    /// cells of the older and of these.
+    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]);
     /// Copies cells of another table into this one.
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]);
     /// Empties cells.
@@ -81,6 +81,8 @@ pub(crate) trait Cells: Send {
     fn bytes(&self) -> usize;
     /// For taking a typed look.
     fn any(&self) -> &dyn Any;
+    /// The same, to change them.
+    fn any_mut(&mut self) -> &mut dyn Any;
 }
 
 /// Cells of a typed partial.
@@ -134,8 +136,9 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         fused::append(&mut self.cells, &Self::of(older).cells, &Self::of(newer).cells, at);
     }
 
-    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
-        fused::join(&mut self.cells, slots, &Self::of(older).cells, &Self::of(newer).cells, at);
+    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
+        let newer: &mut Self = newer.any_mut().downcast_mut().expect("cells of one plan are of one type");
+        fused::join(&mut self.cells, slots, &Self::of(older).cells, &mut newer.cells, at);
     }
 
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
@@ -165,6 +168,10 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
     }
 
     fn any(&self) -> &dyn Any {
+        self
+    }
+
+    fn any_mut(&mut self) -> &mut dyn Any {
         self
     }
 }

@@ -36,8 +36,9 @@ pub(super) fn append<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], a
     append_each(cells, older, newer, at);
 }
 
-/// Puts into cells the combinations of the same cells of an older table and of cells of a newer one.
-pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+/// Puts into cells, and into those of the newer that they are made of, the combinations of the same cells
+/// of the older and of these.
+pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
@@ -81,7 +82,7 @@ fn append_fma<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u3
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
     join_each(cells, slots, older, newer, at);
 }
 
@@ -130,23 +131,26 @@ fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u
 }
 
 #[inline(always)]
-fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &[P], at: &[u32]) {
+fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
     if P::GROUPED {
         let empty = &P::EMPTY;
         for (slots, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
-            put(cells, slots, P::joined(group(older, slots, empty), group(newer, at, empty)));
+            let joined = P::joined(group(older, slots, empty), group(newer, at, empty));
+            put(cells, slots, &joined);
+            put(newer, at, &joined);
         }
     } else {
         for (&slot, &at) in slots.iter().zip(at) {
-            cells[slot as usize] = joined(&older[slot as usize], &newer[at as usize]);
+            let joined = joined(&older[slot as usize], &newer[at as usize]);
+            (cells[slot as usize], newer[at as usize]) = (joined, joined);
         }
     }
 }
 
 #[inline(always)]
-fn put<P: Partial>(cells: &mut [P], slots: &[u32], group: [P; GROUP]) {
+fn put<P: Partial>(cells: &mut [P], slots: &[u32], group: &[P; GROUP]) {
     for (&slot, cell) in slots.iter().zip(group) {
-        cells[slot as usize] = cell;
+        cells[slot as usize] = *cell;
     }
 }
 
@@ -175,7 +179,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
     if P::GROUPED {
         let empty = &P::EMPTY;
         for (to, from) in to.chunks(GROUP).zip(from.chunks(GROUP)) {
-            put(cells, to, P::joined(group(cells, to, empty), group(newer, from, empty)));
+            put(cells, to, &P::joined(group(cells, to, empty), group(newer, from, empty)));
         }
     } else {
         for (&to, &from) in to.iter().zip(from) {

@@ -17,13 +17,15 @@ mod recipe;
 mod table;
 
 pub use function::{Aggregate, Function};
-#[cfg(test)]
-pub(crate) mod testing {
-    pub(crate) use super::cells::{Cells, Rows, Values};
-}
 pub(crate) use input::Inputs;
 pub(crate) use recipe::Recipe;
 pub(crate) use table::{Fold, Table};
 
 /// The slot of a row that belongs nowhere.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
+
+/// What tests of windows make cells of their own of.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::cells::{Cells, Rows, Values};
+}

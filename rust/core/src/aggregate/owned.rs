@@ -152,9 +152,10 @@ macro_rules! chosen_cells {
                 self.combine(&to, newer, at);
             }
 
-            fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+            fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
                 self.copy(slots, older, slots);
                 self.combine(slots, newer, at);
+                newer.copy(at, self, slots);
             }
 
             fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
@@ -181,6 +182,10 @@ macro_rules! chosen_cells {
             }
 
             fn any(&self) -> &dyn Any {
+                self
+            }
+
+            fn any_mut(&mut self) -> &mut dyn Any {
                 self
             }
         }

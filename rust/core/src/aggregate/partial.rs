@@ -497,6 +497,7 @@ impl<V: Number> Partial for Moments<V> {
     const GROUPED: bool = true;
 
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over numbers side by side become vector instructions")]
     fn joined<const N: usize>(older: [&Self; N], newer: [&Self; N]) -> [Self; N] {
         let [mut sums, mut squares, mut newer_sums, mut newer_squares, mut ways] = [Doubles::<N>::ZERO; 5];
         let mut counts = [0.0; N];

@@ -196,17 +196,18 @@ impl Table {
         }
     }
 
-    /// Puts into slots the combinations of the same slots of a second table and of slots of a third, which
-    /// is the newer.
-    pub(crate) fn join(&mut self, slots: &[u32], older: &Self, newer: &Self, at: &[u32]) {
+    /// Puts into slots, and into those of the newer that they are made of, the combinations of the same
+    /// slots of the older and of these.
+    pub(crate) fn join(&mut self, slots: &[u32], older: &Self, newer: &mut Self, at: &[u32]) {
         let ours = self.counts.all_mut();
-        for ((ours, older), newer) in ours.zip(older.counts.all()).zip(newer.counts.all()) {
+        for ((ours, older), newer) in ours.zip(older.counts.all()).zip(newer.counts.all_mut()) {
             for (&slot, &at) in slots.iter().zip(at) {
-                ours[slot as usize] = older[slot as usize] + newer[at as usize];
+                newer[at as usize] += older[slot as usize];
+                ours[slot as usize] = newer[at as usize];
             }
         }
-        for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&newer.parts) {
-            cells.join(slots, &**older, &**newer, at);
+        for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&mut newer.parts) {
+            cells.join(slots, &**older, &mut **newer, at);
         }
     }
 

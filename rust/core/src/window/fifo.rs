@@ -144,8 +144,7 @@ impl Fifo {
 
     /// Puts the slots of a pane, which comes before those taken in so far, in front of them.
     fn chain(&mut self, slots: &[u32], places: &[u32], table: &Table) {
-        self.suffixes.join(slots, table, &self.front, places);
-        self.front.copy(places, &self.suffixes, slots);
+        self.suffixes.join(slots, table, &mut self.front, places);
         for (&slot, &place) in slots.iter().zip(places) {
             self.next[slot as usize] = std::mem::replace(&mut self.heads[place as usize], slot);
         }
@@ -263,10 +262,11 @@ mod tests {
             }
         }
 
-        fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+        fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
             for (&slot, &at) in slots.iter().zip(at) {
                 self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
             }
+            newer.copy(at, self, slots);
         }
 
         fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
@@ -292,6 +292,10 @@ mod tests {
         }
 
         fn any(&self) -> &dyn Any {
+            self
+        }
+
+        fn any_mut(&mut self) -> &mut dyn Any {
             self
         }
     }

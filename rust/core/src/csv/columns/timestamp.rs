@@ -77,13 +77,17 @@ impl Timestamp {
             return None;
         }
         let scale = i64::from(form.scale);
+        let mut fits = true;
         for (made, row) in made.iter_mut().zip(rows) {
-            *made = self.start_of(row.first_chunk()?)? + *made * scale;
+            let start = row.first_chunk().and_then(|prefix| self.start_of(prefix));
+            fits &= start.is_some();
+            *made = start.unwrap_or_default() + *made * scale;
         }
+        // The last minute may be another even if not all of them fit.
         if let Some(form) = &mut self.form {
             form.same.zero[..16].copy_from_slice(&self.minute.prefix);
         }
-        Some(made)
+        fits.then_some(made)
     }
 
     /// Four timestamps that do not all have the form.
