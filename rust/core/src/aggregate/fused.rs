@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::cells::{Rows, Value};
-use super::partial::{Lift, Moments, Number, Partial};
+use super::partial::{Lift, Max, Min, Moments, Number, Partial};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
@@ -55,6 +55,16 @@ pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f6
         return unsafe { variances_fma(cells, slots, ddof) };
     }
     variances_each(cells, slots, ddof)
+}
+
+/// What stands for doubles where they are compared: [`Min::key`] if `LOWEST`, and [`Max::key`] if not.
+pub(super) fn keys<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { keys_fma::<LOWEST>(values, keys) };
+    }
+    keys_each::<LOWEST>(values, keys);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -154,6 +164,21 @@ fn put<P: Partial>(cells: &mut [P], slots: &[u32], group: &[P; GROUP]) {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn keys_fma<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
+    keys_each::<LOWEST>(values, keys);
+}
+
+#[inline(always)]
+fn keys_each<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
+    let from = keys.len();
+    keys.resize(from + values.len(), 0);
+    for (key, &value) in keys[from..].iter_mut().zip(values) {
+        *key = if LOWEST { Min::key(value) } else { Max::key(value) };
+    }
+}
+
 #[inline(always)]
 fn variances_each<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     let mut variances = Vec::with_capacity(slots.len());
@@ -213,5 +238,12 @@ mod tests {
         let copy = two.clone();
         combine_each(&mut two, &[0, 1], &copy, &[2, 3]);
         assert!(one.iter().zip(&two).all(|(a, b)| a.total().to_bits() == b.total().to_bits()));
+        let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5];
+        let (mut fast, mut slow) = (Vec::new(), Vec::new());
+        keys::<true>(&odd, &mut fast);
+        keys::<false>(&odd, &mut fast);
+        keys_each::<true>(&odd, &mut slow);
+        keys_each::<false>(&odd, &mut slow);
+        assert_eq!(fast, slow);
     }
 }

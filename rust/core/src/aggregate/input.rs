@@ -7,7 +7,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::DataType as Arrow;
 
 use super::cells::Values;
-use super::partial::{Max, Min};
+use super::fused;
 use crate::column::{as_f64, as_i64, plain_text};
 
 /// In which form a partial wants its values.
@@ -147,8 +147,8 @@ impl Scratch {
             Typed::Int(values) => gather!(Int, ints, values),
             Typed::UInt(values) => gather!(UInt, uints, values),
             Typed::Float(values) => gather!(Float, floats, values),
-            Typed::Lowest(values) => self.keys(chosen, values, Min::key),
-            Typed::Highest(values) => self.keys(chosen, values, Max::key),
+            Typed::Lowest(values) => self.keys::<true>(chosen, values),
+            Typed::Highest(values) => self.keys::<false>(chosen, values),
             Typed::Decimal(values) => gather!(Decimal, decimals, values),
             Typed::Nullable(values, nulls) => {
                 let value = |row: u32| {
@@ -174,12 +174,16 @@ impl Scratch {
 }
 
 impl Scratch {
-    /// The keys of doubles in some order.
-    fn keys<'a>(&'a mut self, chosen: Chosen<'_>, values: &[f64], key: impl Fn(f64) -> i64) -> Values<'a> {
+    /// What stands for doubles where they are compared.
+    fn keys<'a, const LOWEST: bool>(&'a mut self, chosen: Chosen<'_>, values: &[f64]) -> Values<'a> {
         self.ints.clear();
         match chosen {
-            Chosen::Run(start, len) => self.ints.extend(values[start..start + len].iter().map(|&v| key(v))),
-            Chosen::List(rows) => self.ints.extend(rows.iter().map(|&row| key(values[row as usize]))),
+            Chosen::Run(start, len) => fused::keys::<LOWEST>(&values[start..start + len], &mut self.ints),
+            Chosen::List(rows) => {
+                self.floats.clear();
+                self.floats.extend(rows.iter().map(|&row| values[row as usize]));
+                fused::keys::<LOWEST>(&self.floats, &mut self.ints);
+            }
         }
         Values::Int(&self.ints)
     }
