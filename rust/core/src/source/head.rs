@@ -123,10 +123,12 @@ impl CsvHead {
 
 /// How the beginning of each file is read.
 pub(crate) fn head_options(read: &ReadCsv) -> Result<Head> {
-    let comment = match read.comment.as_deref().map(str::as_bytes) {
+    let comment = match read.comment.as_deref() {
         None => None,
-        Some([byte]) => Some(*byte),
-        Some(_) => return Err(Error::argument("comment must be one ASCII character")),
+        Some(text) => match text.as_bytes() {
+            [byte] => Some(*byte),
+            _ => return Err(Error::argument(format!("comment must be one ASCII character, not {text:?}"))),
+        },
     };
     Ok(Head {
         dialect: Dialect::new(read.delimiter, read.quote, comment)?,
