@@ -16,6 +16,7 @@ mod length;
 mod operator;
 mod panes;
 mod places;
+mod words;
 
 pub(crate) use emission::Shape;
 pub(crate) use grid::{Grid, MAX_LENGTH};
