@@ -434,14 +434,17 @@ fn added(sum: Double, term: Double) -> Double {
     Double { hi: total.hi, lo: sum.lo + (total.lo + term.lo) }
 }
 
-/// The sum of the squares of the distances from the mean; infinite if it is out of range.
+/// The variance of so many values: the sum of the squares of their distances from the mean, by `divisor`.
 #[inline(always)]
-fn spread(sum: Double, squares: Double, count: f64) -> f64 {
+fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
     let (sum, squares) = (two_sum(sum.hi, sum.lo), two_sum(squares.hi, squares.lo));
-    let spread = squares.minus(sum.times(sum.over(count))).value();
-    // Of finite values: their squares are out of range.
-    let spread = if spread.is_nan() { f64::INFINITY } else { spread };
-    if spread > 0.0 { spread } else { 0.0 }
+    let spread = squares.minus(sum.times(sum.over(count)));
+    // Divided before it is rounded, so that the variance of integers is the nearest double.
+    let variance = spread.over(divisor).value();
+    let total = spread.value();
+    // What is not finite comes of finite values: their squares are out of range.
+    let variance = if total.is_finite() { variance } else { f64::INFINITY };
+    if total <= 0.0 { 0.0 } else { variance }
 }
 
 impl<V: Number> Moments<V> {
@@ -469,7 +472,7 @@ impl<V: Number> Moments<V> {
             counts[i] = group[i].count;
         }
         for i in 0..N {
-            variances[i] = spread(sums.get(i), squares.get(i), counts[i]) / (counts[i] - ddof);
+            variances[i] = variance(sums.get(i), squares.get(i), counts[i], counts[i] - ddof);
         }
         for i in 0..N {
             variances[i] = if group[i].broken { f64::NAN } else { variances[i] };
@@ -566,13 +569,13 @@ mod tests {
         assert_eq!(sum.total(), 2.0);
     }
 
-    fn variance<V: Number>(moments: &Moments<V>) -> f64 {
+    fn of<V: Number>(moments: &Moments<V>) -> f64 {
         Moments::variances([moments], 1.0)[0]
     }
 
     #[test]
     fn variance_is_right_whatever_the_data() {
-        let var = |values: &[f64]| variance(&lifted::<Moments<f64>>(values));
+        let var = |values: &[f64]| of(&lifted::<Moments<f64>>(values));
         assert_eq!(var(&[1e15, 1e15 + 1.0, 1e15 + 2.0]), 1.0);
         let next = f64::from_bits(1e8f64.to_bits() + 1);
         let ulp = next - 1e8;
@@ -581,7 +584,10 @@ mod tests {
         assert_eq!(var(&[1e200, -1e200]), f64::INFINITY);
         let mut ints = Moments::<i64>::EMPTY;
         (1..=3).for_each(|i| ints.lift((1 << 53) + i, 0));
-        assert_eq!(variance(&ints), 1.0);
+        assert_eq!(of(&ints), 1.0);
+        let mut thirds = Moments::<i64>::EMPTY;
+        [0, 0, 5].into_iter().for_each(|i| thirds.lift(i, 0));
+        assert_eq!(Moments::variances([&thirds], 0.0)[0], 50.0 / 9.0);
     }
 
     #[test]
@@ -589,8 +595,8 @@ mod tests {
         let values: Vec<f64> = std::iter::once(1e15).chain((0..999).map(|i| f64::from(i % 10))).collect();
         let (mut a, b) = (lifted::<Moments<f64>>(&values[..1]), lifted::<Moments<f64>>(&values[1..]));
         a.combine(&b);
-        let whole = variance(&lifted::<Moments<f64>>(&values));
-        assert!((variance(&a) / whole - 1.0).abs() < 1e-15);
+        let whole = of(&lifted::<Moments<f64>>(&values));
+        assert!((of(&a) / whole - 1.0).abs() < 1e-15);
     }
 
     #[test]

@@ -152,11 +152,8 @@ impl Fifo {
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
     pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, table: &mut Table, places: &mut Places) {
-        let (first, block) = (self.first(last + self.grid.stride()), self.block(last));
+        let first = self.first(last + self.grid.stride());
         while let Some(pane) = pop_before(first, panes) {
-            if let Some(next) = panes.front().filter(|next| next.id < block) {
-                self.lead(&next.slots, &places_of(next, places));
-            }
             self.lead_on(&pane, places);
             places.release(&pane.keys);
             table.clear(&pane.slots);
@@ -165,29 +162,24 @@ impl Fifo {
         }
     }
 
-    /// Makes these slots the first ones of their keys.
-    fn lead(&mut self, slots: &[u32], places: &[u32]) {
-        self.front.copy(places, &self.suffixes, slots);
-        slots.iter().zip(places).for_each(|(&slot, &place)| self.heads[place as usize] = slot);
-    }
-
-    /// Makes the next slots the first ones, for keys that are still led by a slot of this pane.
+    /// Lets the keys that start with a slot of this pane start with their next one.
     fn lead_on(&mut self, pane: &Pane, places: &Places) {
         let (mut to, mut from, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for (&key, &slot) in pane.keys.iter().zip(&pane.slots) {
-            let place = places.of(key);
-            match self.next[slot as usize] {
-                _ if self.heads[place as usize] != slot => {}
-                NO_SLOT => ends.push(place),
-                next => {
-                    to.push(place);
-                    from.push(next);
+            let (place, next) = (places.of(key), self.next[slot as usize]);
+            if self.heads[place as usize] == slot {
+                self.heads[place as usize] = next;
+                match next {
+                    NO_SLOT => ends.push(place),
+                    _ => {
+                        to.push(place);
+                        from.push(next);
+                    }
                 }
             }
         }
         self.front.clear(&ends);
-        ends.iter().for_each(|&place| self.heads[place as usize] = NO_SLOT);
-        self.lead(&from, &to);
+        self.front.copy(&to, &self.suffixes, &from);
     }
 
     /// Combines anew what has changed since it was combined.
