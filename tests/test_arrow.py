@@ -244,3 +244,22 @@ def test_codes_beyond_their_dictionary_are_refused(codes):
     )
     with pytest.raises(ValueError, match="malformed Arrow data"):
         list(rl.from_arrow(pa.table({"k": coded})))
+
+
+@pytest.mark.parametrize(
+    "dtype", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_texts_of_any_length_are_keys(dtype):
+    draw = np.random.default_rng(7)
+    lengths = [0, 1, 6, 7, 8, 9, 14, 15, 16, 17, 40]
+    known = ["".join(draw.choice(list("ab\0é"), n)) for n in lengths for _ in range(8)]
+    texts = [None if i == 0 else known[i] for i in draw.integers(0, len(known), 5_000)]
+    counted = {}
+    for text in texts:
+        counted[text] = counted.get(text, 0) + 1
+    table = pa.table({"k": pa.array(texts).cast(dtype)})
+    stream = rl.from_arrow(table, batch_rows=300).group_by("k").agg(n=rl.count())
+    assert rows(stream) == list(counted.items())
+    timed = table.append_column("t", pa.array(range(len(texts))))
+    windows = rl.from_arrow(timed, time="t").window(rl.tumbling(10_000), by="k").agg(n=rl.count())
+    assert [row[2:] for row in rows(windows)] == list(counted.items())
