@@ -362,3 +362,15 @@ def test_a_late_row_names_the_first_row_that_set_the_watermark(batch_rows):
     with pytest.raises(rl.LateRowError) as caught:
         list(stream.window(rl.tumbling(2)).agg(n=rl.count()))
     assert (caught.value.line, caught.value.set_by_line) == (5, 3)
+
+
+def test_results_come_out_before_the_state_is_too_big():
+    def batches():
+        yield {"t": [0, 1, 2], "k": ["a", "a", "b"]}
+        yield {"t": [100] * 50_000, "k": [f"a key of some length {i}" for i in range(50_000)]}
+
+    stream = rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k", max_state_bytes=1 << 20)
+    it = iter(stream.agg(n=rl.count()))
+    assert [row for row in next(it).rows()] == [(0, 10, "a", 2), (0, 10, "b", 1)]
+    with pytest.raises(rl.LimitError, match="max_state_bytes"):
+        next(it)

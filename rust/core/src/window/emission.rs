@@ -72,6 +72,10 @@ impl Emission {
         keys: &mut Keys,
         shape: &Shape,
     ) -> Result<Vec<u32>> {
+        // One piece without rows shows what the columns look like; more would pile up.
+        if self.slots.is_empty() && !self.pieces.is_empty() {
+            return Ok(Vec::new());
+        }
         let lowered = self.keys.len() - self.slots.len();
         let columns = table.lower(recipe.outputs(), &self.slots).map_err(|unfit| {
             let error = Error::Overflow(Box::new(Overflow {

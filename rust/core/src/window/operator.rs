@@ -394,13 +394,16 @@ impl Window {
                 table.clear(&slots);
                 self.panes.give_back(&slots);
             }
-            Err(error) => {
-                self.failure = Some(error);
-                self.events.clear();
-                self.closing = None;
-                self.current = None;
-            }
+            Err(error) => self.fail(error),
         }
+    }
+
+    /// Drops what is under way: after the results that are ready comes an error.
+    fn fail(&mut self, error: Error) {
+        self.failure = Some(error);
+        self.events.clear();
+        self.closing = None;
+        self.current = None;
     }
 
     fn send(&mut self, rows: usize) -> Batch {
@@ -440,8 +443,10 @@ impl Window {
             return Ok(None);
         }
         let batch = self.send(rows);
-        if self.failure.is_none() {
-            self.tidy()?;
+        if self.failure.is_none()
+            && let Err(error) = self.tidy()
+        {
+            self.fail(error);
         }
         self.sent_watermark = self.clock.watermark();
         let high =
@@ -502,7 +507,9 @@ impl Stage for Window {
             }
             if is_full {
                 let batch = self.send(self.parts.batch_rows);
-                memory::check(self.state_bytes(), self.parts.max_state)?;
+                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
+                    self.fail(error);
+                }
                 return Ok(Some(batch));
             }
             if let Some((watermark, before)) = self.closing {
