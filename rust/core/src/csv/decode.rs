@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         for (i, builder) in self.builders.iter_mut().enumerate() {
             let column = &self.layout.columns[i];
             let scratch = &mut *self.scratch;
-            let cells = scratch.spans.cells(scratch.level, piece, column, builder.is_spelled());
+            let cells = scratch.spans.cells(scratch.level, piece, column, builder.reader());
             let mut tools = Tools { level: scratch.level, odd: &mut scratch.odd, failed: &mut scratch.failed };
             builder.read(&cells, &mut tools);
             let fault = |failed: Failed| Fault::cell(piece, self.rows, i, column.index, failed);
