@@ -162,6 +162,8 @@ pub(crate) fn line(sample: &[u8], complete: bool, dialect: &Dialect, start: Star
         if chunk.is_empty() {
             break;
         }
+        // Not beyond what is mostly the end of the line.
+        let chunk = memchr::memchr(b'\n', chunk).map_or(chunk, |newline| &chunk[..=newline]);
         let block = walk(chunk, dialect, state);
         let upto = match block.ends {
             0 => u64::MAX,
