@@ -64,9 +64,9 @@ fn four_by_four<T: ArrowNativeType>(
     one: impl Fn(&[u8]) -> Option<T>,
 ) {
     let first = values.len();
-    let (mut fours, mut row) = (cells.fours(), 0);
-    // Not `for` with `enumerate`, which the compiler would call for each four.
-    while let Some(Four { starts, lens, words }) = fours.next() {
+    let mut row = 0;
+    // Not with `enumerate`, which the compiler would call for each four.
+    for Four { starts, lens, words } in cells.fours() {
         let (mut made, good) = four(&words, &lens);
         let mut left = !good & 0b1111;
         while left != 0 {

@@ -187,8 +187,8 @@ impl Parse for Timestamp {
             return one_by_one(self, cells, values, odd);
         }
         let first = values.len();
-        let (mut fours, mut row) = (cells.fours(), 0);
-        while let Some(Four { starts, lens, .. }) = fours.next() {
+        let mut row = 0;
+        for Four { starts, lens, .. } in cells.fours() {
             let made = match self.four(isa, cells.text, starts, lens) {
                 Some(made) => made,
                 None => self.singly(cells.text, starts, lens, row, odd),
