@@ -203,6 +203,11 @@ impl Job for Code<'_> {
     fn run<I: Isa>(self, isa: I) {
         let Self { cells, codes, words, nulls } = self;
         let first = codes.len();
+        // Flags and the like: nothing to ask of any cell, so the loop is short.
+        let heads = cells.stored().map(|(_, _, word)| word);
+        if cells.stored().all(|(_, len, _)| len == 1) && words.singles(heads, codes) {
+            return;
+        }
         codes.resize(first + cells.rows(), 0);
         for (row, ((start, len, word), code)) in cells.stored().zip(&mut codes[first..]).enumerate() {
             *code = if len.wrapping_sub(1) < ODD - 1 {
