@@ -1,6 +1,8 @@
 //! [`Cells`]: the fields of one column in one piece.
 
 use std::borrow::Cow;
+use std::iter::Zip;
+use std::slice;
 
 use super::layout::Column;
 use super::piece::Piece;
@@ -10,20 +12,71 @@ use super::simd::{Isa, Job, Level};
 pub(crate) const ODD: u32 = u32::MAX;
 
 /// The fields of one column in one piece, as places in the text.
+///
+/// The first ones may be as their marks have them, because a cell that is read once is cheaper found
+/// than found, stored and read again. The others are stored without returns and simple quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cells<'a> {
     /// The text, and at least 64 bytes more behind each cell.
     pub text: &'a [u8],
-    /// Where each cell starts, without simple quotes; and, so that four can be done at a time, up
-    /// to three more that are [`ODD`].
-    pub starts: &'a [u32],
-    /// How long each cell is: 0 if it is an unquoted empty one; [`ODD`] for those that are not
-    /// simply so many bytes of text.
-    pub lens: &'a [u32],
-    /// The first eight bytes of each cell, with what stands behind it.
-    pub words: &'a [u64],
+    /// The marks of the first cells, a multiple of four rows of them, each row from this column's on.
+    marks: &'a [u32],
+    /// Where each of the others starts; and, so that four can be done at a time, up to three more
+    /// that are [`ODD`].
+    starts: &'a [u32],
+    /// How long each is: 0 if it is an unquoted empty one; [`ODD`] for those that are not simply so
+    /// many bytes of text.
+    lens: &'a [u32],
+    /// The first eight bytes of each, with what stands behind it.
+    words: &'a [u64],
     pub piece: &'a Piece<'a>,
     pub column: &'a Column,
+}
+
+/// Four cells: where they start, how long they are, and the first eight bytes of each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Four {
+    pub starts: [u32; 4],
+    pub lens: [u32; 4],
+    pub words: [u64; 4],
+}
+
+type Quads<'a, T> = slice::Iter<'a, [T; 4]>;
+
+/// See [`Cells::fours`].
+pub(crate) struct Fours<'a> {
+    text: &'a [u8],
+    stride: usize,
+    marks: &'a [u32],
+    stored: Zip<Zip<Quads<'a, u32>, Quads<'a, u32>>, Quads<'a, u64>>,
+}
+
+impl Iterator for Fours<'_> {
+    type Item = Four;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Four> {
+        let Some((marks, rest)) = self.marks.split_at_checked(4 * self.stride) else {
+            return self.stored.next().map(|((&starts, &lens), &words)| Four { starts, lens, words });
+        };
+        self.marks = rest;
+        // Without closures, which the compiler would call for each cell.
+        let mut rows = marks.chunks_exact(self.stride);
+        let (a, b, c, d) = (rows.next()?, rows.next()?, rows.next()?, rows.next()?);
+        let ((a, i), (b, j), (c, k), (d, l)) = (between(a), between(b), between(c), between(d));
+        let words = [word_at(self.text, a), word_at(self.text, b), word_at(self.text, c), word_at(self.text, d)];
+        Some(Four { starts: [a, b, c, d], lens: [i, j, k, l], words })
+    }
+}
+
+/// How a column wants its cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader {
+    /// Unquoted null spellings are [`ODD`].
+    pub spelled: bool,
+    /// They may be as their marks have them, with quotes on: what has quotes around it must not look
+    /// like a value.
+    pub marked: bool,
 }
 
 /// What a cell says.
@@ -44,8 +97,24 @@ impl<'a> Cells<'a> {
     /// The start and length of each cell.
     #[inline(always)]
     pub fn spans(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
-        let rows = self.piece.rows;
-        self.starts[..rows].iter().copied().zip(self.lens[..rows].iter().copied())
+        let stored = self.starts.iter().copied().zip(self.lens.iter().copied());
+        self.marks.chunks_exact(self.piece.stride).map(between).chain(stored).take(self.piece.rows)
+    }
+
+    /// The start, length and first word of each cell that is stored.
+    #[inline(always)]
+    pub fn stored(&self) -> impl Iterator<Item = (u32, u32, u64)> + 'a {
+        let others = self.piece.rows - self.marks.len() / self.piece.stride;
+        let lens = self.lens[..others].iter();
+        self.starts.iter().zip(lens).zip(self.words).map(|((&start, &len), &word)| (start, len, word))
+    }
+
+    /// All cells, four at a time; up to three at the end are [`ODD`] ones too many.
+    #[inline(always)]
+    pub fn fours(&self) -> Fours<'a> {
+        let (starts, lens, words) = (self.starts.as_chunks().0, self.lens.as_chunks().0, self.words.as_chunks().0);
+        let stored = starts.iter().zip(lens).zip(words);
+        Fours { text: self.text, stride: self.piece.stride, marks: self.marks, stored }
     }
 
     /// What a cell says, exactly.
@@ -82,34 +151,61 @@ pub(crate) struct Spans {
     starts: Vec<u32>,
     lens: Vec<u32>,
     words: Vec<u64>,
+    rows: usize,
+}
+
+/// Whether cells may be left as their marks have them.
+fn may_be_marked(piece: &Piece<'_>, reader: Reader) -> bool {
+    // Other quotes could be a digit, or a sign.
+    let quotes = !piece.quotes || piece.dialect.quote() == Some(b'"');
+    reader.marked && !reader.spelled && quotes && piece.stride > 1
+}
+
+/// The start and length of the cell between the first two marks.
+#[inline(always)]
+fn between(marks: &[u32]) -> (u32, u32) {
+    match *marks {
+        [before, end, ..] => (before.wrapping_add(1), end.wrapping_sub(before.wrapping_add(1))),
+        _ => (0, ODD),
+    }
 }
 
 impl Spans {
-    /// Finds the cells of a column. With `spelled`, unquoted null spellings become odd.
+    /// Finds the cells of a column.
     pub fn cells<'a>(
         &'a mut self,
         level: Level,
         piece: &'a Piece<'a>,
         column: &'a Column,
-        spelled: bool,
+        reader: Reader,
     ) -> Cells<'a> {
-        let padded = piece.rows.next_multiple_of(4);
+        let returns = piece.returns && column.index + 1 == piece.fields;
+        let marks = &piece.marks[column.index..];
+        let marked = if returns || !may_be_marked(piece, reader) { 0 } else { marks.len() / (4 * piece.stride) };
+        let (marks, rest) = marks.split_at(4 * piece.stride * marked);
+        self.resize(piece.rows - 4 * marked);
+        match (returns, piece.quotes) {
+            (false, false) => level.run(Measure::<false, false> { spans: self, piece, marks: rest }),
+            (true, false) => level.run(Measure::<true, false> { spans: self, piece, marks: rest }),
+            (false, true) => level.run(Measure::<false, true> { spans: self, piece, marks: rest }),
+            (true, true) => level.run(Measure::<true, true> { spans: self, piece, marks: rest }),
+        }
+        if reader.spelled {
+            self.find_spellings(piece, column);
+        }
+        let Self { starts, lens, words, .. } = self;
+        Cells { text: piece.text, marks, starts, lens, words, piece, column }
+    }
+
+    /// Makes room for so many cells, and the odd ones behind them.
+    fn resize(&mut self, rows: usize) {
+        let padded = rows.next_multiple_of(4);
+        self.rows = rows;
         self.starts.resize(padded, 0);
         self.lens.resize(padded, 0);
         self.words.resize(padded, 0);
-        self.starts[piece.rows..].fill(0);
-        self.lens[piece.rows..].fill(ODD);
-        let returns = piece.returns && column.index + 1 == piece.fields;
-        match (returns, piece.quotes) {
-            (false, false) => level.run(Measure::<false, false> { spans: self, piece, column }),
-            (true, false) => level.run(Measure::<true, false> { spans: self, piece, column }),
-            (false, true) => level.run(Measure::<false, true> { spans: self, piece, column }),
-            (true, true) => level.run(Measure::<true, true> { spans: self, piece, column }),
-        }
-        if spelled {
-            self.find_spellings(piece, column);
-        }
-        Cells { text: piece.text, starts: &self.starts, lens: &self.lens, words: &self.words, piece, column }
+        self.starts[rows..].fill(0);
+        self.lens[rows..].fill(ODD);
     }
 
     #[cold]
@@ -127,7 +223,8 @@ impl Spans {
 struct Measure<'a, const RETURNS: bool, const QUOTES: bool> {
     spans: &'a mut Spans,
     piece: &'a Piece<'a>,
-    column: &'a Column,
+    /// From the column's mark of the first row that is looked at on.
+    marks: &'a [u32],
 }
 
 impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTES> {
@@ -135,12 +232,11 @@ impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTE
 
     #[inline(always)]
     fn run<I: Isa>(self, _isa: I) {
-        let Self { spans, piece, column } = self;
+        let Self { spans, piece, marks } = self;
         let (starts, lens, words) = (&mut spans.starts, &mut spans.lens, &mut spans.words);
-        let mut cells = starts[..piece.rows].iter_mut().zip(lens).zip(words);
+        let mut cells = starts[..spans.rows].iter_mut().zip(lens).zip(words);
         let quote = piece.dialect.quote().unwrap_or_default();
         let about = About { text: piece.text, quote, doubled: piece.doubled };
-        let marks = &piece.marks[column.index..];
         if piece.stride == 1 {
             for (marks, cell) in marks.windows(2).zip(cells) {
                 place::<RETURNS, QUOTES>(&about, marks, cell);
@@ -174,9 +270,7 @@ fn place<const RETURNS: bool, const QUOTES: bool>(
     marks: &[u32],
     ((start, len), word): ((&mut u32, &mut u32), &mut u64),
 ) {
-    let [before, end, ..] = *marks else { return };
-    let mut first = before.wrapping_add(1);
-    let mut length = end.wrapping_sub(first);
+    let (mut first, mut length) = between(marks);
     if RETURNS {
         // For an empty cell this looks at the byte of its own end, a newline.
         let last = about.text[(first + length.saturating_sub(1)) as usize];

@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         for (i, builder) in self.builders.iter_mut().enumerate() {
             let column = &self.layout.columns[i];
             let scratch = &mut *self.scratch;
-            let cells = scratch.spans.cells(scratch.level, piece, column, builder.is_spelled());
+            let cells = scratch.spans.cells(scratch.level, piece, column, builder.reader());
             let mut tools = Tools { level: scratch.level, odd: &mut scratch.odd, failed: &mut scratch.failed };
             builder.read(&cells, &mut tools);
             let fault = |failed: Failed| Fault::cell(piece, self.rows, i, column.index, failed);
@@ -139,9 +139,12 @@ impl<'a> Run<'a> {
     /// Notes where the rows start; their numbers only where some row is missing between them.
     fn note_starts(&mut self, piece: &Piece<'_>) {
         if self.layout.starts {
-            // The last end of line may stand behind the strides.
-            let starts = piece.marks.chunks(piece.stride).take(piece.rows);
-            self.bytes.extend(starts.map(|marks| marks[0].wrapping_add(1)));
+            let first = self.bytes.len();
+            self.bytes.resize(first + piece.rows, 0);
+            let before = piece.marks.iter().step_by(piece.stride);
+            for (start, before) in self.bytes[first..].iter_mut().zip(before) {
+                *start = before.wrapping_add(1);
+            }
         }
         // Up to the first bad row, which is the end where it is an error, no number is missing.
         let may_miss = self.layout.on_error != OnError::Error || !self.text.is_one_line_a_row();

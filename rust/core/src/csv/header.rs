@@ -188,6 +188,8 @@ fn any_line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> O
         if chunk.is_empty() {
             break;
         }
+        // Not beyond what is mostly the end of the line.
+        let chunk = memchr(b'\n', chunk).map_or(chunk, |newline| &chunk[..=newline]);
         let block = walk(chunk, dialect, state);
         let upto = match block.ends {
             0 => u64::MAX,

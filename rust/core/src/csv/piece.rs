@@ -185,14 +185,15 @@ impl Index {
 
     /// Whether every row ends where it must; then also whether a return stands before some end.
     fn check(&self, bytes: &[u8], fields: usize, lines: usize) -> Option<bool> {
-        let (mut all, mut any) = (true, false);
+        let (mut all, mut least) = (0, u16::MAX);
         for row in self.marks[1..=lines * fields].chunks_exact(fields) {
             let [.., end] = *row else { return None };
-            let [before, end] = *bytes.get((end as usize).wrapping_sub(1)..)?.first_chunk()?;
-            all &= end == b'\n';
-            any |= before == b'\r';
+            let ends = bytes.get((end as usize).wrapping_sub(1)..)?.first_chunk()?;
+            // Its high byte is zero for a newline; then all of it is, if a return stands before that.
+            let unlike = u16::from_le_bytes(*ends) ^ u16::from_le_bytes(*b"\r\n");
+            (all, least) = (all | unlike, least.min(unlike));
         }
-        all.then_some(any)
+        (all >> 8 == 0).then_some(least == 0)
     }
 
     /// Sorts the lines of the piece into good rows, rows that do not split, and others.

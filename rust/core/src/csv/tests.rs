@@ -421,6 +421,28 @@ fn many_columns_and_long_rows() {
 }
 
 #[test]
+fn values_between_quotes_are_values() {
+    for (quote, every) in [('"', 1), ('"', 2), ('"', 50), ('"', 700), ('\'', 3), ('1', 3), ('-', 2)] {
+        let quoted = |i: usize, value: &str| match i % every {
+            0 => format!("{quote}{value}{quote}"),
+            _ => value.to_owned(),
+        };
+        let row = |i: usize| format!("{},{},x\n", quoted(i, &(20 + i % 9).to_string()), quoted(i + 1, "2.5"));
+        let text: String = (0..1500).map(row).collect();
+        let types = [DataType::Int64, DataType::Float64, DataType::Text];
+        let mut layout = layout(&types, OnError::Error, false);
+        layout.dialect = Dialect::new(b',', Some(quote as u8), None).expect("a dialect");
+        for level in Level::available() {
+            let table = read(text.as_bytes(), &[4096], &Setup { layout: layout.clone(), rows: 2000, level });
+            assert_eq!(table.error, None, "{quote} {every}");
+            let expected: Vec<_> = (0..1500).map(|i| Some((20 + i % 9).to_string())).collect();
+            assert_eq!(table.columns[0], expected, "{quote} {every} {level:?}");
+            assert!(table.columns[1].iter().all(|value| *value == Some(2.5_f64.to_bits().to_string())));
+        }
+    }
+}
+
+#[test]
 fn many_distinct_texts_become_plain() {
     let bytes: String = (0..10_000).map(|i| format!("text {i}\n")).collect();
     let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 20_000, Start::default());

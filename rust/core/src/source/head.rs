@@ -185,10 +185,13 @@ fn expand(paths: &[String]) -> Result<Vec<String>> {
     }
 }
 
-/// Reads on: several times what there is, since all of it is looked at again.
+/// How much is read at first: mostly enough to infer the columns from, which starts over with each more.
+const SAMPLE: usize = 1 << 20;
+
+/// Reads on, doubling the sample.
 fn extend(input: &mut Input, sample: &mut Sample) -> Result<()> {
     let from = sample.bytes.len();
-    sample.bytes.resize((4 * from).max(1 << 16), 0);
+    sample.bytes.resize((2 * from).max(SAMPLE), 0);
     let got = input.read(&mut sample.bytes[from..]);
     let len = if let Ok(Got::Bytes(len)) = got { len } else { 0 };
     sample.bytes.truncate(from + len);

@@ -10,7 +10,7 @@ mod words;
 
 use arrow_array::ArrayRef;
 
-use super::cells::Cells;
+use super::cells::{Cells, Reader};
 use super::layout::Column;
 use super::simd::Level;
 use crate::error::{Error, Result};
@@ -51,8 +51,8 @@ pub(crate) enum NoValue {
 
 /// Builds one column of one text.
 pub(crate) trait Builder: Send {
-    /// Whether null spellings must be found beforehand, because they convert.
-    fn is_spelled(&self) -> bool;
+    /// How it wants its cells.
+    fn reader(&self) -> Reader;
 
     /// Adds the rows of a piece; rubbish for those that fail.
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>);

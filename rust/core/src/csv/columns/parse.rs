@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, BooleanArray, make_array};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer};
 use arrow_data::ArrayData;
 
-use super::super::cells::{Cells, ODD};
+use super::super::cells::{Cells, Four, ODD};
 use super::super::simd::Isa;
 use super::super::{moment, number};
 use crate::types::{DataType, TimeUnit};
@@ -64,20 +64,22 @@ fn four_by_four<T: ArrowNativeType>(
     one: impl Fn(&[u8]) -> Option<T>,
 ) {
     let first = values.len();
-    let (words, lens) = (cells.words.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
-    for (i, (words, lens)) in words.iter().zip(lens).enumerate() {
-        let (mut made, good) = four(words, lens);
+    let mut row = 0;
+    // Not with `enumerate`, which the compiler would call for each four.
+    for Four { starts, lens, words } in cells.fours() {
+        let (mut made, good) = four(&words, &lens);
         let mut left = !good & 0b1111;
         while left != 0 {
             let lane = left.trailing_zeros() as usize;
             left &= left - 1;
-            match plain(cells.text, cells.starts[4 * i + lane], lens[lane]).and_then(&one) {
+            match plain(cells.text, starts[lane], lens[lane]).and_then(&one) {
                 Some(value) => made[lane] = value,
-                None => odd.push((4 * i + lane) as u32),
+                None => odd.push((row + lane) as u32),
             }
         }
         // Not to memory that was filled with something before: that would be a pass of its own.
         values.extend_from_slice(&made);
+        row += 4;
     }
     values.truncate(first + cells.rows());
     odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));

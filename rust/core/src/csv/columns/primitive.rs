@@ -2,7 +2,7 @@
 
 use arrow_array::ArrayRef;
 
-use super::super::cells::{Cell, Cells};
+use super::super::cells::{Cell, Cells, Reader};
 use super::super::layout::Column;
 use super::super::simd::{Isa, Job};
 use super::nulls::Nulls;
@@ -15,7 +15,10 @@ pub(crate) struct Primitive<P: Parse> {
     parse: P,
     values: Vec<P::Value>,
     nulls: Nulls,
+    /// Null spellings must be found beforehand, because they convert.
     spelled: bool,
+    /// Many cells have quotes on, which the kernel must not see.
+    quoted: bool,
     required: bool,
 }
 
@@ -25,7 +28,7 @@ impl<P: Parse> Primitive<P> {
         let spelled = column.nulls.iter().any(|null| parse.one(null).is_some());
         // Kernels write up to three values too many.
         let values = Vec::with_capacity(rows + 3);
-        Self { parse, values, nulls: Nulls::default(), spelled, required: column.required }
+        Self { parse, values, nulls: Nulls::default(), spelled, quoted: false, required: column.required }
     }
 
     fn read_one(&mut self, cells: &Cells<'_>, row: u32, first: usize) -> Option<NoValue> {
@@ -45,14 +48,15 @@ impl<P: Parse> Primitive<P> {
 }
 
 impl<P: Parse> Builder for Primitive<P> {
-    fn is_spelled(&self) -> bool {
-        self.spelled
+    fn reader(&self) -> Reader {
+        Reader { spelled: self.spelled, marked: !self.quoted }
     }
 
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {
         let first = self.values.len();
         tools.odd.clear();
         tools.level.run(Many { parse: &mut self.parse, cells, values: &mut self.values, odd: tools.odd });
+        self.quoted |= tools.odd.len() > cells.rows() / 8;
         for &row in tools.odd.iter() {
             if let Some(why) = self.read_one(cells, row, first) {
                 tools.failed.push(Failed { row, why });

@@ -7,7 +7,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, BinaryArray, DictionaryArray, Int32Array, StringArray};
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
-use super::super::cells::{Cell, Cells, ODD};
+use super::super::cells::{Cell, Cells, ODD, Reader};
 use super::super::layout::Column;
 use super::super::simd::{Isa, Job};
 use super::nulls::Nulls;
@@ -120,8 +120,9 @@ fn is_text(bytes: &[u8], ends: &[i32], before: Option<&i32>) -> bool {
 }
 
 impl Builder for Text {
-    fn is_spelled(&self) -> bool {
-        self.spelled
+    fn reader(&self) -> Reader {
+        // Texts are looked up one by one, where the marks' cells are no cheaper than stored ones.
+        Reader { spelled: self.spelled, marked: false }
     }
 
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {
@@ -202,10 +203,13 @@ impl Job for Code<'_> {
     fn run<I: Isa>(self, isa: I) {
         let Self { cells, codes, words, nulls } = self;
         let first = codes.len();
+        // Flags and the like: nothing to ask of any cell, so the loop is short.
+        let heads = cells.stored().map(|(_, _, word)| word);
+        if cells.stored().all(|(_, len, _)| len == 1) && words.singles(heads, codes) {
+            return;
+        }
         codes.resize(first + cells.rows(), 0);
-        for (row, (((start, len), &word), code)) in
-            cells.spans().zip(cells.words).zip(&mut codes[first..]).enumerate()
-        {
+        for (row, ((start, len, word), code)) in cells.stored().zip(&mut codes[first..]).enumerate() {
             *code = if len.wrapping_sub(1) < ODD - 1 {
                 words.code(isa, word, len as usize, || &cells.text[start as usize..])
             } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 
-use super::super::cells::Cells;
+use super::super::cells::{Cells, Four};
 use super::super::moment;
 use super::super::simd::{Isa, Seconds};
 use super::parse::{Parse, array, one_by_one, plain};
@@ -51,14 +51,14 @@ impl Timestamp {
 
     /// Four timestamps, where they all have the form.
     #[inline(always)]
-    fn four<I: Isa>(&mut self, isa: I, text: &[u8], starts: &[u32; 4], lens: &[u32; 4]) -> Option<[i64; 4]> {
+    fn four<I: Isa>(&mut self, isa: I, text: &[u8], starts: [u32; 4], lens: [u32; 4]) -> Option<[i64; 4]> {
         let form = self.form.as_ref()?;
-        let [a, b, c, d] = *lens;
+        let [a, b, c, d] = lens;
         if (a ^ form.len) | (b ^ form.len) | (c ^ form.len) | (d ^ form.len) != 0 {
             return None;
         }
         let at = |start: u32| text.get(start as usize..)?.first_chunk::<32>();
-        let [a, b, c, d] = *starts;
+        let [a, b, c, d] = starts;
         let rows = [at(a)?, at(b)?, at(c)?, at(d)?];
         let ([a, b, c, d], all) = isa.seconds(rows, &form.same);
         if !all {
@@ -92,13 +92,19 @@ impl Timestamp {
 
     /// Four timestamps that do not all have the form.
     #[inline(never)]
-    fn singly(&mut self, cells: &Cells<'_>, quad: usize, odd: &mut Vec<u32>) -> [i64; 4] {
-        let (starts, lens) = (cells.starts.as_chunks::<4>().0, cells.lens.as_chunks::<4>().0);
+    fn singly(
+        &mut self,
+        text: &[u8],
+        starts: [u32; 4],
+        lens: [u32; 4],
+        row: usize,
+        odd: &mut Vec<u32>,
+    ) -> [i64; 4] {
         let mut made = [0; 4];
         for (lane, made) in made.iter_mut().enumerate() {
-            match plain(cells.text, starts[quad][lane], lens[quad][lane]).and_then(|text| self.one(text)) {
+            match plain(text, starts[lane], lens[lane]).and_then(|text| self.one(text)) {
                 Some(ticks) => *made = ticks,
-                None => odd.push((4 * quad + lane) as u32),
+                None => odd.push((row + lane) as u32),
             }
         }
         made
@@ -185,10 +191,14 @@ impl Parse for Timestamp {
             return one_by_one(self, cells, values, odd);
         }
         let first = values.len();
-        let (starts, lens) = (cells.starts.as_chunks().0, cells.lens.as_chunks().0);
-        for (i, (starts, lens)) in starts.iter().zip(lens).enumerate() {
-            let four = self.four(isa, cells.text, starts, lens);
-            values.extend_from_slice(&four.unwrap_or_else(|| self.singly(cells, i, odd)));
+        let mut row = 0;
+        for Four { starts, lens, .. } in cells.fours() {
+            let made = match self.four(isa, cells.text, starts, lens) {
+                Some(made) => made,
+                None => self.singly(cells.text, starts, lens, row, odd),
+            };
+            values.extend_from_slice(&made);
+            row += 4;
         }
         values.truncate(first + cells.rows());
         odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));

@@ -163,6 +163,18 @@ impl Words {
         self.longer(isa, word, len, rest())
     }
 
+    /// Appends the codes of texts of one byte each; nothing, and false, if some text is new.
+    #[inline(always)]
+    pub fn singles(&self, heads: impl Iterator<Item = u64>, codes: &mut Vec<i32>) -> bool {
+        let first = codes.len();
+        codes.extend(heads.map(|head| self.single[head as usize & 0xff]));
+        let known = codes[first..].iter().fold(0, |all, &code| all | code) >= 0;
+        if !known {
+            codes.truncate(first);
+        }
+        known
+    }
+
     /// The code of a text that is more than one word.
     #[inline(always)]
     fn longer<I: Isa>(&mut self, isa: I, word: u64, len: usize, rest: &[u8]) -> i32 {
