@@ -229,7 +229,15 @@ def test_texts_that_break_the_rules_of_arrow_are_refused(dtype, offsets, data):
         list(rl.from_arrow(table))
 
 
-@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("view", [b"\x02\0\0\0a\xff", b"\x01\0\0\0ab", b"\x02\0\0\0\xc3("])
+def test_views_that_break_the_rules_of_arrow_are_refused(view):
+    buffers = [None, pa.py_buffer(view.ljust(16, b"\0"))]
+    table = pa.table({"k": pa.Array.from_buffers(pa.string_view(), 1, buffers)})
+    with pytest.raises(ValueError, match="malformed Arrow data"):
+        list(rl.from_arrow(table))
+
+
+@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string(), pa.string_view()])
 def test_texts_that_keep_them_are_taken(dtype):
     for words in (["", "a", "bc"], ["é", "", "日本"], []):
         table = pa.table({"k": pa.array([*words, None, *words], dtype)}).slice(1)

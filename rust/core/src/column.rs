@@ -151,6 +151,10 @@ impl<'a> Texts<'a> {
                 let start = offsets[row] as usize;
                 (array.value_data(), start, offsets[row + 1] as usize - start)
             }
+            // Up to twelve bytes lie in the view itself, behind their number.
+            Self::View(array) if array.views()[row] as u32 <= 12 => {
+                (array.views().inner(), 16 * row + 4, array.views()[row] as u32 as usize)
+            }
             _ => {
                 let text = self.get(row).as_bytes();
                 (text, 0, text.len())

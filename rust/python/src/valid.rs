@@ -32,9 +32,16 @@ fn is_plainly_right(data: &ArrayData) -> bool {
             let highest = codes.iter().fold(0, |highest, &code| highest.max(code as u32));
             codes.is_empty() || (highest as usize) < data.child_data()[0].len()
         }
+        Arrow::Utf8View => data.buffer::<u128>(0)[..data.len()].iter().fold(true, |so_far, &view| {
+            let (len, text) = (view as u32, view >> 32);
+            so_far & (len <= 12) & (text & HIGH_BITS == 0) & (text.checked_shr(8 * len.min(12)) == Some(0))
+        }),
         _ => false,
     }
 }
+
+/// The bits of twelve bytes that ASCII does not set.
+const HIGH_BITS: u128 = 0x8080_8080_8080_8080_8080_8080;
 
 /// Whether the texts are ASCII, and their offsets ascend within them.
 fn is_ascii<O: ArrowNativeType + Ord>(data: &ArrayData) -> bool {

@@ -7,6 +7,7 @@
 //! cannot reach what it closes; a row that is partly late could, and so it starts a new round.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -113,6 +114,8 @@ pub(crate) struct Window {
     /// The watermark up to which they have been.
     closed: i64,
     emission: Emission,
+    /// The times of the pane that was last asked for, and its number.
+    near: (Range<i64>, i64),
     failure: Option<Error>,
     ended: bool,
     /// The watermark that was last passed on.
@@ -140,6 +143,7 @@ impl Window {
             closing: None,
             closed: i64::MIN,
             emission: Emission::default(),
+            near: (0..0, 0),
             failure: None,
             ended: false,
             sent_watermark: None,
@@ -250,7 +254,7 @@ impl Window {
                 Admission::Later => return Ok(false),
             }
         }
-        match self.parts.grid.pane(tick) {
+        match self.pane(tick) {
             None => self.skip(1),
             Some(pane) => self.accept(pane, current.numbers[row]),
         }
@@ -258,6 +262,18 @@ impl Window {
             self.reach(tick);
         }
         Ok(true)
+    }
+
+    /// The pane that a time is in. Most are in that of the row before, which is not computed again.
+    fn pane(&mut self, tick: i64) -> Option<i64> {
+        let (times, pane) = &self.near;
+        if times.contains(&tick) {
+            return Some(*pane);
+        }
+        let pane = self.parts.grid.pane(tick)?;
+        let (start, end) = self.parts.grid.bounds(pane);
+        self.near = (start..end, pane);
+        Some(pane)
     }
 
     fn accept(&mut self, pane: i64, key: u32) {
