@@ -269,8 +269,8 @@ impl FromStr for DataType {
     }
 }
 
-/// How deep types may nest.
-const MAX_DEPTH: usize = 64;
+/// How deep types and values may nest: enough for any real one, and far from the end of the stack.
+pub const MAX_DEPTH: usize = 64;
 
 /// How deep the brackets of a type nest, at least.
 fn depth(text: &str) -> usize {

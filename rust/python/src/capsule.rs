@@ -13,6 +13,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader, 
 use arrow_schema::{ArrowError, DataType as Arrow, Field, SchemaRef};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
+use rillet_core::types::MAX_DEPTH;
 use rillet_core::{Error, Result, plain_text};
 
 use crate::errors::{enter, type_error, value_error};
@@ -21,9 +22,6 @@ use crate::valid;
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
 const STREAM: &CStr = c"arrow_array_stream";
-
-/// How deep a type may nest: enough for any real one, and far from the end of the stack.
-const DEPTH: usize = 64;
 
 /// Arrays that another library hands out one after the other.
 pub enum Arrays {
@@ -104,14 +102,14 @@ fn checked(array: FFI_ArrowArray, dtype: &Arrow) -> Result<ArrayRef> {
 
 /// The type that a schema describes.
 fn dtype(schema: &FFI_ArrowSchema) -> Result<Arrow> {
-    if depth(schema, 0) > DEPTH {
-        return Err(malformed(format!("types nest deeper than {DEPTH} levels")));
+    if depth(schema, 0) > MAX_DEPTH {
+        return Err(malformed(format!("types nest deeper than {MAX_DEPTH} levels")));
     }
     Ok(Field::try_from(schema).map_err(malformed)?.data_type().clone())
 }
 
 fn depth(schema: &FFI_ArrowSchema, above: usize) -> usize {
-    if above > DEPTH {
+    if above > MAX_DEPTH {
         return above;
     }
     let below = schema.children().chain(schema.dictionary());

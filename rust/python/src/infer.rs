@@ -8,13 +8,11 @@ use pyo3::types::{
     PyTuple, PyType, PyTzInfoAccess,
 };
 use rillet_core::types::Field;
+use rillet_core::types::MAX_DEPTH;
 use rillet_core::{DataType, TimeUnit};
 
 use crate::build::{Bad, Reason, items};
 use crate::numpy::numpy;
-
-/// How deep values may nest: enough for any real ones, and far from the end of the stack.
-const DEPTH: usize = 64;
 
 /// The type that holds all of the values; `null` if there are none but `None`.
 ///
@@ -61,8 +59,8 @@ fn of(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
         Ok(dtype)
     } else if is_decimal(value) {
         Ok(DataType::Decimal(38, scale(value)?))
-    } else if depth >= DEPTH {
-        Err(format!("nested deeper than {DEPTH} levels"))
+    } else if depth >= MAX_DEPTH {
+        Err(format!("nested deeper than {MAX_DEPTH} levels"))
     } else {
         nested(value, depth)
     }

@@ -118,13 +118,6 @@ fn group<'a, P: Partial>(cells: &'a [P], slots: &[u32], empty: &'a P) -> [&'a P;
 }
 
 #[inline(always)]
-fn joined<P: Partial>(older: &P, newer: &P) -> P {
-    let mut joined = *older;
-    joined.combine(newer);
-    joined
-}
-
-#[inline(always)]
 fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
     cells.reserve(at.len());
     if P::GROUPED {
@@ -135,7 +128,7 @@ fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u
         }
     } else {
         for &at in at {
-            cells.push(joined(&older[at as usize], &newer[at as usize]));
+            cells.extend_from_slice(&P::joined([&older[at as usize]], [&newer[at as usize]]));
         }
     }
 }
@@ -151,7 +144,7 @@ fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mu
         }
     } else {
         for (&slot, &at) in slots.iter().zip(at) {
-            let joined = joined(&older[slot as usize], &newer[at as usize]);
+            let [joined] = P::joined([&older[slot as usize]], [&newer[at as usize]]);
             (cells[slot as usize], newer[at as usize]) = (joined, joined);
         }
     }

@@ -20,8 +20,9 @@ pub(crate) trait Partial: Copy + Send + 'static {
     /// What each of a group comes to with its newer one.
     #[inline(always)]
     fn joined<const N: usize>(older: [&Self; N], newer: [&Self; N]) -> [Self; N] {
-        let mut joined = older.map(|older| *older);
+        let mut joined = [Self::EMPTY; N];
         for i in 0..N {
+            joined[i] = *older[i];
             joined[i].combine(newer[i]);
         }
         joined
@@ -492,9 +493,7 @@ impl<V: Number> Partial for Moments<V> {
 
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
-        let way = newer.pivot.minus(self.pivot);
-        let sums = joined_sums((self.sum, self.squares), (newer.sum, newer.squares), newer.count, way);
-        self.take(newer, sums);
+        [*self] = Self::joined([&*self], [newer]);
     }
 
     const GROUPED: bool = true;
