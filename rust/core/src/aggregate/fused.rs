@@ -107,6 +107,9 @@ fn variances_fma<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> V
 /// How many cells are combined at a time, where that is faster.
 const GROUP: usize = 16;
 
+/// How many rows are folded from one test for the end to the next.
+const UNROLLED: usize = 4;
+
 /// The cells of up to a group of slots, filled up with `empty`.
 #[inline(always)]
 fn group<'a, P: Partial>(cells: &'a [P], slots: &[u32], empty: &'a P) -> [&'a P; GROUP] {
@@ -186,9 +189,18 @@ fn variances_each<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> 
 fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
     let highest = rows.slots.iter().copied().max().unwrap_or(0);
     assert!((highest as usize) < cells.len() || rows.slots.is_empty(), "a slot beyond the table");
-    for ((&slot, &time), &value) in rows.slots.iter().zip(rows.times).zip(values) {
-        // SAFETY: no slot is higher than the highest, and that one has just been found to be in the table.
-        unsafe { cells.get_unchecked_mut(slot as usize) }.lift(value, time);
+    let (slots, last_slots) = rows.slots.as_chunks::<UNROLLED>();
+    let (times, last_times) = rows.times.as_chunks::<UNROLLED>();
+    let (values, last_values) = values.as_chunks::<UNROLLED>();
+    // SAFETY: no slot is higher than the highest, and that one has just been found to be in the table.
+    let mut lift = |slot: u32, value, time| unsafe { cells.get_unchecked_mut(slot as usize) }.lift(value, time);
+    for ((slots, times), values) in slots.iter().zip(times).zip(values) {
+        for i in 0..UNROLLED {
+            lift(slots[i], values[i], times[i]);
+        }
+    }
+    for ((&slot, &time), &value) in last_slots.iter().zip(last_times).zip(last_values) {
+        lift(slot, value, time);
     }
 }
 

@@ -59,7 +59,7 @@ struct Counted {
 
 impl Counted {
     fn of(table: &Table, selection: usize, slots: &[u32]) -> Self {
-        let counts: Vec<u64> = slots.iter().map(|&slot| table.count(selection, slot as usize)).collect();
+        let counts = table.counts_of(selection, slots);
         Self { least: counts.iter().copied().min().unwrap_or(0), counts }
     }
 }
@@ -123,11 +123,11 @@ impl Lowering<'_> {
         Arc::new(array.with_data_type(self.output.dtype.to_arrow()))
     }
 
-    fn int_sums(&self) -> Box<dyn ExactSizeIterator<Item = i128> + '_> {
+    fn int_sums(&self) -> Vec<i128> {
         match self.output.input {
-            DataType::UInt64 => Box::new(self.each::<IntSum, u64>().map(|sum| sum.0)),
-            DataType::Decimal(..) => Box::new(self.each::<IntSum, i128>().map(|sum| sum.0)),
-            _ => Box::new(self.each::<IntSum, i64>().map(|sum| sum.0)),
+            DataType::UInt64 => self.each::<IntSum, u64>().map(|sum| sum.0).collect(),
+            DataType::Decimal(..) => self.each::<IntSum, i128>().map(|sum| sum.0).collect(),
+            _ => self.each::<IntSum, i64>().map(|sum| sum.0).collect(),
         }
     }
 
@@ -136,29 +136,26 @@ impl Lowering<'_> {
             DataType::Float64 => Ok(self.floats(self.each::<FloatSum, f64>().map(|sum| sum.total()), 0)),
             DataType::Decimal(..) => {
                 let range = 10i128.pow(38);
-                self.fits(|sum| -range < sum && sum < range)?;
-                Ok(self.decimals(self.int_sums()))
+                let sums = self.fitting_sums(|sum| -range < sum && sum < range)?;
+                Ok(self.decimals(sums.into_iter()))
             }
             DataType::UInt64 => {
-                self.fits(|sum| u64::try_from(sum).is_ok())?;
-                Ok(self.ints(self.int_sums().map(|sum| sum as i64)))
+                let sums = self.fitting_sums(|sum| u64::try_from(sum).is_ok())?;
+                Ok(self.ints(sums.into_iter().map(|sum| sum as i64)))
             }
             _ => {
-                self.fits(|sum| i64::try_from(sum).is_ok())?;
-                Ok(self.ints(self.int_sums().map(|sum| sum as i64)))
+                let sums = self.fitting_sums(|sum| i64::try_from(sum).is_ok())?;
+                Ok(self.ints(sums.into_iter().map(|sum| sum as i64)))
             }
         }
     }
 
-    fn fits(&self, test: impl Fn(i128) -> bool) -> Result<(), Unfit> {
-        match self.int_sums().enumerate().find(|&(_, sum)| !test(sum)) {
-            None => Ok(()),
-            Some((at, sum)) => Err(Unfit {
-                at,
-                output: Arc::clone(&self.output.name),
-                reason: format!("the sum {sum} does not fit in {}; cast the column to float64", self.output.dtype),
-            }),
-        }
+    fn fitting_sums(&self, fits: impl Fn(i128) -> bool) -> Result<Vec<i128>, Unfit> {
+        let sums = self.int_sums();
+        let Some(at) = sums.iter().position(|&sum| !fits(sum)) else { return Ok(sums) };
+        let (sum, dtype) = (sums[at], &self.output.dtype);
+        let reason = format!("the sum {sum} does not fit in {dtype}; cast the column to float64");
+        Err(Unfit { at, output: Arc::clone(&self.output.name), reason })
     }
 
     fn mean(&self) -> ArrayRef {
@@ -180,7 +177,7 @@ impl Lowering<'_> {
     }
 
     fn int_means(&self, counts: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
-        self.int_sums().zip(counts).map(|(sum, count)| Double::from_integer(sum).over(count).value())
+        self.int_sums().into_iter().zip(counts).map(|(sum, count)| Double::from_integer(sum).over(count).value())
     }
 
     fn is_weighted(&self) -> bool {

@@ -144,9 +144,13 @@ impl Table {
         self.counts.rows[slot]
     }
 
-    /// How many values the selection has in a slot.
-    pub(crate) fn count(&self, selection: usize, slot: usize) -> u64 {
-        self.counts.rows[slot] - self.counts.misses[selection].get(slot).copied().unwrap_or(0)
+    /// How many values the selection has in each of some slots.
+    pub(crate) fn counts_of(&self, selection: usize, slots: &[u32]) -> Vec<u64> {
+        let (rows, misses) = (&self.counts.rows, &self.counts.misses[selection]);
+        if misses.is_empty() {
+            return slots.iter().map(|&slot| rows[slot as usize]).collect();
+        }
+        slots.iter().map(|&slot| rows[slot as usize] - misses[slot as usize]).collect()
     }
 
     /// Folds rows of a batch into their slots.
