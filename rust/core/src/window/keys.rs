@@ -174,7 +174,9 @@ impl Keys {
             let hash = self.hasher.hash_one(bytes_of(&self.entries, &self.bytes, number));
             if let Ok(found) = self.table.find_entry(hash, |&other| other == number) {
                 found.remove();
-                self.garbage += self.entries[number as usize].len as usize;
+                // Its bytes will go; it may be asked to be forgotten again.
+                let gone = std::mem::replace(&mut self.entries[number as usize], Entry { start: 0, len: 0 });
+                self.garbage += gone.len as usize;
                 self.free.push(number);
             }
         }
@@ -480,6 +482,16 @@ mod tests {
         keys.forget([0, 1].into_iter());
         assert_eq!(keys.held(), 1);
         assert_eq!(keys.number(&[texts, floats], 4)[3], 2);
+    }
+
+    #[test]
+    fn keys_can_be_forgotten_again_after_their_bytes_are_gone() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["first", "second", "third", "a longer one"]));
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
+        assert_eq!(keys.number(&[texts.clone()], 4), [0, 1, 2, 3]);
+        keys.forget([3, 2, 1].into_iter());
+        keys.forget([1, 2, 3].into_iter());
+        assert_eq!((keys.held(), keys.number(&[texts], 4)), (1, vec![0, 1, 2, 3]));
     }
 
     #[test]
