@@ -105,6 +105,57 @@ def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=
     return done
 
 
+def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
+    """One row per session: the rows of a key that follow one another in less than `gap`.
+
+    A row that closed sessions should have held missed one, and so did a row that
+    would have been a session by itself which had closed by now. It is accepted by
+    the open sessions that it touches all the same, which become one.
+    """
+    done, opened, gone, places, watermark = Windowed(), {}, {}, {}, -math.inf
+    near = (lambda way: way <= gap) if gap_closed else (lambda way: way < gap)
+
+    def has_closed(last):
+        return last + gap < watermark if gap_closed else last + gap <= watermark
+
+    def touches(entries, t):
+        times = [when for when, _, _ in entries]
+        return near(min(times) - t) and near(t - max(times))
+
+    def close():
+        due = []
+        for key, sessions in opened.items():
+            over = [entries for entries in sessions if has_closed(max(when for when, _, _ in entries))]
+            due += [(max(e)[0] + gap, min(e)[0], places[key], key, e) for e in over]
+        for end, start, _, key, entries in sorted(due, key=lambda one: one[:3]):
+            opened[key].remove(entries)
+            gone.setdefault(key, []).append(entries)
+            if not opened[key]:
+                del opened[key], places[key]
+            edges = {"window_start": start, "window_end": end}
+            values = {name: agg(entries) for name, agg in aggs.items()}
+            done.items.append(edges | dict(zip(by, key, strict=True)) | values)
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            watermark = max(watermark, item.time - lateness)
+            close()
+            done.items.append(Mark(watermark))
+            continue
+        t, key = item[time], tuple(as_key(item[name]) for name in by)
+        touched = [entries for entries in opened.get(key, []) if touches(entries, t)]
+        missed = any(touches(entries, t) for entries in gone.get(key, [])) or not touched and has_closed(t)
+        if missed:
+            done.late.append(item | {"_reason": "partly late" if touched else "late", "_missed": 1})
+        if touched or not missed:
+            others = [entries for entries in opened.get(key, []) if entries not in touched]
+            places.setdefault(key, arrival)
+            opened[key] = [*others, [*(entry for entries in touched for entry in entries), (t, arrival, item)]]
+    watermark = math.inf
+    close()
+    return done
+
+
 def group_by(rows, keys, aggs, time=None):
     """One row per key, in order of first appearance."""
     groups = {}

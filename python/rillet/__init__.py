@@ -13,7 +13,7 @@
 from collections.abc import Mapping as _Mapping
 from types import FunctionType as _FunctionType
 
-from rillet._aggregates import count, first, hopping, last, max, mean, min, std, sum, tumbling, var
+from rillet._aggregates import count, first, hopping, last, max, mean, min, session, std, sum, tumbling, var
 from rillet._core import (
     Aggregate,
     Batch,
@@ -101,6 +101,7 @@ __all__ = [
     "mean",
     "min",
     "read_csv",
+    "session",
     "std",
     "sum",
     "tumbling",

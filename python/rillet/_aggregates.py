@@ -102,6 +102,22 @@ def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
     return Windows(size, every, offset)
 
 
+def session(gap: Any, *, gap_closed: bool = False) -> Windows:
+    """Windows that last, per key, as long as rows follow one another in less than ``gap``.
+
+    ``window_start`` is the time of the first row, ``window_end`` that of the last plus ``gap``. A row exactly ``gap``
+    after the last one starts a new session, unless ``gap_closed``. Rows that come late, but before the session has
+    closed, extend it, and join two sessions that they lie between.
+
+    >>> import rillet as rl
+    >>> clicks = rl.read_csv(b"t,page\\n1,a\\n4,b\\n20,a\\n", time="t")
+    >>> visits = clicks.window(rl.session(10)).agg(pages=rl.count())
+    >>> [row for batch in visits for row in batch.rows()]
+    [(1, 14, 2), (20, 30, 1)]
+    """
+    return Windows.session(gap, bool(gap_closed))
+
+
 def _ddof(ddof: Any) -> int:
     if isinstance(ddof, bool) or not hasattr(ddof, "__index__"):
         raise ArgumentTypeError(f"ddof must be an integer, not {type(ddof).__name__}")

@@ -255,9 +255,11 @@ class Aggregate:
 
 @final
 class Windows:
-    """Windows over event time. Made with ``rl.tumbling`` and ``rl.hopping``."""
+    """Windows over event time. Made with ``rl.tumbling``, ``rl.hopping`` and ``rl.session``."""
 
     def __new__(cls, size: _Length, every: _Length, offset: _Length) -> Self: ...
+    @staticmethod
+    def session(gap: _Length, gap_closed: bool) -> Windows: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 

@@ -361,7 +361,7 @@ impl PyAggregate {
     }
 }
 
-/// Windows over event time. Made with `rl.tumbling` and `rl.hopping`.
+/// Windows over event time. Made with `rl.tumbling`, `rl.hopping` and `rl.session`.
 #[pyclass(frozen, eq, module = "rillet", name = "Windows")]
 #[derive(Clone, PartialEq)]
 pub struct PyWindows(pub Windows);
@@ -385,6 +385,16 @@ impl PyWindows {
             }
         }
         Ok(Self(Windows::Hopping { size, every, offset: length(offset, "offset")? }))
+    }
+
+    /// Windows that last as long as no gap between rows is too long.
+    #[staticmethod]
+    fn session(py: Python<'_>, gap: &Bound<'_, PyAny>, gap_closed: bool) -> PyResult<Self> {
+        let gap = length(gap, "gap")?;
+        if !gap.is_positive() {
+            return Err(value_error(py, &format!("gap={gap}: a gap must be longer than nothing")));
+        }
+        Ok(Self(Windows::Session { gap, gap_closed }))
     }
 
     fn __repr__(&self) -> String {

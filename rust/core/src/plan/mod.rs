@@ -95,6 +95,13 @@ pub enum Windows {
         /// How far the first start is from the origin.
         offset: Length,
     },
+    /// Windows that last as long as no gap between rows is too long.
+    Session {
+        /// The least gap that ends a session.
+        gap: Length,
+        /// Whether a gap of just this length does not end it yet.
+        gap_closed: bool,
+    },
 }
 
 /// Aggregates over windows.
@@ -198,14 +205,24 @@ impl Node {
     }
 }
 
+impl Windows {
+    fn check(&self) -> Result<()> {
+        let lengths = match self {
+            Self::Hopping { size, every, .. } => vec![("size", size), ("every", every)],
+            Self::Session { gap, .. } => vec![("gap", gap)],
+        };
+        match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
+            Some((argument, length)) => {
+                Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl WindowSpec {
     fn check(&self) -> Result<()> {
-        let Windows::Hopping { size, every, .. } = self.windows;
-        for (argument, length) in [("size", size), ("every", every)] {
-            if !length.is_positive() {
-                return Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")));
-            }
-        }
+        self.windows.check()?;
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }

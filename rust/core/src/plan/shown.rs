@@ -120,13 +120,15 @@ impl fmt::Display for WindowSpec {
 
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Hopping { size, every, offset } = self;
-        match size == every {
-            true => write!(f, "tumbling({every}")?,
-            false => write!(f, "hopping({size}, {every}")?,
+        match self {
+            Self::Hopping { size, every, .. } if size == every => write!(f, "tumbling({every}")?,
+            Self::Hopping { size, every, .. } => write!(f, "hopping({size}, {every}")?,
+            Self::Session { gap, .. } => write!(f, "session({gap}")?,
         }
-        if *offset != Length::Ticks(0) {
-            write!(f, ", offset={offset}")?;
+        match self {
+            Self::Hopping { offset, .. } if *offset != Length::Ticks(0) => write!(f, ", offset={offset}")?,
+            Self::Session { gap_closed: true, .. } => f.write_str(", gap_closed=True")?,
+            _ => {}
         }
         f.write_str(")")
     }

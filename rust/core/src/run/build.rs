@@ -11,7 +11,10 @@ use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
-use crate::window::{Aside, Grid, Group, Keys, Length, MAX_LENGTH, Shape, Window, WindowParts, results_schema};
+use crate::window::{
+    Aside, Grid, Group, Intake, Keys, Length, MAX_LENGTH, SessionParts, SessionWindow, Shape, Window, WindowParts,
+    results_schema,
+};
 
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,45 +134,62 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
             ));
         }
     };
-    let (grid, size) = grid(&spec.windows, &time)?;
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let schema = results_schema(&time, &fields, &recipe)?;
     let shape = Shape {
         schema: Arc::clone(&schema),
-        size,
+        closed: matches!(spec.windows, Windows::Session { gap_closed: true, .. }),
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
     };
-    let parts = WindowParts {
-        grid,
-        lateness,
-        late: spec.late,
-        by,
-        keys: Keys::new(&fields)?,
-        recipe,
-        shape,
-        aside: Aside::new(&input.schema, spec.max_kept)?,
-        time: bound_time,
-        batch_rows: BATCH_ROWS,
-        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
-        name,
+    let (keys, aside) = (Keys::new(&fields)?, Aside::new(&input.schema, spec.max_kept)?);
+    let max_state = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
+    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time.clone() }) };
+    let stage: Box<dyn Stage> = match &spec.windows {
+        Windows::Hopping { size, every, offset } => Box::new(Window::new(WindowParts {
+            grid: grid(*size, *every, *offset, &time)?,
+            lateness,
+            late: spec.late,
+            by,
+            keys,
+            recipe,
+            shape,
+            aside,
+            time: bound_time,
+            batch_rows: BATCH_ROWS,
+            max_state,
+            name,
+        })),
+        Windows::Session { gap, gap_closed } => Box::new(SessionWindow::new(SessionParts {
+            span: in_range(*gap, "gap", &time)? + i64::from(*gap_closed),
+            lateness,
+            late: spec.late,
+            intake: Intake { by, keys, recipe, time: bound_time },
+            shape,
+            aside,
+            batch_rows: BATCH_ROWS,
+            max_state,
+            name,
+        })),
     };
-    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
-    Ok((Box::new(Window::new(parts)), carries))
+    Ok((stage, carries))
 }
 
-fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
-    let Windows::Hopping { size, every, offset } = windows;
-    let in_range = |length: &Length, argument: &str| match length.ticks(time, argument)? {
+/// The ticks of a window's length.
+fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
+    match length.ticks(time, argument)? {
         ticks if (1..=MAX_LENGTH).contains(&ticks) => Ok(ticks),
         _ => Err(Error::argument(format!("{argument}={length}: it is out of the range of a window"))),
-    };
-    let (size, step) = (in_range(size, "size")?, in_range(every, "every")?);
+    }
+}
+
+fn grid(size: Length, every: Length, offset: Length, time: &DataType) -> Result<Grid> {
+    let (size, step) = (in_range(size, "size", time)?, in_range(every, "every", time)?);
     let origin = every.origin().ticks(time, "every")?;
     let offset = offset.ticks(time, "offset")?.rem_euclid(step);
-    Ok((Grid::new(size, step, origin % step + offset), size))
+    Ok(Grid::new(size, step, origin % step + offset))
 }
 
 fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {

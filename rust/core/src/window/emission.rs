@@ -22,8 +22,9 @@ pub(crate) struct Emission {
     /// The slots of the last ones, which are not columns yet.
     pub(crate) slots: Vec<u32>,
     pub(crate) keys: Vec<u32>,
-    pub(crate) ends: Vec<i64>,
-    pub(crate) before: Vec<i64>,
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+    before: Vec<i64>,
     /// The columns of the aggregates, and how many rows they have, piece by piece.
     pieces: VecDeque<(usize, Vec<ArrayRef>)>,
 }
@@ -32,8 +33,8 @@ pub(crate) struct Emission {
 pub(crate) struct Shape {
     /// The schema of the output.
     pub(crate) schema: Arc<Schema>,
-    /// The size of a window.
-    pub(crate) size: i64,
+    /// Whether a window has the time at its end.
+    pub(crate) closed: bool,
     /// The type of event time.
     pub(crate) time: DataType,
     /// The names of the keys, for errors.
@@ -46,17 +47,25 @@ impl Emission {
         self.keys.len()
     }
 
-    /// Gives the new keys of a window that has this end.
-    pub(crate) fn close(&mut self, end: i64, before: i64) {
+    /// Gives the new keys of a window its start and its end.
+    pub(crate) fn close(&mut self, (start, end): (i64, i64), before: i64) {
+        self.starts.resize(self.keys.len(), start);
         self.ends.resize(self.keys.len(), end);
         self.before.resize(self.keys.len(), before);
+    }
+
+    /// Adds one result.
+    pub(crate) fn push(&mut self, key: u32, slot: u32, edges: (i64, i64), before: i64) {
+        self.keys.push(key);
+        self.slots.push(slot);
+        self.close(edges, before);
     }
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
         let columns = self.pieces.iter().flat_map(|(_, columns)| columns);
         (self.slots.capacity() + self.keys.capacity()) * 4
-            + (self.ends.capacity() + self.before.capacity()) * 8
+            + (self.starts.capacity() + self.ends.capacity() + self.before.capacity()) * 8
             + columns.map(|column| column.get_buffer_memory_size()).sum::<usize>()
     }
 
@@ -100,6 +109,7 @@ impl Emission {
     fn truncate(&mut self, lowered: usize, slots: usize) {
         self.slots.truncate(slots);
         self.keys.truncate(lowered + slots);
+        self.starts.truncate(lowered + slots);
         self.ends.truncate(lowered + slots);
         self.before.truncate(lowered + slots);
     }
@@ -110,14 +120,14 @@ impl Emission {
         let ends: Vec<i64> = self.ends.drain(..rows).collect();
         let numbers: Vec<u32> = self.keys.drain(..rows).collect();
         let mut columns: Vec<ArrayRef> = vec![
-            from_i64(&arrow, ends.iter().map(|end| end - shape.size), None),
+            from_i64(&arrow, self.starts.drain(..rows), None),
             from_i64(&arrow, ends.iter().copied(), None),
         ];
         columns.extend(keys.columns(&numbers));
         columns.extend(self.take(rows));
         let time = EventTime {
             dtype: shape.time.clone(),
-            ticks: ends.iter().map(|end| end - 1).collect(),
+            ticks: ends.iter().map(|end| end - i64::from(!shape.closed)).collect(),
             before: Some(self.before.drain(..rows).collect()),
             high: None,
             passive: true,

@@ -5,24 +5,31 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod calendar;
 mod clock;
 mod emission;
 mod fifo;
 mod grid;
 mod group;
+mod intake;
 mod keys;
 mod late;
 mod length;
+mod mark;
 mod operator;
 mod panes;
 mod places;
+mod session;
+mod sessions;
 mod words;
 
 pub(crate) use emission::Shape;
 pub(crate) use grid::{Grid, MAX_LENGTH};
 pub(crate) use group::Group;
+pub(crate) use intake::Intake;
 pub(crate) use keys::Keys;
 pub(crate) use late::Aside;
 pub use late::Late;
 pub use length::Length;
+pub(crate) use session::{SessionParts, SessionWindow};
 pub(crate) use operator::{Window, WindowParts, results_schema};

@@ -360,8 +360,8 @@ impl Window {
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
-        let (_, end) = self.parts.grid.window(last);
-        if end > watermark {
+        let edges = self.parts.grid.window(last);
+        if edges.1 > watermark {
             return false;
         }
         match &mut self.fifo {
@@ -373,7 +373,7 @@ impl Window {
             }
             None => self.close_pane(),
         }
-        self.emission.close(end, before);
+        self.emission.close(edges, before);
         if let Some(old) = self.places.close_gaps()
             && let Some((fifo, _)) = &mut self.fifo
         {

@@ -1,0 +1,93 @@
+//! [`Calendar`]: keys by the time at which they are to be looked at.
+
+use std::collections::BTreeMap;
+
+/// Keys in buckets of event time. A key may stand in several: only the one that it is armed for counts.
+pub(crate) struct Calendar {
+    /// How much time a bucket covers.
+    width: i64,
+    buckets: BTreeMap<i64, Vec<u32>>,
+    /// Per key: the bucket that it is armed for.
+    armed: Vec<i64>,
+}
+
+/// Armed for no bucket.
+const NEVER: i64 = i64::MAX;
+
+impl Calendar {
+    /// Nothing to look at.
+    pub(crate) fn new(width: i64) -> Self {
+        Self { width: width.max(1), buckets: BTreeMap::new(), armed: Vec::new() }
+    }
+
+    /// Makes room for keys of these numbers.
+    pub(crate) fn prepare(&mut self, keys: usize) {
+        self.armed.resize(keys.max(self.armed.len()), NEVER);
+    }
+
+    /// Has a key looked at once event time is past `due`, if not before.
+    pub(crate) fn arm(&mut self, key: u32, due: i64) {
+        let bucket = due.div_euclid(self.width);
+        if bucket < self.armed[key as usize] {
+            self.armed[key as usize] = bucket;
+            self.buckets.entry(bucket).or_default().push(key);
+        }
+    }
+
+    /// Takes out the keys of one bucket that has begun at this time; none are left when it gives `None`.
+    /// They are armed for nothing then.
+    pub(crate) fn begun(&mut self, time: i64) -> Option<Vec<u32>> {
+        let first = self.buckets.first_entry()?;
+        let bucket = *first.key();
+        if bucket > time.div_euclid(self.width) {
+            return None;
+        }
+        let mut keys = first.remove();
+        keys.retain(|&key| {
+            let armed = &mut self.armed[key as usize];
+            let counts = *armed == bucket;
+            *armed = if counts { NEVER } else { *armed };
+            counts
+        });
+        Some(keys)
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let keys: usize = self.buckets.values().map(Vec::capacity).sum();
+        keys * 4 + self.armed.capacity() * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_once_when_they_are_due() {
+        let mut calendar = Calendar::new(10);
+        calendar.prepare(3);
+        calendar.arm(0, 25);
+        calendar.arm(1, 47);
+        calendar.arm(1, 12); // Earlier: the first entry does not count any more.
+        calendar.arm(2, 31);
+        calendar.arm(2, 90); // Later: it is looked at before that anyway.
+        assert_eq!(calendar.begun(9), None);
+        assert_eq!(calendar.begun(15), Some(vec![1]));
+        assert_eq!(calendar.begun(15), None);
+        calendar.arm(1, 48);
+        assert_eq!(calendar.begun(40), Some(vec![0]));
+        assert_eq!(calendar.begun(40), Some(vec![2]));
+        assert_eq!(calendar.begun(40), Some(vec![1]));
+        assert_eq!(calendar.begun(i64::MAX), None);
+    }
+
+    #[test]
+    fn times_before_the_epoch_have_buckets_too() {
+        let mut calendar = Calendar::new(10);
+        calendar.prepare(1);
+        calendar.arm(0, -1);
+        assert_eq!(calendar.begun(-11), None);
+        assert_eq!(calendar.begun(-10), Some(vec![0]));
+    }
+}

@@ -1,0 +1,62 @@
+//! [`Mark`]: how far event time has come for one operator, and which row brought it there.
+
+use crate::batch::{Batch, High};
+use crate::error::Place;
+
+/// The mark and the watermark of an operator.
+pub(crate) struct Mark {
+    lateness: i64,
+    time: Option<i64>,
+    /// The row that set it, if it came with an earlier batch.
+    set_by: Place,
+}
+
+impl Mark {
+    /// Event time that has not started, for rows that may lag behind so far.
+    pub(crate) fn new(lateness: i64) -> Self {
+        Self { lateness, time: None, set_by: Place::default() }
+    }
+
+    /// How far event time has come; `i64::MIN` if it has not started.
+    pub(crate) fn time(&self) -> i64 {
+        self.time.unwrap_or(i64::MIN)
+    }
+
+    /// The mark less the lateness.
+    pub(crate) fn watermark(&self) -> Option<i64> {
+        self.time.map(|time| time.saturating_sub(self.lateness))
+    }
+
+    /// Moves on to a time; tells whether it did, which it does not if it has come further.
+    pub(crate) fn reach(&mut self, time: i64) -> bool {
+        if self.time.is_some_and(|old| time <= old) {
+            return false;
+        }
+        self.time = Some(time);
+        true
+    }
+
+    /// Remembers, at the end of a batch, which row set the mark.
+    pub(crate) fn note(&mut self, batch: &Batch, high: &High) {
+        if self.time == Some(high.time) {
+            self.set_by = if high.place == Place::default() { batch_place(batch) } else { high.place.clone() };
+        }
+    }
+
+    /// The row that set the mark when the row `row` of the batch came, before which the mark was `before`.
+    pub(crate) fn set_by(&self, batch: &Batch, row: usize, before: i64) -> Place {
+        let Some(time) = batch.time().filter(|_| self.time() > before) else { return self.set_by.clone() };
+        match time.ticks[..row].iter().position(|&tick| Some(tick) == self.time) {
+            Some(row) => batch.origin().place(row),
+            None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.time) => {
+                batch_place(batch)
+            }
+            None => self.set_by.clone(),
+        }
+    }
+}
+
+/// Somewhere in the source of the batch.
+fn batch_place(batch: &Batch) -> Place {
+    Place { source: batch.origin().source.as_deref().map(str::to_owned), ..Place::default() }
+}

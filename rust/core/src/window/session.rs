@@ -1,0 +1,366 @@
+//! [`SessionWindow`]: the operator of session windows.
+//!
+//! A batch is worked off in *rounds*, as in [`super::operator`]: rows get the slots of their sessions one by
+//! one, then all rows of the round are folded column by column. A row that joins two sessions starts a new
+//! round, so that the partials of both are complete when they are combined. At the end of the batch the
+//! sessions that are due go out, in the order of their ends.
+
+use super::emission::{Emission, Shape};
+use super::intake::{Intake, Rows};
+use super::late::{Aside, Late};
+use super::mark::Mark;
+use super::sessions::{Closed, Fate, Sessions};
+use crate::aggregate::{Fold, NO_SLOT, Table};
+use crate::batch::{Batch, EventTime, High};
+use crate::error::{Error, LateRow, Overflow, Place, Result};
+use crate::memory;
+use crate::show;
+use crate::stage::{Ledger, Stage};
+use crate::types::DataType;
+
+/// What an operator of session windows is made of.
+pub(crate) struct SessionParts {
+    /// How far a row reaches: sessions are rows whose reaches overlap.
+    pub(crate) span: i64,
+    /// How far a row may lag behind, in ticks.
+    pub(crate) lateness: i64,
+    /// What becomes of rows that lag further.
+    pub(crate) late: Late,
+    /// How batches are read.
+    pub(crate) intake: Intake,
+    /// What results look like.
+    pub(crate) shape: Shape,
+    /// Nothing set aside.
+    pub(crate) aside: Aside,
+    /// How many results a batch may have.
+    pub(crate) batch_rows: usize,
+    /// How many bytes the state may take.
+    pub(crate) max_state: u64,
+    /// The stage, as in the plan.
+    pub(crate) name: String,
+}
+
+/// How many results are made columns at a time, and how many rows a round has where nothing ends it before.
+const PIECE: usize = 2048;
+const ROUND: usize = 8192;
+
+/// The operator of session windows.
+pub(crate) struct SessionWindow {
+    parts: SessionParts,
+    mark: Mark,
+    sessions: Sessions,
+    table: Table,
+    /// One slot, for what is combined into another slot of the table.
+    spare: Table,
+    current: Option<Rows>,
+    /// How far event time had come before the current batch.
+    mark_before: i64,
+    slots: Vec<u32>,
+    /// The watermarks that the current batch came by, from the one before it on.
+    steps: Vec<i64>,
+    /// Closed sessions that are not results yet.
+    closed: std::iter::Peekable<std::vec::IntoIter<Closed>>,
+    emission: Emission,
+    failure: Option<Error>,
+    ended: bool,
+    /// The watermark that was last passed on.
+    sent_watermark: Option<i64>,
+    ledger: Ledger,
+}
+
+impl SessionWindow {
+    /// An operator that has seen nothing.
+    pub(crate) fn new(parts: SessionParts) -> Self {
+        let table = Table::new(&parts.intake.recipe);
+        let mut spare = table.fresh();
+        spare.grow(1);
+        Self {
+            mark: Mark::new(parts.lateness),
+            ledger: Ledger::new(parts.name.clone()),
+            sessions: Sessions::new(parts.span),
+            table,
+            spare,
+            current: None,
+            mark_before: i64::MIN,
+            slots: Vec::new(),
+            steps: Vec::new(),
+            closed: Vec::new().into_iter().peekable(),
+            emission: Emission::default(),
+            failure: None,
+            ended: false,
+            sent_watermark: None,
+            parts,
+        }
+    }
+
+    fn open(&mut self, batch: Batch) -> Result<Rows> {
+        let (rows, failure) = self.parts.intake.read(batch)?;
+        self.failure = failure;
+        self.sessions.prepare(self.parts.intake.keys.len());
+        self.mark_before = self.mark.time();
+        self.steps.clear();
+        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
+        Ok(rows)
+    }
+
+    /// Works off rows of the current batch until it ends, or until a row needs what came before combined.
+    fn round(&mut self, current: &mut Rows) {
+        self.slots.clear();
+        let start = current.row;
+        if let Err(error) = self.walk(current) {
+            self.failure = Some(error);
+            current.end = current.row;
+        }
+        self.table.grow(self.sessions.slots());
+        let times = Some(&current.time.ticks[..]);
+        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times });
+        let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
+        self.ledger.aggregated += accepted as u64;
+    }
+
+    fn walk(&mut self, current: &mut Rows) -> Result<()> {
+        let end = current.end.min(current.row + ROUND);
+        while current.row < end {
+            let (row, key) = (current.row, current.numbers[current.row]);
+            let tick = current.time.ticks[row];
+            if !self.holds(tick) {
+                return Err(self.out_of_range(current, row));
+            }
+            if let Some(before) = &current.time.before {
+                self.reach(before[row]);
+            }
+            let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+            match self.sessions.accept(key, tick, watermark) {
+                Fate::In(slot) => self.slots.push(slot),
+                Fate::Joins(..) if !self.slots.is_empty() => return Ok(()),
+                Fate::Joins(older, newer) => {
+                    self.join(key, older, newer);
+                    continue;
+                }
+                Fate::Partly(slot) => {
+                    self.miss(current, row, watermark, tick, 1)?;
+                    self.ledger.partly_late += 1;
+                    self.slots.push(slot);
+                }
+                Fate::Missed(due) => {
+                    self.miss(current, row, watermark, due, 0)?;
+                    self.ledger.late += 1;
+                    self.slots.push(NO_SLOT);
+                }
+            }
+            if !current.time.passive {
+                self.reach(tick);
+            }
+            current.row += 1;
+        }
+        Ok(())
+    }
+
+    fn holds(&self, tick: i64) -> bool {
+        let room = self.parts.span + 1;
+        (i64::MIN + room..=i64::MAX - room).contains(&tick)
+    }
+
+    fn reach(&mut self, time: i64) {
+        if self.mark.reach(time) {
+            self.steps.extend(self.mark.watermark());
+        }
+    }
+
+    /// Makes one session of two, whose rows are all folded.
+    fn join(&mut self, key: u32, older: u32, newer: u32) {
+        self.table.grow(self.sessions.slots());
+        self.spare.copy(&[0], &self.table, &[newer]);
+        self.table.combine(&[older], &self.spare, &[0]);
+        self.table.clear(&[newer]);
+        self.sessions.join(key, older, newer);
+    }
+
+    /// Deals with a row that missed a session, which was due at this time.
+    fn miss(&mut self, current: &Rows, row: usize, watermark: i64, due: i64, open: u64) -> Result<()> {
+        let place = || current.batch.origin().place(row);
+        match self.parts.late {
+            Late::Drop => Ok(()),
+            Late::Keep => self.parts.aside.keep(row, 1, open, place),
+            Late::Error => Err(Error::LateRow(Box::new(LateRow {
+                place: place(),
+                dtype: self.parts.shape.time.clone(),
+                time: current.time.ticks[row],
+                watermark,
+                enough: self.mark.time() - due + 1,
+                set_by: self.mark.set_by(&current.batch, row, self.mark_before),
+                missed: 1,
+            }))),
+        }
+    }
+
+    fn out_of_range(&self, current: &Rows, row: usize) -> Error {
+        Error::Overflow(Box::new(Overflow {
+            place: current.batch.origin().place(row),
+            column: None,
+            what: format!("event time {}", show::time(current.time.ticks[row], &self.parts.shape.time)),
+            reason: "it is so near the end of its range that its window has no start or no end".into(),
+        }))
+    }
+
+    /// Closes the sessions that are due at a watermark.
+    fn close(&mut self, watermark: i64) {
+        self.sessions.close(watermark);
+        self.closed = self.sessions.take_closed().into_iter().peekable();
+    }
+
+    /// Makes results of closed sessions, a few at a time.
+    fn emit(&mut self) {
+        let mut step = 0;
+        for Closed { session, key, .. } in self.closed.by_ref().take(PIECE) {
+            step += self.steps[step..].partition_point(|&step| step < session.due).saturating_sub(1);
+            let end = session.due - i64::from(self.parts.shape.closed);
+            self.emission.push(key, session.slot, (session.start, end), self.steps[step]);
+        }
+        match self.emission.lower(
+            &self.table,
+            &self.parts.intake.recipe,
+            &mut self.parts.intake.keys,
+            &self.parts.shape,
+        ) {
+            Ok(slots) => {
+                self.table.clear(&slots);
+                self.sessions.give_back(&slots);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Drops what is under way: after the results that are ready comes an error.
+    fn fail(&mut self, error: Error) {
+        self.failure = Some(error);
+        self.closed = Vec::new().into_iter().peekable();
+        self.current = None;
+    }
+
+    fn send(&mut self, rows: usize) -> Batch {
+        self.ledger.rows_out += rows as u64;
+        self.emission.send(rows, &mut self.parts.intake.keys, &self.parts.shape)
+    }
+
+    /// Ends the current batch: what it did to event time, and what that closes.
+    fn finish(&mut self, current: &Rows) {
+        self.parts.aside.leave(&current.batch);
+        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
+        self.ledger.held = (current.batch.rows() - current.row) as u64;
+        let rows = current.batch.clone().with_time(Some(current.time.clone()));
+        let highest = if current.time.passive { None } else { rows.highest() };
+        if let Some(high) = highest.filter(|high| high.time > self.mark_before) {
+            self.mark.note(&current.batch, &high);
+        }
+        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+            self.reach(high.time);
+            self.mark.note(&current.batch, high);
+        }
+        self.close(self.mark.watermark().unwrap_or(i64::MIN));
+    }
+
+    /// The last batch that the current input gives: the results that are left, or none but the watermark.
+    fn flush(&mut self) -> Result<Option<Batch>> {
+        let rows = self.emission.len();
+        if rows == 0 && self.mark.watermark() == self.sent_watermark {
+            self.tidy()?;
+            return Ok(None);
+        }
+        if rows == 0 {
+            self.emit();
+        }
+        let batch = self.send(rows);
+        if self.failure.is_none()
+            && let Err(error) = self.tidy()
+        {
+            self.fail(error);
+        }
+        self.sent_watermark = self.mark.watermark();
+        let high =
+            self.mark.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
+        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
+        Ok(Some(batch.with_time(time)))
+    }
+
+    /// Lets go of memory that is not needed, when no result is left.
+    fn tidy(&mut self) -> Result<()> {
+        let keys = &mut self.parts.intake.keys;
+        let idle = keys.held() - self.sessions.live_keys();
+        if idle >= 1024 && idle >= self.sessions.live_keys() {
+            let dead = self.sessions.forget(self.mark.watermark().unwrap_or(i64::MIN));
+            keys.forget(dead.into_iter());
+        }
+        memory::check(self.state_bytes(), self.parts.max_state)
+    }
+
+    fn state_bytes(&self) -> u64 {
+        (self.table.bytes() + self.sessions.memory() + self.parts.intake.keys.memory()) as u64
+            + self.emission.memory() as u64
+    }
+}
+
+impl Stage for SessionWindow {
+    fn push(&mut self, _: usize, batch: Batch) {
+        self.ledger.rows_in += batch.rows() as u64;
+        self.ledger.held = batch.rows() as u64;
+        match self.open(batch) {
+            Ok(rows) => self.current = Some(rows),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
+    fn end(&mut self, _: usize) {
+        self.ended = true;
+        self.steps.clear();
+        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
+        self.close(i64::MAX);
+    }
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        loop {
+            if self.emission.len() >= self.parts.batch_rows {
+                let batch = self.send(self.parts.batch_rows);
+                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
+                    self.fail(error);
+                }
+                return Ok(Some(batch));
+            }
+            if self.closed.peek().is_some() {
+                self.emit();
+                continue;
+            }
+            if let Some(mut current) = self.current.take() {
+                if current.row < current.end {
+                    self.round(&mut current);
+                    self.ledger.held = (current.batch.rows() - current.row) as u64;
+                    self.current = Some(current);
+                } else {
+                    self.finish(&current);
+                }
+                continue;
+            }
+            return match self.flush()? {
+                Some(batch) => Ok(Some(batch)),
+                None => self.failure.take().map_or(Ok(None), Err),
+            };
+        }
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            open_windows: self.sessions.open() as u64,
+            live_keys: self.sessions.live_keys() as u64,
+            state_bytes: self.state_bytes(),
+            ..self.ledger.clone()
+        }
+    }
+
+    fn watermark(&self) -> Option<(i64, DataType)> {
+        self.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+    }
+
+    fn take_late(&mut self) -> Vec<Batch> {
+        self.parts.aside.take()
+    }
+}
