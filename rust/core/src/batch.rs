@@ -238,7 +238,7 @@ impl Batch {
     /// The highest event time of the rows, and the first row that has it.
     pub(crate) fn highest(&self) -> Option<High> {
         let ticks = &self.time.as_ref()?.ticks;
-        let time = *ticks.iter().max()?;
+        let time = ticks.iter().copied().max()?;
         let row = ticks.iter().position(|&tick| tick == time)?;
         Some(High { time, place: self.origin.place(row) })
     }

@@ -5,6 +5,7 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod calm;
 mod clock;
 mod emission;
 mod fifo;
