@@ -4,6 +4,8 @@
 //! of their rows. Whether it holds any value at all is counted elsewhere: an empty state is never told by
 //! an extreme value.
 
+use std::hint::select_unpredictable;
+
 use super::double::{Double, Doubles, two_product, two_sum};
 
 /// A mergeable state.
@@ -197,8 +199,8 @@ impl<T: Nothing> Lift<T> for First<T> {
     #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let earlier = time < self.time;
-        self.value = if earlier { value } else { self.value };
-        self.time = if earlier { time } else { self.time };
+        self.value = select_unpredictable(earlier, value, self.value);
+        self.time = select_unpredictable(earlier, time, self.time);
     }
 }
 
@@ -215,8 +217,8 @@ impl<T: Nothing> Lift<T> for Last<T> {
     #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let later = time >= self.time;
-        self.value = if later { value } else { self.value };
-        self.time = if later { time } else { self.time };
+        self.value = select_unpredictable(later, value, self.value);
+        self.time = select_unpredictable(later, time, self.time);
     }
 }
 

@@ -5,6 +5,7 @@
 //! may still get rows goes into the pane's own map.
 
 use std::collections::{HashMap, VecDeque};
+use std::hint::select_unpredictable;
 
 use super::calm::Calm;
 use crate::aggregate::NO_SLOT;
@@ -205,8 +206,8 @@ impl Panes {
         let (new_keys, new_slots) = (&mut pane.keys[known..], &pane.slots[known..]);
         for (slot, &key) in slots[from..].iter_mut().zip(keys) {
             let latest = &mut latest[key as usize * ways + way];
-            let is_new = latest.pane != id;
-            *slot = if is_new { new_slots[count] } else { latest.slot };
+            let (is_new, new_slot) = (latest.pane != id, new_slots[count]);
+            *slot = select_unpredictable(is_new, new_slot, latest.slot);
             *latest = Latest { pane: id, slot: *slot };
             new_keys[count] = key;
             count += usize::from(is_new);
@@ -271,7 +272,7 @@ impl Panes {
             let (pane, new_slot) = (calm.pane::<STARTS>(tick), new_slots[room - count]);
             let latest = &mut latest[key as usize * ways + (pane as usize & (ways - 1))];
             let is_new = latest.pane != pane;
-            *slot = if is_new { new_slot } else { latest.slot };
+            *slot = select_unpredictable(is_new, new_slot, latest.slot);
             *latest = Latest { pane, slot: *slot };
             new[count] = row as u32;
             count += usize::from(is_new);
