@@ -296,8 +296,8 @@ impl FloatSum {
     /// The sum.
     pub(crate) fn total(self) -> f64 {
         match self.wide {
-            0.0 if self.lo == 0.0 => self.hi,
-            0.0 => self.hi + self.lo,
+            // Nothing is added to a negative zero.
+            0.0 => select_unpredictable(self.lo == 0.0, self.hi, self.hi + self.lo),
             wide if wide.is_finite() => (wide + (self.hi / WIDE + self.lo / WIDE)) * WIDE,
             wide => wide,
         }
@@ -451,15 +451,18 @@ fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
 }
 
 impl<V: Number> Moments<V> {
-    /// Takes in newer moments; the sums have been computed.
+    /// What these and newer moments come to, whose sums have been computed; those mean nothing if either
+    /// has no value.
     #[inline(always)]
-    fn take(&mut self, newer: &Self, (sum, squares): (Double, Double)) {
-        if self.count == 0.0 {
-            *self = *newer;
-        } else if newer.count > 0.0 {
-            (self.sum, self.squares) = (sum, squares);
-            self.count += newer.count;
-            self.broken |= newer.broken;
+    fn with(&self, newer: &Self, (sum, squares): (Double, Double)) -> Self {
+        let only = select_unpredictable(self.count == 0.0, newer, self);
+        let both = self.count > 0.0 && newer.count > 0.0;
+        Self {
+            count: self.count + newer.count,
+            pivot: only.pivot,
+            broken: self.broken | newer.broken,
+            sum: sum.or(only.sum, both),
+            squares: squares.or(only.squares, both),
         }
     }
 
@@ -521,8 +524,7 @@ impl<V: Number> Partial for Moments<V> {
         }
         let mut joined = [Self::EMPTY; N];
         for i in 0..N {
-            joined[i] = *older[i];
-            joined[i].take(newer[i], (sums.get(i), squares.get(i)));
+            joined[i] = older[i].with(newer[i], (sums.get(i), squares.get(i)));
         }
         joined
     }
