@@ -36,7 +36,7 @@ impl Default for Head {
 /// The start of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The names of the columns.
+    /// The names of the columns; none if the file is empty.
     pub names: Vec<String>,
     /// Where the first row after the header starts, or a line that is no row.
     pub end: Start,
@@ -79,8 +79,7 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
             return need_more(sample, start, head);
         };
         if line.bytes.is_empty() {
-            let message = "there is no header: the source is empty; give the names of its columns with names=";
-            return Err(Error::argument(message));
+            return Ok(Some(Header { names: Vec::new(), end: start, skipped }));
         }
         if line.void {
             (start, skipped) = (line.next, skipped + 1);
@@ -91,20 +90,36 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
     }
 }
 
-/// Reads the start of another file of a list, which must have the columns of the first one.
+/// Reads the start of one of several files, which must have these columns, or be empty.
 ///
 /// # Errors
 /// As [`head`], and [`Error::Argument`] if the names differ.
 pub fn check_header(sample: &[u8], complete: bool, options: &Head, names: &[String]) -> Result<Option<Header>> {
     let Some(header) = head(sample, complete, options)? else { return Ok(None) };
-    if header.names == names {
-        return Ok(Some(header));
+    header.check(names)?;
+    Ok(Some(header))
+}
+
+/// The error for files that are all empty.
+pub fn no_header() -> Error {
+    Error::argument("there is no header: the source is empty; give the names of its columns with names=")
+}
+
+impl Header {
+    /// Refuses names that differ from those known, if both are.
+    ///
+    /// # Errors
+    /// [`Error::Argument`].
+    pub fn check(&self, known: &[String]) -> Result<()> {
+        if self.names == known || self.names.is_empty() || known.is_empty() {
+            return Ok(());
+        }
+        let differs = match self.names.iter().zip(known).find(|(a, b)| a != b) {
+            Some((name, expected)) => format!("it has {name:?} where the first file has {expected:?}"),
+            None => format!("it has {} columns, the first file {}", self.names.len(), known.len()),
+        };
+        Err(Error::argument(format!("the columns differ from those of the first file: {differs}")))
     }
-    let differs = match header.names.iter().zip(names).find(|(a, b)| a != b) {
-        Some((name, expected)) => format!("it has {name:?} where the first file has {expected:?}"),
-        None => format!("it has {} columns, the first file {}", header.names.len(), names.len()),
-    };
-    Err(Error::argument(format!("the columns differ from those of the first file: {differs}")))
 }
 
 /// `None`, which asks for more of the file, unless that would be too much.
@@ -358,13 +373,18 @@ mod tests {
     #[test]
     fn bad_headers() {
         let plain = Head::default();
-        for sample in
-            [&b""[..], b"\n\n", b"a,a\n", b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"]
-        {
+        for sample in [&b"a,a\n"[..], b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"] {
             assert!(names(sample, &plain).is_err(), "{sample:?}");
         }
         assert!(names(b"a,b,c\n", &Head { max_columns: 2, ..Head::default() }).is_err());
         assert!(names(b"BZhello,b\n", &plain).is_ok());
+    }
+
+    #[test]
+    fn an_empty_file_has_no_names() {
+        for sample in [&b""[..], b"\n\n", b"\xef\xbb\xbf"] {
+            assert!(names(sample, &Head::default()).expect("fine").is_empty(), "{sample:?}");
+        }
     }
 
     #[test]
@@ -378,6 +398,7 @@ mod tests {
     fn other_files_must_agree() {
         let check = |sample: &[u8]| check_header(sample, true, &Head::default(), &["a".into(), "b".into()]);
         assert!(check(b"a,b\n").is_ok());
+        assert!(check(b"").is_ok());
         assert!(check(b"a,c\n").is_err());
         assert!(check(b"a\n").is_err());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ahead::{Ahead, Made, Next};
 use super::categories::{Categories, code_columns};
 use super::feeder::Feeder;
-use super::head::{CsvHead, Sample, locate};
+use super::head::{CsvHead, locate};
 use super::{Fetch, Source, Supply};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::as_i64;
@@ -36,18 +36,18 @@ impl Csv {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, host: Option<Sample>, exact: bool) -> Result<Self> {
+    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, exact: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if from_host { 1 } else { read.threads.unwrap_or(cores) };
         let layout = head.layout.clone();
-        let feeder = Feeder::new(read, &mut head, host)?;
-        let total = feeder.bytes_total();
+        let uneven = head.files.len() > 1 || read.on_error != OnError::Error;
+        let feeder = Feeder::new(read, &mut head)?;
+        let total = feeder.bytes_waiting();
         let categories = head.schema.fields().iter().enumerate().filter_map(|(at, field)| match field.dtype {
             DataType::Categorical(max) => Some((at, Categories::new(&field.name, max))),
             _ => None,
         });
-        let uneven = head.paths.len() > 1 || read.on_error != OnError::Error;
         let rebatch = (exact && uneven).then(|| Rebatch::new(read.batch_rows, String::new()));
         let ledger = Ledger { bytes_total: total, ..Ledger::new("read_csv") };
         Ok(Self {
