@@ -10,6 +10,7 @@ import pickle
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import rillet as rl
@@ -362,6 +363,75 @@ def test_a_number_that_no_type_holds():
 
 def test_lengths_of_a_batch_differ():
     fails(lambda: rl.from_batches([{"a": np.array([1]), "b": np.array([1, 2])}]))
+
+
+def test_a_row_of_python_is_located():
+    rows_ = [(1, 2)] * 5 + [(1, "x")]
+    error = fails(lambda: rl.from_rows(rows_, batch_rows=2), rl.BadRowError)
+    assert (error.source, error.row, error.column, error.value) == ("from_rows", 5, "column_2", "'x'")
+    assert str(error).startswith('from_rows, row 5: column "column_2"')
+    error = fails(lambda: rl.from_rows([*rows_[:5], (1,)], batch_rows=2), rl.BadRowError)
+    assert (error.source, error.row, error.column) == ("from_rows", 5, None)
+
+
+GOOD = {"x": [1, 2]}
+BAD = {
+    "a value": ({"x": [3, "y"]}, rl.BadRowError, 'row 1: column "x": "\'y\'" is not an int64'),
+    "a column": ({"y": [1]}, rl.ArgumentError, "the columns are y: int64 instead of x: int64"),
+    "lengths": ({"x": [1], "y": [1, 2]}, rl.ArgumentError, 'column "y" has 2 rows, but column "x" has 1'),
+    "no batch": (5, rl.ArgumentTypeError, "a int is no batch"),
+    "arrow": (pa.table({"x": ["y"]}), rl.ArgumentError, "the columns are x: string instead of x: int64"),
+}
+
+
+@pytest.mark.parametrize("schema", [None, {"x": "int64"}], ids=["inferred", "declared"])
+@pytest.mark.parametrize(("batch", "kind", "message"), BAD.values(), ids=BAD)
+def test_a_bad_batch_of_python_is_named(batch, kind, message, schema):
+    def third(_):
+        seen.append(1)
+        return batch if len(seen) == 3 else GOOD
+
+    seen = []
+    streams = {
+        "from_batches": rl.from_batches([GOOD, GOOD, batch], schema=schema),
+        "map_batches(third)": rl.from_batches([GOOD] * 3).map_batches(third, schema=schema),
+    }
+    for name, stream in streams.items():
+        it = iter(stream)
+        assert rows([next(it), next(it)]) == [(1,), (2,)] * 2
+        with pytest.raises(kind) as caught:
+            next(it)
+        assert str(caught.value).startswith(f"batch 2 of {name}: {message}")
+        assert kind is not rl.BadRowError or (caught.value.row, caught.value.column, caught.value.value) == (
+            1,
+            "x",
+            "'y'",
+        )
+
+
+def test_batches_after_the_first_have_its_types():
+    batches = [{"x": [1.5]}, {"x": []}, {"x": [None]}, {"x": [2]}]
+    for stream in (
+        rl.from_batches(batches),
+        rl.from_batches(GOOD for _ in batches).map_batches(lambda _: given.pop(0)),
+    ):
+        given = batches.copy()
+        assert rows(stream) == [(1.5,), (None,), (2.0,)]
+
+
+def test_map_batches_gives_what_it_declares():
+    stream = rl.from_batches([GOOD]).map_batches(lambda _: {"y": np.array([1], "int8")}, schema={"y": "float64"})
+    (batch,) = stream
+    assert dict(batch.schema) == dict(stream.schema) == {"y": "float64"}
+
+
+def test_an_exception_inside_a_batch_passes_through():
+    class Broken:
+        def __array__(self, *_, **__):
+            raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match=r"^mine$"):
+        list(rl.from_batches([{"x": Broken()}]))
 
 
 def test_errors_are_the_same_from_every_form(source):

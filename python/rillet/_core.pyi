@@ -405,8 +405,8 @@ def categorical(*, max: int) -> str:
     ``schema={"city": rl.categorical(max=1000)}``. More categories than ``max`` are a ``LimitError``.
     """
 
-def batch_from_any(object: Any, schema: Schema | None = None) -> Batch:
-    """The batch of a mapping of arrays, of Arrow data, or of a batch."""
+def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> Batch:
+    """The batch of a mapping of arrays, of Arrow data, or of a batch; ``name`` is what errors call it."""
 
 def batch_from_rows(rows: Sequence[Any], schema: Schema | None = None, first: int = 0) -> Batch:
     """The batch of a list of rows, of which the first has this number."""

@@ -394,6 +394,13 @@ pub struct Schema {
     fields: Vec<Field>,
 }
 
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.fields.iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect();
+        f.write_str(&fields.join(", "))
+    }
+}
+
 impl Schema {
     /// A schema of these fields.
     ///
@@ -436,6 +443,19 @@ impl Schema {
             column: name.into(),
             known: self.fields.iter().map(|field| field.name.to_string()).collect(),
         })
+    }
+
+    /// Refuses another schema.
+    ///
+    /// # Errors
+    /// [`unlike`](Self::unlike).
+    pub fn check(&self, found: &Self) -> Result<()> {
+        if self == found { Ok(()) } else { Err(self.unlike(found)) }
+    }
+
+    /// The error for columns that are not these.
+    pub fn unlike(&self, found: &Self) -> Error {
+        Error::argument(format!("the columns are {found} instead of {self}"))
     }
 
     /// The Arrow schema in which batches of this schema leave rillet.

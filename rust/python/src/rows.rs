@@ -79,7 +79,7 @@ impl<'py> Table<'py> {
 
     fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
         let bad = Bad::new(self.rows, row, reason);
-        let place = Place { row: Some(self.first + self.rows as u64), ..Place::default() };
+        let place = place(self.first + self.rows as u64);
         to_py(
             self.py,
             &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })),
@@ -160,7 +160,7 @@ impl<'py> Table<'py> {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for (at, (name, values)) in self.names.iter().zip(&self.columns).enumerate() {
             let wanted = schema.map(|schema| &schema.fields()[at].dtype);
-            let (column, dtype) = built(self.py, values, name, wanted, self.first)?;
+            let (column, dtype) = built(self.py, values, name, wanted, &place(self.first))?;
             fields.push(Field::new(name.as_str(), dtype));
             columns.push(column);
         }
@@ -168,6 +168,11 @@ impl<'py> Table<'py> {
         let schema = schema.map_or_else(found, |schema| Ok(Arc::clone(schema)))?;
         Ok(Batch::new(schema, columns, self.rows))
     }
+}
+
+/// The place of the row of this number.
+fn place(row: u64) -> Place {
+    Place { source: Some("from_rows".into()), row: Some(row), ..Place::default() }
 }
 
 /// What the row is; `None` if it is no row.

@@ -189,7 +189,9 @@ fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)>
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
-            let work = Work::Map { id: map.id, answer: None, time, ledger: Ledger::new(node.to_string()) };
+            let schema = map.schema.clone().map(Arc::new);
+            let ledger = Ledger::new(node.to_string());
+            let work = Work::Map { id: map.id, answer: None, schema, calls: 0, time, ledger };
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {

@@ -20,6 +20,7 @@ pub(crate) struct HostBatches {
     waiting: Option<Batch>,
     held: Vec<Batch>,
     ended: bool,
+    batches: u64,
     row: u64,
     failure: Option<Error>,
     ledger: Ledger,
@@ -41,6 +42,7 @@ impl HostBatches {
             waiting: None,
             held: Vec::new(),
             ended: false,
+            batches: 0,
             row: 0,
             failure: None,
             ledger: Ledger::new(host.name.clone()),
@@ -49,14 +51,6 @@ impl HostBatches {
 
     /// Gives the batch its event time and origin.
     fn adopt(&mut self, batch: Batch) -> Result<Batch> {
-        if batch.schema() != &self.schema {
-            return Err(Error::argument(format!(
-                "{}: the columns of a batch differ from those of the first: {} instead of {}",
-                self.name,
-                listed(batch.schema()),
-                listed(&self.schema)
-            )));
-        }
         let origin = Origin { source: Some(Arc::clone(&self.name)), row: self.row, ..Origin::default() };
         self.row += batch.rows() as u64;
         let batch = batch.with_origin(origin);
@@ -70,10 +64,6 @@ impl HostBatches {
         let nulls = batch.columns()[self.time?].logical_nulls()?;
         (0..nulls.len()).find(|&row| nulls.is_null(row))
     }
-}
-
-fn listed(schema: &Schema) -> String {
-    schema.fields().iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect::<Vec<_>>().join(", ")
 }
 
 impl Source for HostBatches {
@@ -110,6 +100,9 @@ impl Source for HostBatches {
             }
             Supply::Bytes(_) => return Err(Error::Internal("a source of batches was supplied bytes".into())),
         };
+        let checked = self.schema.check(batch.schema());
+        checked.map_err(|error| error.within(format_args!("batch {} of {}", self.batches, self.name)))?;
+        self.batches += 1;
         self.ledger.rows_in += batch.rows() as u64;
         let good = self.before_null(&batch);
         let adopted = match good {
