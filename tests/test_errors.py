@@ -1,6 +1,8 @@
 """Errors: the tree, what each says and carries, and every bad input that we could think of."""
 
 import builtins
+import datetime
+import decimal
 import errno
 import gzip
 import inspect
@@ -10,6 +12,7 @@ import pickle
 import time
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -411,11 +414,11 @@ def test_a_bad_batch_of_python_is_named(batch, kind, message, schema):
 
 def test_batches_after_the_first_have_its_types():
     batches = [{"x": [1.5]}, {"x": []}, {"x": [None]}, {"x": [2]}]
+    given = iter(batches)
     for stream in (
         rl.from_batches(batches),
-        rl.from_batches(GOOD for _ in batches).map_batches(lambda _: given.pop(0)),
+        rl.from_batches(GOOD for _ in batches).map_batches(lambda _: next(given)),
     ):
-        given = batches.copy()
         assert rows(stream) == [(1.5,), (None,), (2.0,)]
 
 
@@ -432,6 +435,127 @@ def test_an_exception_inside_a_batch_passes_through():
 
     with pytest.raises(ZeroDivisionError, match=r"^mine$"):
         list(rl.from_batches([{"x": Broken()}]))
+
+
+class Exploding:
+    """Raises whenever Python asks it for anything that a conversion may ask for."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def explode(self, *_):
+        raise self.error
+
+    __float__ = __index__ = __repr__ = tolist = explode
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self.error
+
+
+class ExplodingZone(datetime.tzinfo):
+    error: BaseException
+
+    def utcoffset(self, _):
+        raise self.error
+
+
+class Exit(BaseException):
+    pass
+
+
+FATAL = [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), Exit(), MemoryError("mine")]
+TYPES = [
+    None,
+    "int64",
+    "float64",
+    "string",
+    "bool",
+    "date",
+    "timestamp[us]",
+    "duration[us]",
+    "decimal[5,1]",
+    "list<int64>",
+]
+
+
+@pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("dtype", TYPES)
+def test_an_interrupt_inside_a_conversion_passes_through(error, dtype):
+    schema = dtype and {"x": dtype}
+    value = Exploding(error)
+    for stream in (
+        rl.from_rows([{"x": value}], schema=schema),
+        rl.from_batches([{"x": [value]}], schema=schema),
+        rl.from_rows([{"x": [value]}], schema=dtype and {"x": f"list<{dtype}>"}),
+    ):
+        with pytest.raises(type(error)) as caught:
+            list(stream)
+        assert caught.value is error
+
+
+@pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
+def test_an_interrupt_inside_a_zone_or_a_row_passes_through(error):
+    zone = ExplodingZone()
+    zone.error = error
+    for value in ({"x": datetime.datetime(2020, 1, 1, tzinfo=zone)}, Exploding(error)):
+        with pytest.raises(type(error)) as caught:
+            list(rl.from_rows([value]))
+        assert caught.value is error
+
+
+def test_an_interrupt_inside_fill_passes_through():
+    (batch,) = rl.from_rows([{"x": 1.5}, {"x": None}])
+    with pytest.raises(KeyboardInterrupt):
+        batch.fill("x", Exploding(KeyboardInterrupt()))
+
+
+@pytest.mark.parametrize("dtype", TYPES[:-1])
+def test_other_exceptions_of_a_value_make_it_a_bad_one(dtype):
+    error = fails(
+        lambda: rl.from_rows([{"x": Exploding(ZeroDivisionError())}], schema=dtype and {"x": dtype}), rl.BadRowError
+    )
+    assert (error.column, error.row, error.value) == ("x", 0, "Exploding")
+
+
+NOTHING = [None, pd.NaT, pd.NA, np.datetime64("NaT"), np.timedelta64("NaT", "s")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        2.5,
+        "a",
+        True,
+        b"b",
+        datetime.date(2020, 1, 1),
+        datetime.datetime(2020, 1, 1),
+        datetime.timedelta(1),
+        [1],
+        {"a": 1},
+        decimal.Decimal(1),
+    ],
+    ids=str,
+)
+def test_the_missing_values_of_other_libraries_are_null(value):
+    (want,) = rl.from_rows([{"x": x} for x in [value] + [None] * 5])
+    for schema in (None, want.schema):
+        (got,) = rl.from_rows([{"x": x} for x in [value, *NOTHING]], schema=schema)
+        assert got == want and list(got.rows()) == [(value,), *[(None,)] * 5]
+        (got,) = rl.from_batches([{"x": [value, *NOTHING]}], schema=schema)
+        assert got == want
+    (got,) = rl.from_rows([{"x": [value, *NOTHING]}, {"x": pd.NA}])
+    assert list(got.rows()) == [([value] + [None] * 5,), (None,)]
+    (got,) = rl.from_rows([{"x": {"a": value}}, {"x": {"a": pd.NaT}}])
+    assert list(got.rows()) == [({"a": value},), ({"a": None},)]
+
+
+def test_pandas_is_not_imported_for_its_missing_values(run):
+    rows_ = "[r for b in rl.from_rows([(None,), (1,)]) for r in b.rows()]"
+    script = f"import sys, rillet as rl; print({rows_}, 'pandas' in sys.modules)"
+    assert run(script).stdout == "[(None,), (1,)] False\n"
 
 
 def test_errors_are_the_same_from_every_form(source):

@@ -14,17 +14,18 @@ use pyo3::buffer::PyBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use rillet_core::error::{BadRow, Place};
+use rillet_core::error::Place;
 use rillet_core::types::Field;
 use rillet_core::{DataType, Error, Result, Schema};
 
 use crate::batch::Batch;
-use crate::build::{self, Bad, items};
+use crate::build::{self, items};
 use crate::capsule::Arrays;
 use crate::convert;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::infer::{self, type_name};
 use crate::numpy::numpy;
+use crate::reason::tried;
 
 /// The batch of anything that holds columns: a batch, a mapping of arrays, Arrow data (of which all chunks
 /// become one). With a schema, its columns and types are those of the schema.
@@ -165,7 +166,7 @@ fn fitted(
 /// A column of Python objects.
 fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<(ArrayRef, DataType)> {
     let py = obj.py();
-    let values = match items(obj) {
+    let values = match items(obj)? {
         Some(values) => values,
         // Nothing without a length: it may never end.
         None if obj.hasattr("__len__")?
@@ -198,15 +199,9 @@ pub fn built(
     wanted: Option<&DataType>,
     first: &Place,
 ) -> PyResult<(ArrayRef, DataType)> {
-    let dtype = wanted.cloned().map_or_else(|| infer::dtype(values), Ok);
-    let array = dtype.and_then(|dtype| Ok((build::array(values, &dtype)?, dtype)));
-    array.map_err(|bad| raise(py, bad, name, first))
-}
-
-fn raise(py: Python<'_>, bad: Bad, name: &str, first: &Place) -> PyErr {
-    let place = Place { row: first.row.map(|row| row + bad.row as u64), ..first.clone() };
-    let bad = BadRow { place, column: Some(name.into()), value: bad.value, reason: bad.reason };
-    to_py(py, &Error::BadRow(Box::new(bad)))
+    let dtype = wanted.cloned().map_or_else(|| infer::dtype(py, values), Ok);
+    let array = dtype.and_then(|dtype| Ok((build::array(py, values, &dtype)?, dtype)));
+    array.map_err(|bad| bad.raise(py, Some(name), first))
 }
 
 /// The values with `None` for what an array of text has in place of it.
@@ -215,8 +210,8 @@ fn without_missing<'py>(
     values: Vec<Bound<'py, PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let py = obj.py();
-    let missing = obj.getattr_opt("dtype")?.and_then(|dtype| dtype.getattr_opt("na_object").ok().flatten());
-    let Some(missing) = missing else { return Ok(values) };
+    let Some(dtype) = obj.getattr_opt("dtype")? else { return Ok(values) };
+    let Some(missing) = tried(py, dtype.getattr_opt("na_object"))?.flatten() else { return Ok(values) };
     let value = |value: Bound<'py, PyAny>| if value.is(&missing) { py.None().into_bound(py) } else { value };
     Ok(values.into_iter().map(value).collect())
 }

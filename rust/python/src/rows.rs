@@ -6,14 +6,14 @@ use foldhash::{HashMap, HashMapExt};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use rillet_core::error::{BadRow, Place};
+use rillet_core::error::Place;
 use rillet_core::types::Field;
-use rillet_core::{Batch, Error, Schema};
+use rillet_core::{Batch, Schema};
 
-use crate::build::Bad;
 use crate::errors::to_py;
 use crate::infer::type_name;
 use crate::mapping::built;
+use crate::reason::Bad;
 
 /// What a row is.
 #[derive(Clone, Copy, PartialEq)]
@@ -78,12 +78,7 @@ impl<'py> Table<'py> {
     }
 
     fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
-        let bad = Bad::new(self.rows, row, reason);
-        let place = place(self.first + self.rows as u64);
-        to_py(
-            self.py,
-            &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })),
-        )
+        Bad::new(self.rows, row, reason.into()).raise(self.py, None, &place(self.first))
     }
 
     fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
