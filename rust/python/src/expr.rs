@@ -375,8 +375,9 @@ impl PyWindows {
         every: &Bound<'_, PyAny>,
         offset: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let (size, every) = (length(size, "size")?, length(every, "every")?);
-        for (argument, length) in [("size", size), ("every", every)] {
+        // The step first: of tumbling windows, which have no size of their own, it is what the caller has set.
+        let (every, size) = (length(every, "every")?, length(size, "size")?);
+        for (argument, length) in [("every", every), ("size", size)] {
             if !length.is_positive() {
                 return Err(value_error(
                     py,

@@ -166,7 +166,8 @@ fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
         ticks if (1..=MAX_LENGTH).contains(&ticks) => Ok(ticks),
         _ => Err(Error::argument(format!("{argument}={length}: it is out of the range of a window"))),
     };
-    let (size, step) = (in_range(size, "size")?, in_range(every, "every")?);
+    // The step first: of tumbling windows it is the only one that users have set.
+    let (step, size) = (in_range(every, "every")?, in_range(size, "size")?);
     let origin = every.origin().ticks(time, "every")?;
     let offset = offset.ticks(time, "offset")?.rem_euclid(step);
     Ok((Grid::new(size, step, origin % step + offset), size))
