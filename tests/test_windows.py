@@ -359,6 +359,15 @@ def over(spec, **options):
     return rl.read_csv(b"t\n1\n", time="t").window(spec, **options).agg(n=rl.count()).schema
 
 
+def test_the_error_of_the_limit_shows_sizes_in_units_that_fit():
+    for limit, shown in ((0, "the 0 B of"), (1000, "the 1000 B of"), (10_240, "the 10 KiB of")):
+        grouped = read({"t": 0, "k": str(n), "x": n} for n in range(10_000)).window(
+            rl.tumbling(10), by="k", max_state_bytes=limit
+        )
+        with pytest.raises(rl.StateLimitError, match=rf"hold [1-9][0-9.]* [KM]?i?B, more than {shown} max_state_bytes"):
+            rows(grouped.agg(n=rl.count()))
+
+
 def test_state_has_a_limit():
     data = ({"t": 0, "k": str(n), "x": n} for n in range(100_000))
     grouped = read(data).window(rl.tumbling(10), by="k", max_state_bytes=100_000)
