@@ -25,7 +25,13 @@ def sum(column: Column, *, where: Column | None = None) -> Aggregate:
     """The sum: int64, uint64 for unsigned integers, float64 for floats.
 
     Integers are summed exactly, and a sum that does not fit is a ``ResultOverflowError``. The error of a sum of
-    floats is about one rounding, whatever their number.
+    floats is about one rounding, whatever their number. A column that holds no numbers is a ``SchemaError``.
+
+    >>> import rillet as rl
+    >>> sizes = rl.read_csv(b"size\\n1\\n2\\n4\\n").group_by()
+    >>> big = rl.sum("size", where=rl.col("size") > 2)
+    >>> [row for batch in sizes.agg(total=rl.sum("size"), big=big) for row in batch.rows()]
+    [(7, 4)]
     """
     return Aggregate("sum", column, filter=where)
 
@@ -33,7 +39,13 @@ def sum(column: Column, *, where: Column | None = None) -> Aggregate:
 def mean(column: Column, *, weight: Column | None = None, where: Column | None = None) -> Aggregate:
     """The arithmetic mean, float64; with ``weight``, the sum of weight times value by the sum of weights.
 
-    Null if there is no value, or if the weights sum to 0.
+    Null if there is no value, or if the weights sum to 0. A column that holds no numbers is a ``SchemaError``.
+
+    >>> import rillet as rl
+    >>> trades = rl.read_csv(b"price,size\\n10,1\\n20,3\\n").group_by()
+    >>> means = trades.agg(plain=rl.mean("price"), vwap=rl.mean("price", weight="size"))
+    >>> [row for batch in means for row in batch.rows()]
+    [(15.0, 17.5)]
     """
     return Aggregate("mean", column, weight=weight, filter=where)
 
@@ -81,7 +93,8 @@ def tumbling(every: Any, *, offset: Any = 0) -> Windows:
     """Windows ``[start, start + every)`` that follow one another, from the epoch (Monday for weeks) on.
 
     ``every`` is a text such as ``"90s"``, ``"1h"``, ``"1d"`` or ``"1w"``, a ``timedelta``, or ticks of the time column.
-    ``offset`` shifts the starts.
+    ``offset`` shifts the starts, either way. A length that is no length of time or not positive is an
+    ``ArgumentError``, here or, if the time column's unit is too coarse for it, at ``.schema`` or ``iter()``.
 
     >>> import rillet as rl
     >>> rl.tumbling("1m")
@@ -93,7 +106,7 @@ def tumbling(every: Any, *, offset: Any = 0) -> Windows:
 def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
     """Windows of ``size`` that start ``every`` so often, so that they overlap if ``every`` is shorter.
 
-    If it is longer, rows between windows belong to none.
+    If it is longer, rows between windows belong to none. Lengths, ``offset`` and errors are those of ``tumbling``.
 
     >>> import rillet as rl
     >>> rl.hopping("1h", "5m")

@@ -112,6 +112,7 @@ class Batch:
     def keys(self) -> list[str]:
         """The names of the columns, in order."""
 
+    def _ipython_key_completions_(self) -> list[str]: ...
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows as tuples of Python values, with ``None`` for null.
 
