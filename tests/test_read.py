@@ -366,6 +366,12 @@ def test_nan_and_null_stay_apart():
     assert math.isnan(nan["a"]) and null["a"] is None
 
 
+@pytest.mark.parametrize("comment", ["", "//", "é", "\n", "\r", "\0", "# "])
+def test_a_comment_begins_with_one_character(comment):
+    with pytest.raises(rl.ArgumentError, match=r"^comment must be one ASCII character that is not a line end, or None"):
+        rl.read_csv(b"a\n1\n", comment=comment)
+
+
 def test_a_text_file_and_a_number_are_no_sources():
     for source in (io.StringIO("a\n1\n"), 5, None, sys):
         with pytest.raises(rl.ArgumentTypeError):

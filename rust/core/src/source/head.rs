@@ -123,15 +123,8 @@ impl CsvHead {
 
 /// How the beginning of each file is read.
 pub(crate) fn head_options(read: &ReadCsv) -> Result<Head> {
-    let comment = match read.comment.as_deref() {
-        None => None,
-        Some(text) => match text.as_bytes() {
-            [byte] => Some(*byte),
-            _ => return Err(Error::argument(format!("comment must be one ASCII character, not {text:?}"))),
-        },
-    };
     Ok(Head {
-        dialect: Dialect::new(read.delimiter, read.quote, comment)?,
+        dialect: Dialect::new(read.delimiter, read.quote, read.comment_byte()?)?,
         names: read.names.clone(),
         skip_rows: read.skip_rows as u64,
         max_columns: read.max_columns,
