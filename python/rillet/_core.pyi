@@ -403,7 +403,14 @@ def lit(value: _Value) -> Expr:
 def categorical(*, max: int) -> str:
     """The type of a text column whose codes are stable over the whole stream.
 
-    ``schema={"city": rl.categorical(max=1000)}``. More categories than ``max`` are a ``LimitError``.
+    ``schema={"city": rl.categorical(max=1000)}``, in ``read_csv``, ``from_batches``, ``from_rows`` and ``map_batches``.
+    Codes number the texts in the order in which they first appear. More than ``max``, which is from 1 to 2**31 - 1, are
+    a ``LimitError``. Keys and results of aggregates are plain text.
+
+    >>> import rillet as rl
+    >>> cities = [("Rome",), ("Oslo",), ("Rome",)]
+    >>> [batch.codes("city") for batch in rl.from_rows(cities, schema={"city": rl.categorical(max=9)}, batch_rows=2)]
+    [array([0, 1], dtype=int32), array([0], dtype=int32)]
     """
 
 def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> Batch:

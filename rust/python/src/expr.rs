@@ -172,8 +172,14 @@ impl PyExpr {
 /// rl.categorical(max=1000)}`. More categories than `max` are a `LimitError`.
 #[pyfunction]
 #[pyo3(signature = (*, max))]
-pub fn categorical(max: u32) -> String {
-    DataType::Categorical(max).to_string()
+pub fn categorical(max: &Bound<'_, PyAny>) -> PyResult<String> {
+    if !max.is_instance_of::<PyInt>() || max.is_instance_of::<PyBool>() {
+        return Err(type_error(max.py(), &format!("max must be an integer, not {}", type_name(max))));
+    }
+    match max.extract() {
+        Ok(max @ 1..=0x7fff_ffff) => Ok(DataType::Categorical(max).to_string()),
+        _ => Err(value_error(max.py(), &format!("max must be from 1 to 2147483647, not {max}"))),
+    }
 }
 
 /// The column of this name.

@@ -11,8 +11,8 @@ mod rejects;
 use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::error::{BadRow, Error, Result};
-use crate::source::{Fetch, Source, Supply};
+use crate::error::{BadRow, Error, Place, Result};
+use crate::source::{Categories, Fetch, Source, Supply};
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Schema};
 use build::Maker;
@@ -65,6 +65,7 @@ enum Work {
         answer: Option<Batch>,
         /// What it has been declared to give, or what it has given first.
         schema: Option<Arc<Schema>>,
+        categories: Option<Categories>,
         calls: u64,
         time: Option<Arc<str>>,
         ledger: Ledger,
@@ -166,10 +167,16 @@ impl Run {
     /// If it does not look as declared.
     pub fn mapped(&mut self, batch: Batch) -> Result<()> {
         match self.mapping.take().map(|at| &mut self.nodes[at].work) {
-            Some(Work::Map { answer, schema, calls, time, ledger, .. }) => {
+            Some(Work::Map { answer, schema, categories, calls, time, ledger, .. }) => {
+                let name = result_of(ledger, *calls - 1);
                 let known = schema.get_or_insert_with(|| Arc::clone(batch.schema()));
-                let checked = known.check(batch.schema());
-                checked.map_err(|error| error.within(result_of(ledger, *calls - 1)))?;
+                known.check(batch.schema()).map_err(|error| error.within(&name))?;
+                let categories = categories.get_or_insert_with(|| Categories::new(known));
+                let (batch, full) = categories.adopt(batch, known);
+                if let Some(full) = full {
+                    let place = Place { source: Some(name), row: Some(full.row as u64), ..Place::default() };
+                    return Err(categories.too_many(full, place));
+                }
                 ledger.rows_out += batch.rows() as u64;
                 *answer = Some(prepared::retimed(batch, time.as_deref())?);
                 Ok(())

@@ -191,7 +191,7 @@ fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)>
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
             let schema = map.schema.clone().map(Arc::new);
             let ledger = Ledger::new(node.to_string());
-            let work = Work::Map { id: map.id, answer: None, schema, calls: 0, time, ledger };
+            let work = Work::Map { id: map.id, answer: None, schema, categories: None, calls: 0, time, ledger };
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::categories::Categories;
 use super::{Fetch, Source, Supply};
 use crate::batch::{Batch, EventTime, Origin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::plan::Host;
 use crate::stage::Ledger;
 use crate::time;
@@ -14,6 +15,7 @@ use crate::types::Schema;
 pub(crate) struct HostBatches {
     schema: Arc<Schema>,
     time: Option<usize>,
+    categories: Categories,
     name: Arc<str>,
     batch_rows: usize,
     exact: bool,
@@ -35,6 +37,7 @@ impl HostBatches {
         let time = host.time.as_deref().map(|name| schema.index(name)).transpose()?;
         Ok(Self {
             time,
+            categories: Categories::new(&schema),
             schema,
             name: host.name.as_str().into(),
             batch_rows: host.batch_rows.unwrap_or(usize::MAX),
@@ -104,13 +107,19 @@ impl Source for HostBatches {
         checked.map_err(|error| error.within(format_args!("batch {} of {}", self.batches, self.name)))?;
         self.batches += 1;
         self.ledger.rows_in += batch.rows() as u64;
-        let good = self.before_null(&batch);
-        let adopted = match good {
+        let (batch, full) = self.categories.adopt(batch, &self.schema);
+        let null = self.before_null(&batch);
+        let full = full.filter(|full| null.is_none_or(|null| full.row < null));
+        let adopted = match full.map(|full| full.row).or(null) {
             None => self.adopt(batch),
             Some(row) => {
                 let rest = batch.slice(row, batch.rows() - row);
                 let adopted = self.adopt(batch.slice(0, row));
-                self.failure = self.adopt(rest).err();
+                let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
+                self.failure = match full {
+                    Some(full) => Some(self.categories.too_many(full, place)),
+                    None => self.adopt(rest).err(),
+                };
                 self.ended = true;
                 self.ledger.rejected += 1;
                 adopted

@@ -17,6 +17,7 @@ use crate::batch::Batch;
 use crate::error::{BadRow, Result};
 use crate::stage::Ledger;
 
+pub(crate) use categories::Categories;
 pub(crate) use csv::Csv;
 pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
