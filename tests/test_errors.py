@@ -248,6 +248,21 @@ def test_many_columns_work_and_take_linear_time():
     assert "max_columns" in str(fails(lambda: rl.read_csv(f"{names},one\n{values},2\n".encode())))
 
 
+def test_naming_many_columns_takes_linear_time():
+    names = [f"c{n}" for n in range(30_000)]
+    data = (",".join(names) + "\n" + ",".join("1" for _ in names) + "\n").encode()
+    started = time.monotonic()
+    stream = rl.read_csv(data, schema=dict.fromkeys(names, "int32"), columns=names).select(*names)
+    totals = (
+        stream.with_columns(c0=rl.col("c1"), new=rl.lit(1))
+        .group_by()
+        .agg(**{f"{name}_": rl.sum(name) for name in names})
+    )
+    (batch,) = rl.from_batches([{name: [1] for name in names}], schema=dict.fromkeys(names, "int64"))
+    assert rows(totals) == [(1,) * len(names)] and list(batch[names]) == names
+    assert time.monotonic() - started < 10
+
+
 def test_duplicate_names():
     assert '"a"' in str(fails(lambda: rl.read_csv(b"a,b,a\n1,2,3\n")))
 

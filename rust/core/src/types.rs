@@ -1,8 +1,10 @@
 //! What a column may hold: [`DataType`], [`Field`] and [`Schema`].
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::{DataType as Arrow, Field as ArrowField, Schema as ArrowSchema};
 use serde::{Deserialize, Serialize};
@@ -393,7 +395,29 @@ impl Field {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Schema {
     fields: Vec<Field>,
+    #[serde(skip)]
+    places: Places,
 }
+
+/// Where the columns of a wide schema are, by name; worked out when somebody asks. It says nothing that the fields do
+/// not, and so is the same for all.
+#[derive(Clone, Debug, Default)]
+struct Places(OnceLock<HashMap<Arc<str>, usize>>);
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Places {}
+
+impl Hash for Places {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// Up to so many columns, looking at each is faster than a table.
+const NARROW: usize = 16;
 
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -411,7 +435,7 @@ impl Schema {
         let mut seen = std::collections::HashSet::with_capacity(fields.len());
         match fields.iter().find(|field| !seen.insert(&field.name)) {
             Some(field) => Err(Error::argument(format!("there are two columns named {:?}", field.name))),
-            None => Ok(Self { fields }),
+            None => Ok(Self { fields, places: Places::default() }),
         }
     }
 
@@ -432,7 +456,11 @@ impl Schema {
 
     /// The place of the column of this name.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| &*field.name == name)
+        if self.fields.len() <= NARROW {
+            return self.fields.iter().position(|field| &*field.name == name);
+        }
+        let named = || self.fields.iter().enumerate().map(|(at, field)| (Arc::clone(&field.name), at)).collect();
+        self.places.0.get_or_init(named).get(name).copied()
     }
 
     /// The place of the column of this name.
@@ -520,6 +548,17 @@ mod tests {
         for name in ["int8", "decimal[10,2]", "time[s]", "time[us]", "timestamp[ms, UTC]", "list<int64>"] {
             let dtype: DataType = name.parse().expect(name);
             assert_eq!(DataType::from_arrow(&dtype.to_arrow()), Some(dtype));
+        }
+    }
+
+    #[test]
+    fn columns_are_found_however_many_there_are() {
+        for width in [1, NARROW, NARROW + 1, 1000] {
+            let field = |at| Field::new(format!("c{at}"), DataType::Bool);
+            let schema = Schema::new((0..width).map(field).collect()).expect("names differ");
+            assert!((0..width).all(|at| schema.find(&format!("c{at}")) == Some(at)));
+            assert_eq!(schema.find("c"), None);
+            assert_eq!(schema, Schema::new(schema.fields().to_vec()).expect("the same"));
         }
     }
 

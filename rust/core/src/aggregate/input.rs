@@ -11,7 +11,7 @@ use super::fused;
 use crate::column::{as_f64, as_i64, plain_text};
 
 /// In which form a partial wants its values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// As signed integers.
     Int,

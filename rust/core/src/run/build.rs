@@ -1,5 +1,6 @@
 //! Building: the stage of each node of a plan, and what comes out of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::aggregate::Recipe;
@@ -108,8 +109,10 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
         .iter()
         .map(|field| (field.name.to_string(), Expr::column(field.name.to_string())))
         .collect();
+    let mut added = HashMap::new();
     for (name, expr) in new {
-        match columns.iter_mut().find(|(known, _)| known == name) {
+        let at = schema.find(name).unwrap_or_else(|| *added.entry(name).or_insert(columns.len()));
+        match columns.get_mut(at) {
             Some(column) => column.1 = expr.clone(),
             None => columns.push((name.clone(), expr.clone())),
         }

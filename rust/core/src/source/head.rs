@@ -63,11 +63,12 @@ impl CsvHead {
             return Err(locate(csv::no_header(), &all_of(&files)));
         }
         let names = names(&fields);
-        let all = with_declared(fields, read)?;
+        let all = with_declared(&Schema::new(fields)?, read)?;
         let picked = pick(&all, read)?;
+        let all = all.fields();
         let schema = Schema::new(picked.iter().map(|&at| all[at].clone()).collect())?;
         let time = read.time.as_deref().map(|name| event_time(&schema, name, read)).transpose()?;
-        let layout = layout(read, &head_options(read)?.dialect, &all, &picked, time);
+        let layout = layout(read, &head_options(read)?.dialect, all, &picked, time);
         let check_all = read.check == Check::All;
         Ok(Self { names, schema: Arc::new(schema), layout, time, check_all, files })
     }
@@ -111,7 +112,8 @@ impl CsvHead {
         let columns = kept.iter().map(|&at| self.layout.columns[at].clone());
         self.layout.columns = match self.check_all {
             true => {
-                let rest = self.layout.columns.iter().enumerate().filter(|(at, _)| !kept.contains(at));
+                let wanted: HashSet<usize> = kept.iter().copied().collect();
+                let rest = self.layout.columns.iter().enumerate().filter(|(at, _)| !wanted.contains(at));
                 columns.chain(rest.map(|(_, column)| csv::Column { wanted: false, ..column.clone() })).collect()
             }
             false => columns.collect(),
@@ -150,29 +152,24 @@ fn rows_to_infer(read: &ReadCsv, sample: &Sample, head: &Head) -> Result<usize> 
         return Ok(read.infer_rows);
     }
     let names = csv::head(&sample.bytes, sample.complete, head)?.map(|header| header.names);
-    let declared = |name: &String| read.schema.iter().any(|(known, _)| known == name);
-    Ok(if names.is_some_and(|names| names.iter().all(declared)) { 0 } else { read.infer_rows })
+    let declared: HashSet<&String> = read.schema.iter().map(|(name, _)| name).collect();
+    let all_declared = names.is_some_and(|names| names.iter().all(|name| declared.contains(name)));
+    Ok(if all_declared { 0 } else { read.infer_rows })
 }
 
-fn with_declared(mut fields: Vec<Field>, read: &ReadCsv) -> Result<Vec<Field>> {
+fn with_declared(inferred: &Schema, read: &ReadCsv) -> Result<Schema> {
+    let mut fields = inferred.fields().to_vec();
     for (name, dtype) in &read.schema {
-        match fields.iter_mut().find(|field| *field.name == **name) {
-            Some(field) => field.dtype = dtype.clone(),
-            None => {
-                let known = fields.iter().map(|field| field.name.to_string()).collect();
-                return Err(Error::ColumnNotFound { column: name.clone(), known });
-            }
-        }
+        fields[inferred.index(name)?].dtype = dtype.clone();
     }
-    Ok(fields)
+    Schema::new(fields)
 }
 
 /// The places of the columns to read, in the order asked for.
-fn pick(all: &[Field], read: &ReadCsv) -> Result<Vec<usize>> {
-    let schema = Schema::new(all.to_vec())?;
+fn pick(all: &Schema, read: &ReadCsv) -> Result<Vec<usize>> {
     match &read.columns {
         None => Ok((0..all.len()).collect()),
-        Some(columns) => columns.iter().map(|name| schema.index(name)).collect(),
+        Some(columns) => columns.iter().map(|name| all.index(name)).collect(),
     }
 }
 
@@ -197,9 +194,9 @@ fn layout(read: &ReadCsv, dialect: &Dialect, all: &[Field], picked: &[usize], ti
     let mut columns: Vec<csv::Column> =
         picked.iter().enumerate().map(|(at, &index)| column(index, true, time == Some(at))).collect();
     if read.check == Check::All {
-        columns.extend(
-            (0..all.len()).filter(|index| !picked.contains(index)).map(|index| column(index, false, false)),
-        );
+        let wanted: HashSet<usize> = picked.iter().copied().collect();
+        let rest = (0..all.len()).filter(|index| !wanted.contains(index));
+        columns.extend(rest.map(|index| column(index, false, false)));
     }
     let on_error = match read.on_error {
         OnError::Error => csv::OnError::Error,
