@@ -248,25 +248,26 @@ fn literal(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
     if value.is_instance_of::<PyDelta>() {
         return Ok(Literal::Duration { ticks: microseconds(value)?, unit: TimeUnit::Micro });
     }
-    if value.hasattr("dtype")? && value.hasattr("item")? {
-        let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
-        if kind == "M" || kind == "m" {
-            // `item()` of nanoseconds would be a bare integer.
-            let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
-            if micros.ne(value)? {
-                return Err(value_error(
-                    py,
-                    &format!("{value} is finer than a microsecond; write it as an integer and cast it"),
-                ));
-            }
-            return literal(&micros.call_method0("item")?);
-        }
-        let item = value.call_method0("item")?;
-        if !item.get_type().is(value.get_type()) {
-            return literal(&item);
-        }
+    let item = if value.hasattr("dtype")? && value.hasattr("item")? { item(value)? } else { value.clone() };
+    match item.get_type().is(value.get_type()) {
+        true => Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value)))),
+        false => literal(&item),
     }
-    Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value))))
+}
+
+/// The Python value of a scalar of numpy.
+fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
+    if kind != "M" && kind != "m" {
+        return value.call_method0("item");
+    }
+    // `item()` of nanoseconds would be a bare integer.
+    let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
+    if micros.ne(value)? {
+        let message = format!("{value} is finer than a microsecond; write it as an integer and cast it");
+        return Err(value_error(value.py(), &message));
+    }
+    micros.call_method0("item")
 }
 
 /// A datetime as microseconds since 1970, in UTC if it has a zone.

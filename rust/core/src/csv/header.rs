@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::automaton::{State, walk};
+use super::block::Block;
 use super::cells::unescape;
 use super::dialect::Dialect;
 use super::text::Start;
@@ -195,77 +196,77 @@ fn plain_line(sample: &[u8], dialect: &Dialect, start: Start) -> Option<Line> {
 }
 
 fn any_line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
-    let from = start.byte as usize;
-    let (mut at, mut state, mut newlines) = (from, State::LineStart, 0);
-    let (mut fields, mut broken, mut first) = (Vec::new(), false, from);
-    loop {
+    let mut open = Open::new(start);
+    let (mut at, mut state) = (open.from, State::LineStart);
+    while at < sample.len() {
         let chunk = &sample[at..sample.len().min(at + 64)];
-        if chunk.is_empty() {
-            break;
-        }
         // Not beyond what is mostly the end of the line.
         let chunk = memchr(b'\n', chunk).map_or(chunk, |newline| &chunk[..=newline]);
         let block = walk(chunk, dialect, state);
-        let upto = match block.ends {
-            0 => u64::MAX,
-            ends => ends ^ (ends - 1),
-        };
-        let mut separators = block.separators & upto;
-        while separators != 0 {
-            let separator = at + separators.trailing_zeros() as usize;
-            fields.push(first..separator);
-            first = separator + 1;
-            separators &= separators - 1;
-        }
-        broken |= block.broken & upto != 0;
-        newlines += u64::from((block.newlines & upto).count_ones());
+        open.take(&block, at);
         if block.ends != 0 {
-            let end = first - 1;
-            let void = block.voids & upto != 0;
-            return Some(finish_line(sample, fields, from..end, first, void, broken, start, newlines));
+            let upto = block.ends ^ (block.ends - 1);
+            return Some(open.ended(sample, block.voids & upto != 0));
         }
         (at, state) = (at + chunk.len(), block.state);
     }
-    if !complete {
-        return None;
-    }
-    let end = sample.len();
-    fields.push(first..end);
-    let void = matches!(state, State::LineStart | State::LineStartReturn | State::Comment);
-    let broken = broken || matches!(state, State::Quoted | State::QuoteReturn);
-    Some(Line {
-        bytes: from..end,
-        fields,
-        void,
-        broken,
-        next: Start { byte: end as u64, line: start.line + newlines, row: start.row },
-    })
+    complete.then(|| open.at_end(sample.len(), state))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one line, gathered in one place")]
-fn finish_line(
-    sample: &[u8],
-    mut fields: Vec<Range<usize>>,
-    bytes: Range<usize>,
-    next: usize,
-    void: bool,
-    broken: bool,
+/// A line as far as it has been looked at.
+struct Open {
     start: Start,
+    from: usize,
+    fields: Vec<Range<usize>>,
+    /// Where the field that has not ended yet begins.
+    first: usize,
+    broken: bool,
     newlines: u64,
-) -> Line {
-    let mut end = bytes.end;
-    if end > bytes.start && sample[end - 1] == b'\r' {
-        end -= 1;
+}
+
+impl Open {
+    fn new(start: Start) -> Self {
+        let from = start.byte as usize;
+        Self { start, from, fields: Vec::new(), first: from, broken: false, newlines: 0 }
     }
-    if let Some(last) = fields.last_mut() {
-        last.end = last.end.min(end).max(last.start);
+
+    /// Takes what the block, which begins at `at`, has of the line.
+    fn take(&mut self, block: &Block, at: usize) {
+        let upto = if block.ends == 0 { u64::MAX } else { block.ends ^ (block.ends - 1) };
+        let mut separators = block.separators & upto;
+        while separators != 0 {
+            let separator = at + separators.trailing_zeros() as usize;
+            self.fields.push(self.first..separator);
+            self.first = separator + 1;
+            separators &= separators - 1;
+        }
+        self.broken |= block.broken & upto != 0;
+        self.newlines += u64::from((block.newlines & upto).count_ones());
     }
-    Line {
-        bytes: bytes.start..end.max(bytes.start + 1),
-        fields,
-        void,
-        broken,
-        next: Start { byte: next as u64, line: start.line + newlines, row: start.row },
+
+    /// The line, which a newline has ended.
+    fn ended(mut self, sample: &[u8], void: bool) -> Line {
+        let mut end = self.first - 1;
+        if end > self.from && sample[end - 1] == b'\r' {
+            end -= 1;
+        }
+        if let Some(last) = self.fields.last_mut() {
+            last.end = last.end.min(end).max(last.start);
+        }
+        let (next, end) = (self.first, end.max(self.from + 1));
+        self.line(end, next, void)
+    }
+
+    /// The line, which the end of the file has ended.
+    fn at_end(mut self, end: usize, state: State) -> Line {
+        self.fields.push(self.first..end);
+        self.broken |= matches!(state, State::Quoted | State::QuoteReturn);
+        self.line(end, end, matches!(state, State::LineStart | State::LineStartReturn | State::Comment))
+    }
+
+    fn line(self, end: usize, next: usize, void: bool) -> Line {
+        let next = Start { byte: next as u64, line: self.start.line + self.newlines, row: self.start.row };
+        Line { bytes: self.from..end, fields: self.fields, void, broken: self.broken, next }
     }
 }
 

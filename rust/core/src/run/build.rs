@@ -121,19 +121,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
 }
 
 fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
-    let bound_time = spec.time.as_ref().map(|expr| expr.bind(&input.schema)).transpose()?;
-    let time = match (&bound_time, &spec.time, &input.time) {
-        (Some(bound), Some(expr), _) => {
-            time::check(&expr.to_string(), bound.dtype())?;
-            bound.dtype().clone()
-        }
-        (_, _, Some(time)) => time.dtype.clone(),
-        _ => {
-            return Err(Error::argument(
-                "there is no event time; name its column with time=, at the source or at the window",
-            ));
-        }
-    };
+    let (bound_time, time) = event_time(spec, input)?;
     let (grid, size) = grid(&spec.windows, &time)?;
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
@@ -161,6 +149,22 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     };
     let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
     Ok((Box::new(Window::new(parts)), carries))
+}
+
+/// The event time of windows, where they have one of their own, and its type.
+fn event_time(spec: &WindowSpec, input: &Carries) -> Result<(Option<Bound>, DataType)> {
+    match (&spec.time, &input.time) {
+        (Some(expr), _) => {
+            let bound = expr.bind(&input.schema)?;
+            time::check(&expr.to_string(), bound.dtype())?;
+            let dtype = bound.dtype().clone();
+            Ok((Some(bound), dtype))
+        }
+        (None, Some(time)) => Ok((None, time.dtype.clone())),
+        (None, None) => Err(Error::argument(
+            "there is no event time; name its column with time=, at the source or at the window",
+        )),
+    }
 }
 
 fn grid(windows: &Windows, time: &DataType) -> Result<(Grid, i64)> {
