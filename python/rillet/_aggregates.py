@@ -51,19 +51,36 @@ def mean(column: Column, *, weight: Column | None = None, where: Column | None =
 
 
 def min(column: Column, *, where: Column | None = None) -> Aggregate:
-    """The least value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    """The least value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(least=rl.min("x")) for row in batch.rows()]
+    [(5,)]
+    """
     return Aggregate("min", column, filter=where)
 
 
 def max(column: Column, *, where: Column | None = None) -> Aggregate:
-    """The greatest value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    """The greatest value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(most=rl.max("x")) for row in batch.rows()]
+    [(7,)]
+    """
     return Aggregate("max", column, filter=where)
 
 
 def first(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
     """The value of the earliest row by event time; of rows of one time, that of the first to arrive.
 
-    With ``skip_nulls=False`` it is that row's own value, null or not.
+    Nulls are passed over; with ``skip_nulls=False`` it is that row's own value, null or not.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(value=rl.first("x"), own=rl.first("x", skip_nulls=False)) for row in batch.rows()]
+    [(5, None)]
     """
     return Aggregate("first", column, skip_nulls=skip_nulls, filter=where)
 
@@ -71,7 +88,12 @@ def first(column: Column, *, skip_nulls: bool = True, where: Column | None = Non
 def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
     """The value of the latest row by event time; of rows of one time, that of the last to arrive.
 
-    With ``skip_nulls=False`` it is that row's own value, null or not.
+    Nulls are passed over; with ``skip_nulls=False`` it is that row's own value, null or not.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(value=rl.last("x")) for row in batch.rows()]
+    [(7,)]
     """
     return Aggregate("last", column, skip_nulls=skip_nulls, filter=where)
 
@@ -79,13 +101,25 @@ def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None
 def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
     """The variance, float64: the sum of squared distances from the mean by ``n - ddof``; null if ``n <= ddof``.
 
-    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision.
+    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision. A
+    column that holds no numbers is a ``SchemaError``; a negative ``ddof``, at the call, an ``ArgumentError``.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(sample=rl.var("x"), population=rl.var("x", ddof=0)) for row in batch.rows()]
+    [(2.0, 1.0)]
     """
     return Aggregate("var", column, ddof=_ddof(ddof), filter=where)
 
 
 def std(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
-    """The standard deviation, float64: the square root of ``var``."""
+    """The standard deviation, float64: the square root of ``var``, with the same ``ddof`` and errors.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(spread=rl.std("x", ddof=0)) for row in batch.rows()]
+    [(1.0,)]
+    """
     return Aggregate("std", column, ddof=_ddof(ddof), filter=where)
 
 

@@ -395,10 +395,22 @@ class ArrowStream:
         """Lets go of the data."""
 
 def col(name: str) -> Expr:
-    """The column of this name."""
+    """The column of this name.
+
+    >>> import rillet as rl
+    >>> rl.col("size") > 100
+    col("size") > 100
+    """
 
 def lit(value: _Value) -> Expr:
-    """The same value in every row."""
+    """The same value in every row: a bool, number, text, date, datetime or timedelta, a scalar of numpy, or null.
+
+    An integer beyond 64 bits, or a time finer than a microsecond, is an ``ArgumentError``.
+
+    >>> import rillet as rl
+    >>> rl.read_csv(b"x\\n1\\n").with_columns(unit=rl.lit("km")).schema
+    Schema({'x': 'int64', 'unit': 'string'})
+    """
 
 def categorical(*, max: int) -> str:
     """The type of a text column whose codes are stable over the whole stream.

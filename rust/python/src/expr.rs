@@ -168,8 +168,11 @@ impl PyExpr {
     }
 }
 
-/// The type of a text column whose codes are stable over the whole stream: `schema={"city":
-/// rl.categorical(max=1000)}`. More categories than `max` are a `LimitError`.
+/// The type of a text column whose codes are stable over the whole stream.
+///
+/// `schema={"city": rl.categorical(max=1000)}`, in `read_csv`, `from_batches`, `from_rows` and `map_batches`. Codes
+/// number the texts in the order in which they first appear. More than `max`, which is from 1 to 2**31 - 1, are a
+/// `LimitError`. Keys and results of aggregates are plain text.
 #[pyfunction]
 #[pyo3(signature = (*, max))]
 pub fn categorical(max: &Bound<'_, PyAny>) -> PyResult<String> {
