@@ -214,6 +214,9 @@ impl Batch {
     }
 
     /// The rows for which `keep` is set. Event time goes on as if the others had been there.
+    ///
+    /// # Panics
+    /// If `keep` does not have as many bits as the batch has rows.
     #[must_use]
     pub fn filter(&self, keep: &BooleanBuffer) -> Self {
         let mask = BooleanArray::new(keep.clone(), None);

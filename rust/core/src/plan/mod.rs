@@ -201,7 +201,7 @@ impl Node {
 impl WindowSpec {
     fn check(&self) -> Result<()> {
         let Windows::Hopping { size, every, .. } = self.windows;
-        for (argument, length) in [("size", size), ("every", every)] {
+        for (argument, length) in [("every", every), ("size", size)] {
             if !length.is_positive() {
                 return Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")));
             }
