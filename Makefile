@@ -29,13 +29,14 @@ test-rust:  ## the tests of the core
 test-python:  ## the tests through Python, of what is installed in the environment
 	$(BIN)/python -m pytest --quiet
 
-lint: setup  ## what must be clean
+lint: build  ## what must be clean
 	cargo fmt --check -- $(RUSTFMT)
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 	@! cargo tree --locked -p rillet-core -e normal | grep -q pyo3 || (echo "rillet-core depends on pyo3"; exit 1)
 	$(BIN)/ruff check --quiet python tests benches examples
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest rillet._core
 
 format: setup  ## format the Rust code, sort the imports of the Python code
 	cargo fmt -- $(RUSTFMT)

@@ -203,6 +203,20 @@ def test_what_it_looks_like():
     assert "<table" in html and "int64" in html
 
 
+def test_columns_that_are_not_shown_are_told():
+    wide = b",".join(b"column %d" % n for n in range(60)) + b"\n" + b",".join(b"%d" % n for n in range(60)) + b"\n"
+    (one,) = rl.read_csv(wide)
+    *_, last = repr(one).splitlines()
+    assert last.startswith("  … 50 more columns: column 10, column 11, ") and last.endswith(", …")
+    assert max(map(len, repr(one).splitlines())) <= 105
+    assert "<p>… 10 more columns: column 50, column 51, " in one._repr_html_()
+    few = one[[f"column {n}" for n in range(12)]]
+    assert repr(few).endswith("\n  … 2 more columns: column 10, column 11")
+    assert repr(few[["column 1"]]).count("…") == 0
+    (long,) = rl.read_csv(b",".join(b"c%d" % n * 20 for n in range(3)) + b"\n" + b"1,2,3\n" * 11)
+    assert repr(long).splitlines()[-2:] == ["  …", "  … 1 more column: " + "c2" * 16 + "…"]
+
+
 def test_html_is_escaped():
     (one,) = list(rl.read_csv(b"<b>,y\n<script>,&\n"))
     html = one._repr_html_()

@@ -1,5 +1,6 @@
 """The package: its names, their documentation, and what the core may not know."""
 
+import doctest
 import inspect
 import pathlib
 import shutil
@@ -8,14 +9,11 @@ import subprocess
 import pytest
 
 import rillet as rl
+from rillet import _core
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-PUBLIC = {
-    name: value
-    for name, value in vars(rl).items()
-    if not name.startswith("_") and not inspect.ismodule(value)
-}
+PUBLIC = {name: value for name, value in vars(rl).items() if not name.startswith("_") and not inspect.ismodule(value)}
 
 
 def test_all_is_complete_and_sorted():
@@ -63,9 +61,7 @@ def test_every_public_name_is_documented(name):
                 assert inspect.getdoc(getattr(value, method)), f"{name}.{method}"
 
 
-@pytest.mark.parametrize(
-    "name", ["read_csv", "from_batches", "from_rows", "from_arrow", "tumbling", "hopping"]
-)
+@pytest.mark.parametrize("name", ["read_csv", "from_batches", "from_rows", "from_arrow", "tumbling", "hopping"])
 def test_options_are_keyword_only_and_examples_are_given(name):
     function = getattr(rl, name)
     kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
@@ -102,3 +98,13 @@ def test_tests_speak_to_the_public_face_only():
     for file in sorted((ROOT / "tests").glob("*.py")):
         if file != pathlib.Path(__file__):
             assert "rillet._" not in file.read_text(), file.name
+
+
+def test_the_examples_of_the_native_classes_run():
+    stub = pathlib.Path(rl.__file__).with_name("_core.pyi").read_text()
+    stub = stub.replace('"""', "\n").replace("\\\\", "\\")
+    native = [vars(_core)[name].__doc__ or "" for name in _core.__all__ if name != "__version__"]
+    runner = doctest.DocTestRunner()
+    for text in [stub, *native]:
+        runner.run(doctest.DocTestParser().get_doctest(text, {}, "_core", None, 0))
+    assert runner.tries > 15 and runner.failures == 0

@@ -9,6 +9,7 @@ import pytest
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
 from reference_csv import read_csv
+from sources import FORMS
 
 TABLE = (
     b"t,k,x,flag,day,at\n"
@@ -209,6 +210,65 @@ def test_later_files_must_have_the_same_columns(tmp_path):
         next(it)
 
 
+EMPTY = {
+    "no bytes": b"",
+    "a header": b"a,b\n",
+    "no rows": b"a,b\n\n#x\n\n",
+    "only a mark": b"\xef\xbb\xbf",
+    "blank": b"\n\n",
+}
+
+
+@pytest.mark.parametrize("first", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("last", EMPTY.values(), ids=EMPTY)
+def test_files_without_rows_tell_no_types_and_do_no_harm(tmp_path, first, last):
+    for name, data in {"1": first, "2": b"a,b\n1,2.5\n", "3": last, "4": b"a,b\n3,4\n", "5": last}.items():
+        (tmp_path / f"{name}.csv").write_bytes(data)
+    stream = rl.read_csv(tmp_path / "*.csv", comment="#")
+    assert dict(stream.schema) == {"a": "int64", "b": "float64"}
+    it = iter(stream)
+    assert rows(it) == [(1, 2.5), (3, 4.0)]
+    lines = sum(data.count(b"\n") - data.count(b"a,b") for data in (first, last, last))
+    (stats,) = it.stats
+    assert stats["skipped_lines"] == lines
+    assert stats["bytes_read"] == stats["bytes_total"] == sum(file.stat().st_size for file in tmp_path.iterdir())
+
+
+def test_types_are_those_of_the_first_file_that_has_rows(tmp_path):
+    (tmp_path / "1.csv").write_text("")
+    (tmp_path / "2.csv").write_text("1,a\n2,b\n")
+    (tmp_path / "3.csv").write_text("x,c\n")
+    stream = rl.read_csv(tmp_path / "*.csv", names=["n", "k"])
+    assert dict(stream.schema) == {"n": "int64", "k": "string"}
+    with pytest.raises(rl.BadRowError, match=r"3\.csv"):
+        rows(stream)
+
+
+def test_files_without_rows_of_pipes(tmp_path):
+    def fifo(name, data):
+        (tmp_path / name).mkdir()
+        return FORMS["fifo"](data, tmp_path / name)
+
+    first, second = fifo("1", b"a\n"), fifo("2", b"a\n7\n")
+    stream = rl.read_csv([first, second])
+    assert dict(stream.schema) == {"a": "int64"}
+    assert rows(stream) == [(7,)]
+
+
+def test_files_of_which_none_has_a_header(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / f"{name}.csv").write_bytes(b"")
+    with pytest.raises(rl.ArgumentError, match=r"1\.csv and 1 more: there is no header"):
+        rows(rl.read_csv(tmp_path / "*.csv"))
+
+
+def test_a_later_header_that_differs_is_told_though_the_first_file_has_no_rows(tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n")
+    (tmp_path / "2.csv").write_text("a,c\n1,2\n")
+    with pytest.raises(rl.ArgumentError, match=r"2\.csv: the columns differ"):
+        rows(rl.read_csv(tmp_path / "*.csv"))
+
+
 def test_positions_start_anew_in_each_file(tmp_path):
     (tmp_path / "1.csv").write_text("a\n1\n2\n")
     (tmp_path / "2.csv").write_text("a\n3\n\nx\n")
@@ -300,12 +360,16 @@ def test_reading_stays_within_declared_limits():
 
 
 def test_nan_and_null_stay_apart():
-    ((one,), (other,), (third,)) = rows(
-        rl.read_csv(b'a\nnan\n""\n1\n', null_values=["x"], schema={"a": "string"})
-    )
+    ((one,), (other,), (third,)) = rows(rl.read_csv(b'a\nnan\n""\n1\n', null_values=["x"], schema={"a": "string"}))
     assert (one, other, third) == ("nan", "", "1")
     (nan, null) = dicts(rl.read_csv(b"a,b\nnan,1\n,2\n"))
     assert math.isnan(nan["a"]) and null["a"] is None
+
+
+@pytest.mark.parametrize("comment", ["", "//", "é", "\n", "\r", "\0", "# "])
+def test_a_comment_begins_with_one_character(comment):
+    with pytest.raises(rl.ArgumentError, match=r"^comment must be one ASCII character that is not a line end, or None"):
+        rl.read_csv(b"a\n1\n", comment=comment)
 
 
 def test_a_text_file_and_a_number_are_no_sources():

@@ -117,10 +117,7 @@ def test_filter_drops_null_and_counts():
     it = iter(table(batch_rows=1).filter(N >= 0))
     assert [row["i"] for row in dicts(it)] == [7, 0]
     assert list(it.stats)[-1]["filtered"] == 2
-    assert (
-        all(len(batch) for batch in table(batch_rows=1).filter(N > 100))
-        and rows(table().filter(N > 100)) == []
-    )
+    assert all(len(batch) for batch in table(batch_rows=1).filter(N > 100)) and rows(table().filter(N > 100)) == []
 
 
 def test_a_filter_moves_the_watermark_on():
@@ -181,8 +178,7 @@ def test_limit_reads_no_further():
 @pytest.mark.parametrize("batch_rows", [1, 2, 100])
 def test_group_by(batch_rows):
     data = [
-        {"k": k, "f": f, "x": n}
-        for n, (k, f) in enumerate([("b", 0.0), ("a", math.nan), ("b", -0.0), (None, None)])
+        {"k": k, "f": f, "x": n} for n, (k, f) in enumerate([("b", 0.0), ("a", math.nan), ("b", -0.0), (None, None)])
     ]
     schema = {"k": "string", "f": "float64", "x": "int64"}
     source = rl.from_rows(data, schema=schema, batch_rows=batch_rows)
@@ -201,6 +197,14 @@ def test_group_by_without_rows():
     assert rows(rl.from_rows([], schema=SCHEMA).group_by("s").agg(n=rl.count())) == []
 
 
+def test_a_sum_that_overflows_says_of_which_rows():
+    big = rl.read_csv(b"k,x\n" + b"a,9223372036854775807\n" * 2)
+    for keys, what in (((), "total of all rows: "), (("k",), "total of the group (a): ")):
+        with pytest.raises(rl.ResultOverflowError) as caught:
+            rows(big.group_by(*keys).agg(total=rl.sum("x")))
+        assert str(caught.value).startswith(what)
+
+
 def test_group_by_has_a_limit():
     source = rl.from_rows(({"k": n} for n in range(100_000)), schema={"k": "int64"})
     with pytest.raises(rl.StateLimitError):
@@ -217,9 +221,7 @@ def test_windows_of_windows(batch_rows):
     direct = source.window(rl.tumbling(30), by="k", lateness=60).agg(s=rl.sum("x"), n=rl.count())
     assert sorted(rows(wide)) == sorted(rows(direct))
     first = window(stream(data), {"s": Agg("sum", "x")}, size=10, by=["k"], lateness=60)
-    second = window(
-        first.items, {"s": Agg("sum", "s")}, size=30, by=["k"], time=lambda row: row["window_end"] - 1
-    )
+    second = window(first.items, {"s": Agg("sum", "s")}, size=30, by=["k"], time=lambda row: row["window_end"] - 1)
     assert_rows([{name: row[name] for name in row if name != "n"} for row in dicts(wide)], second.rows)
 
 
@@ -237,24 +239,18 @@ def test_stages_after_windows():
 def test_the_ledger_balances_after_every_step():
     data = [{"t": t, "x": n} for n, t in enumerate([0, 12, 3, 25, 24, 9, 31, 44, 40, 7] * 3)]
     source = rl.from_rows(data, time="t", schema={"t": "int64", "x": "int64"}, batch_rows=2)
-    plan = (
-        source.filter(rl.col("x") % 3 != 0).window(rl.hopping(3, 5), late="drop").agg(n=rl.count()).limit(4)
-    )
+    plan = source.filter(rl.col("x") % 3 != 0).window(rl.hopping(3, 5), late="drop").agg(n=rl.count()).limit(4)
     it = iter(plan)
     for _ in it:
         for stage in it.stats:
-            others = sum(
-                stage[name] for name in ("held", "late", "rejected", "filtered", "windowless", "cut")
-            )
+            others = sum(stage[name] for name in ("held", "late", "rejected", "filtered", "windowless", "cut"))
             passed = stage["aggregated"] if stage["name"].startswith("window") else stage["rows_out"]
             assert stage["rows_in"] == passed + others, stage
 
 
 def test_streams_are_values():
     def plan():
-        return (
-            rl.read_csv("a.csv", time="t").filter(N > 0).window(rl.tumbling("1m"), by="k").agg(n=rl.count())
-        )
+        return rl.read_csv("a.csv", time="t").filter(N > 0).window(rl.tumbling("1m"), by="k").agg(n=rl.count())
 
     assert plan() == plan()
     assert plan() != plan().limit(5)

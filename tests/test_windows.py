@@ -146,9 +146,7 @@ def test_several_keys_of_several_types():
     ]
     data = [{"t": 0, "f": f, "k": k} for f, k in cells]
     schema = {"t": "int64", "f": "float64", "k": "string"}
-    batches = (
-        rl.from_rows(data, time="t", schema=schema).window(rl.tumbling(10), by=["f", "k"]).agg(n=rl.count())
-    )
+    batches = rl.from_rows(data, time="t", schema=schema).window(rl.tumbling(10), by=["f", "k"]).agg(n=rl.count())
     got = dicts(batches)
     assert_rows(got, window(stream(data), {"n": Agg("count")}, size=10, by=["f", "k"]).rows)
     assert [row["n"] for row in got] == [2, 2, 1, 1, 1]
@@ -269,9 +267,7 @@ def test_lengths_as_text_also_measure_offset_and_lateness():
     assert [(start // 10**6, n) for start, _, n in got] == [(-45, 1), (15, 1), (75, 1)]
 
 
-@pytest.mark.parametrize(
-    ("every", "dtype"), [("1ms", "timestamp[s]"), ("1500ms", "timestamp[s]"), ("1s", "int64")]
-)
+@pytest.mark.parametrize(("every", "dtype"), [("1ms", "timestamp[s]"), ("1500ms", "timestamp[s]"), ("1s", "int64")])
 def test_a_length_that_the_unit_does_not_hold_is_an_error(every, dtype):
     grouped = rl.read_csv(b"t\n1\n", schema={"t": dtype}, time="t").window(rl.tumbling(every))
     with pytest.raises(rl.ArgumentError, match=str(every)):
@@ -296,9 +292,7 @@ def test_bad_lengths_are_errors_at_the_call(make):
         make()
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: rl.tumbling(1.5), lambda: rl.tumbling(None), lambda: rl.tumbling(True)]
-)
+@pytest.mark.parametrize("make", [lambda: rl.tumbling(1.5), lambda: rl.tumbling(None), lambda: rl.tumbling(True)])
 def test_lengths_of_the_wrong_type_are_errors_at_the_call(make):
     with pytest.raises(rl.ArgumentTypeError):
         make()
@@ -327,6 +321,51 @@ def test_another_time_column_makes_the_marks_anew():
     stream_ = rl.from_rows(data, time="t", schema={"t": "int64", "u": "int64"})
     got = rows(stream_.window(rl.tumbling(10), time="u").agg(n=rl.count(), last=rl.last("t")))
     assert got == [(0, 10, 10, 91), (10, 20, 10, 81)]
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: rl.tumbling(0), "every=0"),
+        (lambda: rl.tumbling("-5m"), 'every="-5m"'),
+        (lambda: rl.tumbling("5 parsecs"), "every: "),
+        (lambda: rl.tumbling(1 << 70), "every does"),
+        (lambda: rl.tumbling(1.5), "every must"),
+        (lambda: rl.tumbling(5, offset=1.5), "offset must"),
+        (lambda: rl.tumbling(5, offset="x"), "offset: "),
+        (lambda: rl.hopping(0, 5), "size=0"),
+        (lambda: rl.hopping(5, 0), "every=0"),
+        (lambda: rl.hopping("x", 5), "size: "),
+        (lambda: rl.hopping(5, "x"), "every: "),
+        (lambda: rl.hopping(None, 5), "size must"),
+        (lambda: rl.hopping(5, None), "every must"),
+        (lambda: over(rl.tumbling("1h")), 'every="1h"'),
+        (lambda: over(rl.tumbling(1 << 62)), f"every={1 << 62}"),
+        (lambda: over(rl.hopping("1h", 5)), 'size="1h"'),
+        (lambda: over(rl.hopping(5, "1h")), 'every="1h"'),
+        (lambda: over(rl.hopping(1 << 62, 5)), f"size={1 << 62}"),
+        (lambda: over(rl.tumbling(5, offset="1h")), 'offset="1h"'),
+        (lambda: over(rl.tumbling(5), lateness="1h"), 'lateness="1h"'),
+        (lambda: over(rl.tumbling(5), lateness=-1), "lateness"),
+    ],
+)
+def test_errors_name_the_argument_as_the_caller_does(make, argument):
+    with pytest.raises((rl.ArgumentError, rl.ArgumentTypeError)) as caught:
+        make()
+    assert str(caught.value).startswith(argument)
+
+
+def over(spec, **options):
+    return rl.read_csv(b"t\n1\n", time="t").window(spec, **options).agg(n=rl.count()).schema
+
+
+def test_the_error_of_the_limit_shows_sizes_in_units_that_fit():
+    for limit, shown in ((0, "the 0 B of"), (1000, "the 1000 B of"), (10_240, "the 10 KiB of")):
+        grouped = read({"t": 0, "k": str(n), "x": n} for n in range(10_000)).window(
+            rl.tumbling(10), by="k", max_state_bytes=limit
+        )
+        with pytest.raises(rl.StateLimitError, match=rf"hold [1-9][0-9.]* [KM]?i?B, more than {shown} max_state_bytes"):
+            rows(grouped.agg(n=rl.count()))
 
 
 def test_state_has_a_limit():

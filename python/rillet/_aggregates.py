@@ -25,7 +25,13 @@ def sum(column: Column, *, where: Column | None = None) -> Aggregate:
     """The sum: int64, uint64 for unsigned integers, float64 for floats.
 
     Integers are summed exactly, and a sum that does not fit is a ``ResultOverflowError``. The error of a sum of
-    floats is about one rounding, whatever their number.
+    floats is about one rounding, whatever their number. A column that holds no numbers is a ``SchemaError``.
+
+    >>> import rillet as rl
+    >>> sizes = rl.read_csv(b"size\\n1\\n2\\n4\\n").group_by()
+    >>> big = rl.sum("size", where=rl.col("size") > 2)
+    >>> [row for batch in sizes.agg(total=rl.sum("size"), big=big) for row in batch.rows()]
+    [(7, 4)]
     """
     return Aggregate("sum", column, filter=where)
 
@@ -33,25 +39,48 @@ def sum(column: Column, *, where: Column | None = None) -> Aggregate:
 def mean(column: Column, *, weight: Column | None = None, where: Column | None = None) -> Aggregate:
     """The arithmetic mean, float64; with ``weight``, the sum of weight times value by the sum of weights.
 
-    Null if there is no value, or if the weights sum to 0.
+    Null if there is no value, or if the weights sum to 0. A column that holds no numbers is a ``SchemaError``.
+
+    >>> import rillet as rl
+    >>> trades = rl.read_csv(b"price,size\\n10,1\\n20,3\\n").group_by()
+    >>> means = trades.agg(plain=rl.mean("price"), vwap=rl.mean("price", weight="size"))
+    >>> [row for batch in means for row in batch.rows()]
+    [(15.0, 17.5)]
     """
     return Aggregate("mean", column, weight=weight, filter=where)
 
 
 def min(column: Column, *, where: Column | None = None) -> Aggregate:
-    """The least value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    """The least value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(least=rl.min("x")) for row in batch.rows()]
+    [(5,)]
+    """
     return Aggregate("min", column, filter=where)
 
 
 def max(column: Column, *, where: Column | None = None) -> Aggregate:
-    """The greatest value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point."""
+    """The greatest value, of the column's type. NaN if there is one; -0.0 is less than 0.0; text by code point.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(most=rl.max("x")) for row in batch.rows()]
+    [(7,)]
+    """
     return Aggregate("max", column, filter=where)
 
 
 def first(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
     """The value of the earliest row by event time; of rows of one time, that of the first to arrive.
 
-    With ``skip_nulls=False`` it is that row's own value, null or not.
+    Nulls are passed over; with ``skip_nulls=False`` it is that row's own value, null or not.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(value=rl.first("x"), own=rl.first("x", skip_nulls=False)) for row in batch.rows()]
+    [(5, None)]
     """
     return Aggregate("first", column, skip_nulls=skip_nulls, filter=where)
 
@@ -59,7 +88,12 @@ def first(column: Column, *, skip_nulls: bool = True, where: Column | None = Non
 def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
     """The value of the latest row by event time; of rows of one time, that of the last to arrive.
 
-    With ``skip_nulls=False`` it is that row's own value, null or not.
+    Nulls are passed over; with ``skip_nulls=False`` it is that row's own value, null or not.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(value=rl.last("x")) for row in batch.rows()]
+    [(7,)]
     """
     return Aggregate("last", column, skip_nulls=skip_nulls, filter=where)
 
@@ -67,13 +101,25 @@ def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None
 def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
     """The variance, float64: the sum of squared distances from the mean by ``n - ddof``; null if ``n <= ddof``.
 
-    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision.
+    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision. A
+    column that holds no numbers is a ``SchemaError``; a negative ``ddof``, at the call, an ``ArgumentError``.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(sample=rl.var("x"), population=rl.var("x", ddof=0)) for row in batch.rows()]
+    [(2.0, 1.0)]
     """
     return Aggregate("var", column, ddof=_ddof(ddof), filter=where)
 
 
 def std(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
-    """The standard deviation, float64: the square root of ``var``."""
+    """The standard deviation, float64: the square root of ``var``, with the same ``ddof`` and errors.
+
+    >>> import rillet as rl
+    >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
+    >>> [row for batch in table.agg(spread=rl.std("x", ddof=0)) for row in batch.rows()]
+    [(1.0,)]
+    """
     return Aggregate("std", column, ddof=_ddof(ddof), filter=where)
 
 
@@ -81,7 +127,8 @@ def tumbling(every: Any, *, offset: Any = 0) -> Windows:
     """Windows ``[start, start + every)`` that follow one another, from the epoch (Monday for weeks) on.
 
     ``every`` is a text such as ``"90s"``, ``"1h"``, ``"1d"`` or ``"1w"``, a ``timedelta``, or ticks of the time column.
-    ``offset`` shifts the starts.
+    ``offset`` shifts the starts, either way. A length that is no length of time or not positive is an
+    ``ArgumentError``, here or, if the time column's unit is too coarse for it, at ``.schema`` or ``iter()``.
 
     >>> import rillet as rl
     >>> rl.tumbling("1m")
@@ -93,7 +140,7 @@ def tumbling(every: Any, *, offset: Any = 0) -> Windows:
 def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
     """Windows of ``size`` that start ``every`` so often, so that they overlap if ``every`` is shorter.
 
-    If it is longer, rows between windows belong to none.
+    If it is longer, rows between windows belong to none. Lengths, ``offset`` and errors are those of ``tumbling``.
 
     >>> import rillet as rl
     >>> rl.hopping("1h", "5m")

@@ -112,6 +112,7 @@ class Batch:
     def keys(self) -> list[str]:
         """The names of the columns, in order."""
 
+    def _ipython_key_completions_(self) -> list[str]: ...
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows as tuples of Python values, with ``None`` for null.
 
@@ -396,19 +397,38 @@ class ArrowStream:
         """Lets go of the data."""
 
 def col(name: str) -> Expr:
-    """The column of this name."""
+    """The column of this name.
+
+    >>> import rillet as rl
+    >>> rl.col("size") > 100
+    col("size") > 100
+    """
 
 def lit(value: _Value) -> Expr:
-    """The same value in every row."""
+    """The same value in every row: a bool, number, text, date, datetime or timedelta, a scalar of numpy, or null.
+
+    An integer beyond 64 bits, or a time finer than a microsecond, is an ``ArgumentError``.
+
+    >>> import rillet as rl
+    >>> rl.read_csv(b"x\\n1\\n").with_columns(unit=rl.lit("km")).schema
+    Schema({'x': 'int64', 'unit': 'string'})
+    """
 
 def categorical(*, max: int) -> str:
     """The type of a text column whose codes are stable over the whole stream.
 
-    ``schema={"city": rl.categorical(max=1000)}``. More categories than ``max`` are a ``LimitError``.
+    ``schema={"city": rl.categorical(max=1000)}``, in ``read_csv``, ``from_batches``, ``from_rows`` and ``map_batches``.
+    Codes number the texts in the order in which they first appear. More than ``max``, which is from 1 to 2**31 - 1, are
+    a ``LimitError``. Keys and results of aggregates are plain text.
+
+    >>> import rillet as rl
+    >>> cities = [("Rome",), ("Oslo",), ("Rome",)]
+    >>> [batch.codes("city") for batch in rl.from_rows(cities, schema={"city": rl.categorical(max=9)}, batch_rows=2)]
+    [array([0, 1], dtype=int32), array([0], dtype=int32)]
     """
 
-def batch_from_any(object: Any, schema: Schema | None = None) -> Batch:
-    """The batch of a mapping of arrays, of Arrow data, or of a batch."""
+def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> Batch:
+    """The batch of a mapping of arrays, of Arrow data, or of a batch; ``name`` is what errors call it."""
 
 def batch_from_rows(rows: Sequence[Any], schema: Schema | None = None, first: int = 0) -> Batch:
     """The batch of a list of rows, of which the first has this number."""

@@ -180,8 +180,11 @@ def batches(schema: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
     """Converts an iterator of batches, of whatever kind, to batches of rillet."""
 
     def convert(iterator: Iterator[Any]) -> Iterator[Any]:
-        for item in iterator:
-            yield _core.batch_from_any(item, schema)
+        known = schema
+        for number, item in enumerate(iterator):
+            batch = _core.batch_from_any(item, f"batch {number} of from_batches", known)
+            known = batch.schema
+            yield batch
 
     return convert
 

@@ -40,23 +40,24 @@ def read_csv(
     Parameters
     ----------
     source
-        A path, a glob (its files in the order of their names), a list of them, ``"-"`` for standard input, bytes,
-        or a binary file object.
+        A path, a glob (its files in the order of their paths), a list of them, ``"-"`` for standard input, bytes,
+        or a binary file object. Of several files, all have the same header; one without a byte has no rows.
     time
-        The column that is the event time: a timestamp, a date or an integer.
+        The column that is the event time: a timestamp, a date or an integer. A null in it makes a bad row.
     schema
         Types of columns, such as ``{"price": "float64", "ts": "timestamp[ms]"}``; those of the others are inferred
-        from the first ``infer_rows`` rows of the first file and then held.
+        from the first ``infer_rows`` rows of the first file that has rows, and then held.
     columns, names
         The columns to read; and the names of the columns of a file without a header.
     delimiter, quote, comment, skip_rows
-        What separates and quotes fields (``None``: nothing quotes); what lines to skip begin with; how many lines
-        to skip before the header.
+        What separates and quotes fields (``None``: nothing quotes); what lines to skip begin with (``None``: no line
+        is skipped), each one ASCII character; how many lines to skip before the header (0).
     null_values
         Texts that mean null, besides an empty field. They count only where they are not quoted.
     on_error
         What becomes of a row that does not split into its fields or does not convert: ``"error"``, ``"skip"``
-        (they are counted), ``"keep"`` (they are in ``it.rejects``, at most ``max_kept`` at a time).
+        (they are counted), ``"keep"`` (they are in ``it.rejects``, at most ``max_kept`` at a time; one more is a
+        ``KeptRowsError``).
     check
         Which columns can make a row bad: those that the plan uses, or ``"all"``.
     batch_rows
@@ -65,7 +66,7 @@ def read_csv(
         How many threads decode (as many as there are cores), and how many batches each may be ahead (2). The
         result is the same to the bit.
     max_line, max_columns
-        Limits on what a hostile file may ask for: bytes of a row, and columns.
+        Limits on what a hostile file may ask for: bytes of a row, and columns. Beyond them is a ``LimitError``.
 
     Raises
     ------
@@ -127,7 +128,11 @@ def from_batches(
 
     The iterable is asked for one batch at a time, on the thread that calls ``next()``. An iterator can be read
     once; a function without arguments that returns one is a source that can be read again. ``schema`` declares
-    the columns; without it the first batch tells. ``batch_rows`` cuts the rows anew.
+    the columns; without it the first batch tells. ``batch_rows`` cuts the rows anew; by default batches stay as
+    they are. ``time`` names the column that is the event time.
+
+    A batch with other columns is an ``ArgumentError``, and one with values that do not fit a ``BadRowError``, which
+    name the batch, counted from 0. Exceptions of the iterable pass through unchanged.
 
     >>> import rillet as rl
     >>> stream = rl.from_batches([{"x": [1, 2]}, {"x": [3]}])
@@ -151,7 +156,11 @@ def from_rows(
     """A stream over an iterable of rows: tuples, dicts, dataclasses or namedtuples.
 
     ``batch_rows`` rows are gathered into a batch. ``schema`` declares the columns; without it the first batch
-    tells, and tuples get the names ``column_1``, ``column_2`` and so on.
+    tells, and tuples get the names ``column_1``, ``column_2`` and so on. ``None`` is null, and so are the ``NaT`` and
+    ``NA`` of pandas and a key that a dict lacks. ``time`` names the column that is the event time.
+
+    A row that is of another kind than the first, or has values that do not fit, is a ``BadRowError`` with its number.
+    Exceptions of the iterable pass through unchanged.
 
     >>> import rillet as rl
     >>> stream = rl.from_rows(({"x": i, "even": i % 2 == 0} for i in range(3)))
@@ -168,7 +177,9 @@ def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_53
     """A stream over Arrow data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``.
 
     That is a polars ``DataFrame``, a pyarrow ``Table`` or ``RecordBatchReader``, a pandas ``DataFrame``, a duckdb
-    relation and more. Columns are not copied where the type allows it.
+    relation and more. Columns are not copied where the type allows it. ``time`` names the column that is the event
+    time; ``batch_rows`` is how many rows a batch has at most. Types that rillet does not take (unions, maps,
+    intervals) are a ``SchemaError``.
 
     >>> import pyarrow as pa, rillet as rl
     >>> [len(batch) for batch in rl.from_arrow(pa.table({"x": [1, 2, 3]}), batch_rows=2)]

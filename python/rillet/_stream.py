@@ -79,18 +79,37 @@ class Stream:
         return self._then(self._plan.select(_named(columns, "select") + list(named.items())))
 
     def with_columns(self, /, *columns: Column, **named: Column) -> "Stream":
-        """All columns, with new ones at the end or, under a known name, in its place."""
+        """All columns, with new ones at the end or, under a known name, in its place.
+
+        >>> import rillet as rl
+        >>> rl.read_csv(b"a,b\\n1,2\\n").with_columns(a=rl.col("a") / 2, c=rl.col("b") + 1).schema
+        Schema({'a': 'float64', 'b': 'int64', 'c': 'int64'})
+        """
         return self._then(self._plan.with_columns(_named(columns, "with_columns") + list(named.items())))
 
     def filter(self, condition: Column) -> "Stream":
-        """The rows for which the condition holds; a null does not. Event time goes on as if all were there."""
+        """The rows for which the condition, a bool column or expression, is true: false and null are left out.
+
+        Event time goes on as if all rows were there.
+
+        >>> import rillet as rl
+        >>> [row for batch in rl.read_csv(b"x\\n1\\n5\\n").filter(rl.col("x") > 2) for row in batch.rows()]
+        [(5,)]
+        """
         return self._then(self._plan.filter(condition))
 
     def map_batches(self, function: Callable[[Batch], Any], schema: Mapping[str, str] | None = None) -> "Stream":
         """What a Python function makes of each batch: a batch, a mapping of arrays, or Arrow data.
 
         ``schema`` declares what it gives; without it, that is found out from the first batch, and ``.schema`` is
-        not known before. Its exceptions pass through unchanged and end the iteration.
+        an ``ArgumentError``. Other columns than those are an ``ArgumentError``, and values that do not fit a
+        ``BadRowError``, which name the batch, counted from 0. Exceptions of the function pass through unchanged and
+        end the iteration.
+
+        >>> import rillet as rl
+        >>> doubled = rl.from_batches([{"x": [1, 2]}]).map_batches(lambda batch: {"y": batch["x"] * 2})
+        >>> [row for batch in doubled for row in batch.rows()]
+        [(2,), (4,)]
         """
         if not callable(function):
             raise ArgumentTypeError(f"map_batches takes a function, not {type(function).__name__}")
@@ -100,11 +119,21 @@ class Stream:
         return Stream(plan, (*self._hosts, function))
 
     def rebatch(self, n: int) -> "Stream":
-        """Batches of exactly ``n`` rows, but for the last."""
+        """Batches of exactly ``n`` rows, but for the last.
+
+        >>> import rillet as rl
+        >>> [len(batch) for batch in rl.from_batches([{"x": [1, 2, 3]}] * 2).rebatch(4)]
+        [4, 2]
+        """
         return self._then(self._plan.rebatch(_count(n, "rebatch")))
 
     def limit(self, n: int) -> "Stream":
-        """The first ``n`` rows. The end closes every open window, as that of the input does."""
+        """The first ``n`` rows; nothing is read beyond them. The end closes open windows, as that of the input does.
+
+        >>> import rillet as rl
+        >>> [row for batch in rl.from_batches([{"x": [1, 2, 3]}] * 2).limit(4) for row in batch.rows()]
+        [(1,), (2,), (3,), (1,)]
+        """
         return self._then(self._plan.limit(_count(n, "limit")))
 
     def window(
@@ -120,11 +149,38 @@ class Stream:
     ) -> "Grouped":
         """Windows over event time; ``.agg(...)`` says what is computed of them.
 
-        ``by`` names the keys. ``lateness`` (a text such as ``"30s"``, a ``timedelta`` or ticks) says how far a row
-        may lag behind the latest time so far; ``late`` what becomes of rows that miss a window all the same: an
-        error that names the first, or they are dropped, or kept in ``it.late``. ``time`` overrides the event time
-        of the source.
+        Out come ``window_start``, ``window_end``, the keys and the aggregates: a row for each window and key that has
+        rows, as soon as the watermark has passed the window's end.
 
+        Parameters
+        ----------
+        spec
+            ``rl.tumbling(...)`` or ``rl.hopping(...)``.
+        by
+            The keys: the name of a column, an expression with a name, or several of them. None by default.
+        time
+            The event time, by default that of the source: a column or expression that is a timestamp, a date or an
+            integer.
+        lateness
+            How far a row may lag behind the latest time so far: a text such as ``"30s"``, a ``timedelta``, or ticks
+            of the event time. 0 by default.
+        late
+            What becomes of rows that miss a window all the same: ``"error"`` (the default: a ``LateRowError`` names
+            the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted).
+        max_kept
+            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+        max_state_bytes
+            How many bytes open windows and their keys may take; more are a ``StateLimitError``. By default half of
+            the memory that the process may use.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            At the call. What depends on the types of columns (``ColumnNotFoundError``, ``SchemaError``) is raised at
+            ``.schema`` or ``iter()``.
+
+        Examples
+        --------
         >>> import rillet as rl
         >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n", time="t")
         >>> bars = ticks.window(rl.tumbling(10)).agg(total=rl.sum("x"))
@@ -144,6 +200,25 @@ class Stream:
     def group_by(self, /, *keys: Column, max_state_bytes: int | None = None) -> "Grouped":
         """Groups of rows with the same keys; ``.agg(...)`` says what is computed of them, once, at the end.
 
+        Out come the keys and the aggregates, a row for each group, in the order in which the groups first appeared.
+        Without ``keys`` there is one group, of all rows, even of none.
+
+        Parameters
+        ----------
+        keys
+            Names of columns, or expressions with a name.
+        max_state_bytes
+            How many bytes the groups may take; more are a ``StateLimitError``. By default half of the memory that the
+            process may use.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            At the call. What depends on the types of columns (``ColumnNotFoundError``, ``SchemaError``) is raised at
+            ``.schema`` or ``iter()``.
+
+        Examples
+        --------
         >>> import rillet as rl
         >>> pets = rl.read_csv(b"kind,age\\ncat,2\\ndog,3\\ncat,4\\n").group_by("kind").agg(oldest=rl.max("age"))
         >>> [row for batch in pets for row in batch.rows()]
@@ -172,7 +247,14 @@ class Grouped:
         self._make = make
 
     def agg(self, /, *unnamed: Any, **aggregates: Aggregate) -> Stream:
-        """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``."""
+        """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``.
+
+        A name that is given twice, or is that of a key, ``window_start`` or ``window_end``, is an ``ArgumentError``.
+
+        >>> import rillet as rl
+        >>> rl.read_csv(b"k,x\\na,1\\n").group_by("k").agg(n=rl.count(), mean=rl.mean("x")).schema
+        Schema({'k': 'string', 'n': 'int64', 'mean': 'float64'})
+        """
         if unnamed:
             raise ArgumentTypeError(f"an aggregate needs a name, which is that of its column: agg(name={unnamed[0]!r})")
         if not aggregates:

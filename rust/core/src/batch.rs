@@ -214,6 +214,9 @@ impl Batch {
     }
 
     /// The rows for which `keep` is set. Event time goes on as if the others had been there.
+    ///
+    /// # Panics
+    /// If `keep` does not have as many bits as the batch has rows.
     #[must_use]
     pub fn filter(&self, keep: &BooleanBuffer) -> Self {
         let mask = BooleanArray::new(keep.clone(), None);
@@ -238,7 +241,7 @@ impl Batch {
     /// The highest event time of the rows, and the first row that has it.
     pub(crate) fn highest(&self) -> Option<High> {
         let ticks = &self.time.as_ref()?.ticks;
-        let time = *ticks.iter().max()?;
+        let time = ticks.iter().copied().max()?;
         let row = ticks.iter().position(|&tick| tick == time)?;
         Some(High { time, place: self.origin.place(row) })
     }

@@ -139,6 +139,14 @@ impl Error {
         Self::Argument(message.into())
     }
 
+    /// The same with a word on where it happened, if it is a bad argument.
+    pub fn within(self, place: impl fmt::Display) -> Self {
+        match self {
+            Self::Argument(message) => Self::Argument(format!("{place}: {message}")),
+            other => other,
+        }
+    }
+
     /// An operation that a column's type does not know.
     pub fn schema(column: impl Into<String>, dtype: impl fmt::Display, message: impl Into<String>) -> Self {
         Self::Schema { column: column.into(), dtype: dtype.to_string(), message: message.into() }

@@ -21,7 +21,7 @@ pub use batch::{Batch, EventTime, High, Origin, Starts};
 pub use column::plain_text;
 pub use error::{Error, Result};
 pub use plan::Plan;
-pub use run::{Offer, Prepared, Run, Step, is_enough};
+pub use run::{Call, Offer, Prepared, Run, Step, is_enough};
 pub use source::{Sample, Supply};
 pub use stage::Ledger;
 pub use types::{DataType, Field, Schema, TimeUnit};

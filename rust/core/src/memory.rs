@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Place, Result};
+use crate::show;
 
 /// Refuses a state that has outgrown its limit.
 ///
@@ -13,11 +14,13 @@ pub(crate) fn check(bytes: u64, limit: u64) -> Result<()> {
     if bytes <= limit {
         return Ok(());
     }
+    let (held, allowed) = match (show::bytes(bytes), show::bytes(limit)) {
+        (held, allowed) if held == allowed => (format!("{bytes} B"), format!("{limit} B")),
+        differing => differing,
+    };
     let message = format!(
-        "the windows or groups hold {} MiB, more than the {} MiB of max_state_bytes; raise it, \
-         use fewer keys, shorter windows or less lateness",
-        bytes >> 20,
-        limit >> 20
+        "the windows or groups hold {held}, more than the {allowed} of max_state_bytes; raise it, \
+         use fewer keys, shorter windows or less lateness"
     );
     Err(Error::Limit { argument: "max_state_bytes", limit, message, place: Place::default() })
 }
@@ -47,5 +50,13 @@ mod tests {
         assert!(default_limit() > 1 << 20);
         assert_eq!(total("MemTotal:       1024 kB\n"), Some(1 << 20));
         assert!(check(2 << 20, 1 << 20).is_err() && check(1, 1).is_ok());
+    }
+
+    #[test]
+    fn the_error_shows_sizes_that_differ() {
+        let message = |bytes, limit| check(bytes, limit).expect_err("too much").to_string();
+        assert!(message(300, 0).contains("hold 300 B, more than the 0 B of"));
+        assert!(message(5 << 20, 1 << 10).contains("hold 5 MiB, more than the 1 KiB of"));
+        assert!(message(1_000_001, 1_000_000).contains("hold 1000001 B, more than the 1000000 B of"));
     }
 }

@@ -35,6 +35,16 @@ pub(crate) fn lateness(ticks: i64, dtype: &DataType) -> String {
     }
 }
 
+/// A number of bytes, in the unit that fits: `1.5 KiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let (unit, size) = units.into_iter().find(|&(_, size)| bytes >= size).unwrap_or(("B", 1));
+    match bytes % size {
+        0 => format!("{} {unit}", bytes / size),
+        _ => format!("{:.1} {unit}", bytes as f64 / size as f64),
+    }
+}
+
 fn timestamp(ticks: i64, unit: TimeUnit) -> String {
     let (seconds, rest) = (ticks.div_euclid(unit.per_second()), ticks.rem_euclid(unit.per_second()));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -92,5 +102,11 @@ mod tests {
         assert_eq!(lateness(90_000_001, &micro), "\"91s\"");
         assert_eq!(lateness(28_749_600_000_000, &micro), "\"7986h\"");
         assert_eq!(lateness(5, &micro), "\"5us\"");
+    }
+
+    #[test]
+    fn bytes_have_a_unit_that_fits() {
+        let shown = [0, 1023, 1024, 1536, (3 << 20) + 1, 64 << 30].map(bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1 KiB", "1.5 KiB", "3.0 MiB", "64 GiB"]);
     }
 }

@@ -1,8 +1,10 @@
 //! What a column may hold: [`DataType`], [`Field`] and [`Schema`].
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::{DataType as Arrow, Field as ArrowField, Schema as ArrowSchema};
 use serde::{Deserialize, Serialize};
@@ -327,7 +329,8 @@ fn parse_parametric(text: &str) -> Option<DataType> {
         return Some(DataType::Decimal(precision, scale.trim().parse().ok()?));
     }
     if let Some(max) = inside("categorical[", ']') {
-        return Some(DataType::Categorical(max.parse().ok()?));
+        // Codes are 32-bit integers with a sign.
+        return Some(DataType::Categorical(max.parse().ok().filter(|max| (1..=i32::MAX as u32).contains(max))?));
     }
     if let Some(item) = inside("list<", '>') {
         return Some(DataType::List(Box::new(parse_type(item)?)));
@@ -392,6 +395,35 @@ impl Field {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Schema {
     fields: Vec<Field>,
+    #[serde(skip)]
+    places: Places,
+}
+
+/// Where the columns of a wide schema are, by name; worked out when somebody asks. It says nothing that the fields do
+/// not, and so is the same for all.
+#[derive(Clone, Debug, Default)]
+struct Places(OnceLock<HashMap<Arc<str>, usize>>);
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Places {}
+
+impl Hash for Places {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// Up to so many columns, looking at each is faster than a table.
+const NARROW: usize = 16;
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.fields.iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect();
+        f.write_str(&fields.join(", "))
+    }
 }
 
 impl Schema {
@@ -403,7 +435,7 @@ impl Schema {
         let mut seen = std::collections::HashSet::with_capacity(fields.len());
         match fields.iter().find(|field| !seen.insert(&field.name)) {
             Some(field) => Err(Error::argument(format!("there are two columns named {:?}", field.name))),
-            None => Ok(Self { fields }),
+            None => Ok(Self { fields, places: Places::default() }),
         }
     }
 
@@ -424,7 +456,11 @@ impl Schema {
 
     /// The place of the column of this name.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| &*field.name == name)
+        if self.fields.len() <= NARROW {
+            return self.fields.iter().position(|field| &*field.name == name);
+        }
+        let named = || self.fields.iter().enumerate().map(|(at, field)| (Arc::clone(&field.name), at)).collect();
+        self.places.0.get_or_init(named).get(name).copied()
     }
 
     /// The place of the column of this name.
@@ -436,6 +472,24 @@ impl Schema {
             column: name.into(),
             known: self.fields.iter().map(|field| field.name.to_string()).collect(),
         })
+    }
+
+    /// Refuses another schema, but for text that is or is not categorical.
+    ///
+    /// # Errors
+    /// [`unlike`](Self::unlike).
+    pub fn check(&self, found: &Self) -> Result<()> {
+        let is_text = |field: &Field| field.dtype.is_text();
+        let fits = |(a, b): (&Field, &Field)| a == b || a.name == b.name && is_text(a) && is_text(b);
+        match self.len() == found.len() && self.fields.iter().zip(&found.fields).all(fits) {
+            true => Ok(()),
+            false => Err(self.unlike(found)),
+        }
+    }
+
+    /// The error for columns that are not these.
+    pub fn unlike(&self, found: &Self) -> Error {
+        Error::argument(format!("the columns are {found} instead of {self}"))
     }
 
     /// The Arrow schema in which batches of this schema leave rillet.
@@ -494,6 +548,17 @@ mod tests {
         for name in ["int8", "decimal[10,2]", "time[s]", "time[us]", "timestamp[ms, UTC]", "list<int64>"] {
             let dtype: DataType = name.parse().expect(name);
             assert_eq!(DataType::from_arrow(&dtype.to_arrow()), Some(dtype));
+        }
+    }
+
+    #[test]
+    fn columns_are_found_however_many_there_are() {
+        for width in [1, NARROW, NARROW + 1, 1000] {
+            let field = |at| Field::new(format!("c{at}"), DataType::Bool);
+            let schema = Schema::new((0..width).map(field).collect()).expect("names differ");
+            assert!((0..width).all(|at| schema.find(&format!("c{at}")) == Some(at)));
+            assert_eq!(schema.find("c"), None);
+            assert_eq!(schema, Schema::new(schema.fields().to_vec()).expect("the same"));
         }
     }
 

@@ -9,7 +9,7 @@ use pyo3::types::PyCapsule;
 use crate::batch::Batch;
 use crate::capsule::{self, Arrays};
 use crate::convert;
-use crate::errors::{enter, type_error};
+use crate::errors::{enter, type_error, within};
 use crate::infer::type_name;
 use crate::mapping;
 use crate::rows;
@@ -57,11 +57,16 @@ impl ArrowStream {
     }
 }
 
-/// The batch of a mapping of arrays, of Arrow data, or of a batch.
+/// The batch of a mapping of arrays, of Arrow data, or of a batch; `name` is what errors call it.
 #[pyfunction]
-#[pyo3(signature = (object, schema=None))]
-pub fn batch_from_any(object: &Bound<'_, PyAny>, schema: Option<&Bound<'_, Schema>>) -> PyResult<Batch> {
-    mapping::batch_from_any(object, schema.map(|schema| &schema.get().0)).map(Batch::from)
+#[pyo3(signature = (object, name, schema=None))]
+pub fn batch_from_any(
+    object: &Bound<'_, PyAny>,
+    name: &str,
+    schema: Option<&Bound<'_, Schema>>,
+) -> PyResult<Batch> {
+    let batch = mapping::batch_from_any(object, schema.map(|schema| &schema.get().0));
+    batch.map(Batch::from).map_err(|error| within(object.py(), error, name))
 }
 
 /// The batch of a list of rows, of which the first has this number.

@@ -17,41 +17,19 @@ use rillet_core::types::Field;
 use rillet_core::{DataType, TimeUnit};
 
 use crate::coded::Coded;
-use crate::infer::{sequence, type_name};
+use crate::infer::sequence;
+use crate::missing::with_none;
 use crate::moment;
-
-/// Why a value does not convert.
-pub type Reason = String;
-
-/// A value that does not convert.
-pub struct Bad {
-    /// Its place among the values.
-    pub row: usize,
-    /// The value, as Python shows it, cut to a readable length.
-    pub value: String,
-    /// What is wrong with it, such as `not an int64`.
-    pub reason: Reason,
-}
-
-impl Bad {
-    /// This value, for this reason.
-    pub fn new(row: usize, value: &Bound<'_, PyAny>, reason: Reason) -> Self {
-        let shown = value.repr().map_or_else(|_| type_name(value), |text| text.to_string());
-        Self { row, value: shown.chars().take(100).collect(), reason }
-    }
-
-    fn array(row: usize, reason: impl ToString) -> Self {
-        Self { row, value: String::new(), reason: reason.to_string() }
-    }
-}
+use crate::reason::{Bad, Reason, tried};
 
 type Values<'a, 'py> = &'a [Bound<'py, PyAny>];
 
-/// An array of this type; `None` is null.
+/// An array of this type; `None` is null, and so is what libraries have in its place.
 ///
 /// # Errors
 /// At the first value that the type does not hold exactly (but for the rounding of floats).
-pub fn array(values: Values<'_, '_>, dtype: &DataType) -> Result<ArrayRef, Bad> {
+pub fn array(py: Python<'_>, values: Values<'_, '_>, dtype: &DataType) -> Result<ArrayRef, Bad> {
+    let values = &with_none(py, values).map_err(Bad::from)?;
     Ok(match dtype {
         DataType::Null => {
             each(values, |_| Err::<(), _>("not null".into()))?;
@@ -76,9 +54,9 @@ pub fn array(values: Values<'_, '_>, dtype: &DataType) -> Result<ArrayRef, Bad> 
         DataType::Binary => binary(values)?,
         DataType::Date => primitive::<Date32Type>(values, dtype, moment::date)?,
         DataType::Time(_) | DataType::Timestamp(..) | DataType::Duration(_) => times(values, dtype)?,
-        DataType::List(item) => lists(values, item)?,
-        DataType::FixedList(item, width) => fixed_lists(values, item, *width)?,
-        DataType::Struct(fields) => structs(values, fields)?,
+        DataType::List(item) => lists(py, values, item)?,
+        DataType::FixedList(item, width) => fixed_lists(py, values, item, *width)?,
+        DataType::Struct(fields) => structs(py, values, fields)?,
         other => return Err(Bad::array(0, format!("a column of {other} is not made of Python values"))),
     })
 }
@@ -96,7 +74,11 @@ fn each<'a, 'py, T>(
 }
 
 fn read<'a, 'py, T: FromPyObject<'a, 'py>>(value: &'a Bound<'py, PyAny>, what: &str) -> Result<T, Reason> {
-    value.extract().map_err(|_| format!("not {what}"))
+    let error = match value.extract() {
+        Ok(read) => return Ok(read),
+        Err(error) => error.into(),
+    };
+    Err(tried::<()>(value.py(), Err(error)).map_or_else(Reason::Raised, |_| format!("not {what}").into()))
 }
 
 fn primitive<T: ArrowPrimitiveType>(
@@ -148,7 +130,7 @@ fn times(values: Values<'_, '_>, dtype: &DataType) -> Result<ArrayRef, Bad> {
     macro_rules! ticks {
         ($kind:ty) => {
             primitive::<$kind>(values, dtype, |value| {
-                moment::ticks(value, dtype)?.try_into().map_err(|_| format!("out of the range of {dtype}"))
+                moment::ticks(value, dtype)?.try_into().map_err(|_| format!("out of the range of {dtype}").into())
             })
         };
     }
@@ -169,8 +151,15 @@ fn times(values: Values<'_, '_>, dtype: &DataType) -> Result<ArrayRef, Bad> {
 }
 
 /// The values of a list, a tuple or a numpy array.
-pub fn items<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
-    sequence(value).or_else(|| sequence(&value.call_method0(intern!(value.py(), "tolist")).ok()?))
+///
+/// # Errors
+/// As [`tried`].
+pub fn items<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    if let Some(items) = sequence(value) {
+        return Ok(Some(items));
+    }
+    let list = tried(value.py(), value.call_method0(intern!(value.py(), "tolist")))?;
+    Ok(list.and_then(|list| sequence(&list)))
 }
 
 /// The items of all lists, the row that each is of, and where each list ends.
@@ -180,11 +169,14 @@ fn flattened<'py>(values: Values<'_, 'py>, width: Option<usize>) -> Result<Flatt
     let (mut all, mut rows, mut ends) = (Vec::new(), Vec::new(), vec![0]);
     for (row, value) in values.iter().enumerate() {
         let list = match (value.is_none(), width) {
-            (false, _) => items(value).ok_or_else(|| Bad::new(row, value, "not a list".into()))?,
+            (false, _) => {
+                let items = items(value).map_err(Reason::from).and_then(|items| items.ok_or("not a list".into()));
+                items.map_err(|reason| Bad::new(row, value, reason))?
+            }
             (true, width) => vec![value.clone(); width.unwrap_or(0)],
         };
         if width.is_some_and(|width| width != list.len()) {
-            return Err(Bad::new(row, value, format!("a list of {} items", list.len())));
+            return Err(Bad::new(row, value, format!("a list of {} items", list.len()).into()));
         }
         rows.extend(std::iter::repeat_n(row, list.len()));
         all.extend(list);
@@ -195,8 +187,13 @@ fn flattened<'py>(values: Values<'_, 'py>, width: Option<usize>) -> Result<Flatt
     Ok((all, rows, ends))
 }
 
-fn inner(all: Values<'_, '_>, rows: &[usize], item: &DataType) -> Result<(ArrayRef, Arc<ArrowField>), Bad> {
-    let array = array(all, item).map_err(|bad| Bad { row: rows.get(bad.row).copied().unwrap_or(0), ..bad })?;
+fn inner(
+    py: Python<'_>,
+    all: Values<'_, '_>,
+    rows: &[usize],
+    item: &DataType,
+) -> Result<(ArrayRef, Arc<ArrowField>), Bad> {
+    let array = array(py, all, item).map_err(|bad| bad.of(rows))?;
     let array = leaving(array);
     let field = Arc::new(ArrowField::new("item", array.data_type().clone(), true));
     Ok((array, field))
@@ -207,35 +204,35 @@ fn leaving(array: ArrayRef) -> ArrayRef {
     if *array.data_type() == Arrow::LargeUtf8 { rillet_core::plain_text(&array) } else { array }
 }
 
-fn lists(values: Values<'_, '_>, item: &DataType) -> Result<ArrayRef, Bad> {
+fn lists(py: Python<'_>, values: Values<'_, '_>, item: &DataType) -> Result<ArrayRef, Bad> {
     let (all, rows, ends) = flattened(values, None)?;
-    let (array, field) = inner(&all, &rows, item)?;
+    let (array, field) = inner(py, &all, &rows, item)?;
     let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
     let list = ListArray::try_new(field, offsets, array, nulls(values));
     Ok(Arc::new(list.map_err(|error| Bad::array(0, error))?))
 }
 
-fn fixed_lists(values: Values<'_, '_>, item: &DataType, width: i32) -> Result<ArrayRef, Bad> {
+fn fixed_lists(py: Python<'_>, values: Values<'_, '_>, item: &DataType, width: i32) -> Result<ArrayRef, Bad> {
     let length = usize::try_from(width).map_err(|_| Bad::array(0, "a list of a negative length"))?;
     let (all, rows, _) = flattened(values, Some(length))?;
-    let (array, field) = inner(&all, &rows, item)?;
+    let (array, field) = inner(py, &all, &rows, item)?;
     let list = FixedSizeListArray::try_new_with_length(field, width, array, nulls(values), values.len());
     Ok(Arc::new(list.map_err(|error| Bad::array(0, error))?))
 }
 
-fn structs<'py>(values: Values<'_, 'py>, fields: &[Field]) -> Result<ArrayRef, Bad> {
+fn structs<'py>(py: Python<'py>, values: Values<'_, 'py>, fields: &[Field]) -> Result<ArrayRef, Bad> {
     let dicts = each(values, |value| value.cast::<PyDict>().map_err(|_| Reason::from("not a dict")))?;
     let mut columns = Vec::with_capacity(fields.len());
     for field in fields {
         let get = |(row, dict): (usize, &Option<&Bound<'py, PyDict>>)| match dict {
             None => Ok(values[row].clone()),
             Some(dict) => match dict.get_item(&*field.name) {
-                Ok(value) => Ok(value.unwrap_or_else(|| values[row].py().None().into_bound(values[row].py()))),
-                Err(error) => Err(Bad::new(row, &values[row], error.to_string())),
+                Ok(value) => Ok(value.unwrap_or_else(|| py.None().into_bound(py))),
+                Err(error) => Err(Bad::new(row, &values[row], Reason::of(py, error))),
             },
         };
         let column = dicts.iter().enumerate().map(get).collect::<Result<Vec<_>, _>>()?;
-        columns.push(leaving(array(&column, &field.dtype)?));
+        columns.push(leaving(array(py, &column, &field.dtype)?));
     }
     let field =
         |(field, column): (&Field, &ArrayRef)| ArrowField::new(&*field.name, column.data_type().clone(), true);

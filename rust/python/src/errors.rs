@@ -42,6 +42,18 @@ pub fn value_error(py: Python<'_>, message: &str) -> PyErr {
     exception(py, "ArgumentError", message, &PyDict::new(py)).unwrap_or_else(|failed| failed)
 }
 
+/// The error with a word on where it happened before its message, if it is one of rillet.
+pub fn within(py: Python<'_>, error: PyErr, place: &str) -> PyErr {
+    let named = || -> PyResult<()> {
+        let value = error.value(py);
+        if value.is_instance(&py.import("rillet._errors")?.getattr("Error")?)? {
+            value.setattr("args", (format!("{place}: {value}"),))?;
+        }
+        Ok(())
+    };
+    named().err().unwrap_or(error)
+}
+
 fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let data = PyDict::new(py);
     let class = match error {

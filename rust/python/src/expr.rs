@@ -168,12 +168,21 @@ impl PyExpr {
     }
 }
 
-/// The type of a text column whose codes are stable over the whole stream: `schema={"city":
-/// rl.categorical(max=1000)}`. More categories than `max` are a `LimitError`.
+/// The type of a text column whose codes are stable over the whole stream.
+///
+/// `schema={"city": rl.categorical(max=1000)}`, in `read_csv`, `from_batches`, `from_rows` and `map_batches`. Codes
+/// number the texts in the order in which they first appear. More than `max`, which is from 1 to 2**31 - 1, are a
+/// `LimitError`. Keys and results of aggregates are plain text.
 #[pyfunction]
 #[pyo3(signature = (*, max))]
-pub fn categorical(max: u32) -> String {
-    DataType::Categorical(max).to_string()
+pub fn categorical(max: &Bound<'_, PyAny>) -> PyResult<String> {
+    if !max.is_instance_of::<PyInt>() || max.is_instance_of::<PyBool>() {
+        return Err(type_error(max.py(), &format!("max must be an integer, not {}", type_name(max))));
+    }
+    match max.extract() {
+        Ok(max @ 1..=0x7fff_ffff) => Ok(DataType::Categorical(max).to_string()),
+        _ => Err(value_error(max.py(), &format!("max must be from 1 to 2147483647, not {max}"))),
+    }
 }
 
 /// The column of this name.
@@ -242,25 +251,26 @@ fn literal(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
     if value.is_instance_of::<PyDelta>() {
         return Ok(Literal::Duration { ticks: microseconds(value)?, unit: TimeUnit::Micro });
     }
-    if value.hasattr("dtype")? && value.hasattr("item")? {
-        let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
-        if kind == "M" || kind == "m" {
-            // `item()` of nanoseconds would be a bare integer.
-            let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
-            if micros.ne(value)? {
-                return Err(value_error(
-                    py,
-                    &format!("{value} is finer than a microsecond; write it as an integer and cast it"),
-                ));
-            }
-            return literal(&micros.call_method0("item")?);
-        }
-        let item = value.call_method0("item")?;
-        if !item.get_type().is(value.get_type()) {
-            return literal(&item);
-        }
+    let item = if value.hasattr("dtype")? && value.hasattr("item")? { item(value)? } else { value.clone() };
+    match item.get_type().is(value.get_type()) {
+        true => Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value)))),
+        false => literal(&item),
     }
-    Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value))))
+}
+
+/// The Python value of a scalar of numpy.
+fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
+    if kind != "M" && kind != "m" {
+        return value.call_method0("item");
+    }
+    // `item()` of nanoseconds would be a bare integer.
+    let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
+    if micros.ne(value)? {
+        let message = format!("{value} is finer than a microsecond; write it as an integer and cast it");
+        return Err(value_error(value.py(), &message));
+    }
+    micros.call_method0("item")
 }
 
 /// A datetime as microseconds since 1970, in UTC if it has a zone.
@@ -375,8 +385,9 @@ impl PyWindows {
         every: &Bound<'_, PyAny>,
         offset: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let (size, every) = (length(size, "size")?, length(every, "every")?);
-        for (argument, length) in [("size", size), ("every", every)] {
+        // The step first: of tumbling windows, which have no size of their own, it is what the caller has set.
+        let (every, size) = (length(every, "every")?, length(size, "size")?);
+        for (argument, length) in [("every", every), ("size", size)] {
             if !length.is_positive() {
                 return Err(value_error(
                     py,

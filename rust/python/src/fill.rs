@@ -9,6 +9,7 @@ use rillet_core::types::{DataType, Field};
 use crate::errors::{type_error, value_error};
 use crate::flat::Flat;
 use crate::numpy::{self, numpy};
+use crate::reason::{Reason, tried};
 use crate::value;
 
 /// A column as an array, with `value` in place of null.
@@ -33,20 +34,21 @@ fn filler<'py>(dtype: &str, field: &Field, value: &Bound<'py, PyAny>) -> PyResul
     };
     // numpy would cut a float to an integer, and take anything for a bool.
     let fits = match inner {
-        DataType::Bool => value.extract::<bool>().is_ok(),
+        DataType::Bool => tried(py, value.extract::<bool>())?.is_some(),
         inner if inner.is_integer() => value.hasattr(intern!(py, "__index__"))?,
-        inner if inner.is_float() => value.extract::<f64>().is_ok(),
+        inner if inner.is_float() => tried(py, value.extract::<f64>())?.is_some(),
         _ => true,
     };
     if !fits {
         return Err(unfit(field, value));
     }
     let made = numpy!(py, "full")?.call1((1, value, dtype));
-    made.map_err(|error| {
-        value_error(
-            py,
-            &format!("column {:?} is {} and cannot hold {}: {error}", field.name, field.dtype, shown(value)),
-        )
+    made.map_err(|error| match (Reason::of(py, error), shown(value)) {
+        (Reason::Raised(error), _) | (_, Err(error)) => error,
+        (Reason::Wrong(why), Ok(value)) => {
+            let message = format!("column {:?} is {} and cannot hold {value}: {why}", field.name, field.dtype);
+            value_error(py, &message)
+        }
     })
 }
 
@@ -63,9 +65,11 @@ fn objects<'py>(column: &ArrayRef, field: &Field, value: &Bound<'py, PyAny>) -> 
 }
 
 fn unfit(field: &Field, value: &Bound<'_, PyAny>) -> PyErr {
-    type_error(value.py(), &format!("column {:?} is {} and cannot hold {}", field.name, field.dtype, shown(value)))
+    let message = |value: String| format!("column {:?} is {} and cannot hold {value}", field.name, field.dtype);
+    shown(value).map_or_else(|error| error, |shown| type_error(value.py(), &message(shown)))
 }
 
-fn shown(value: &Bound<'_, PyAny>) -> String {
-    value.repr().map_or_else(|_| "this value".into(), |text| text.to_string())
+fn shown(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let shown = tried(value.py(), value.repr())?;
+    Ok(shown.map_or_else(|| "this value".into(), |text| text.to_string()))
 }

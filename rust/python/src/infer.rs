@@ -11,22 +11,25 @@ use rillet_core::types::Field;
 use rillet_core::types::MAX_DEPTH;
 use rillet_core::{DataType, TimeUnit};
 
-use crate::build::{Bad, Reason, items};
+use crate::build::items;
+use crate::missing::with_none;
 use crate::numpy::numpy;
+use crate::reason::{Bad, Reason, tried};
 
 /// The type that holds all of the values; `null` if there are none but `None`.
 ///
 /// # Errors
 /// If the values have no common type.
-pub fn dtype(values: &[Bound<'_, PyAny>]) -> Result<DataType, Bad> {
-    common(values, 0)
+pub fn dtype(py: Python<'_>, values: &[Bound<'_, PyAny>]) -> Result<DataType, Bad> {
+    common(py, values, 0)
 }
 
-fn common(values: &[Bound<'_, PyAny>], depth: usize) -> Result<DataType, Bad> {
+fn common(py: Python<'_>, values: &[Bound<'_, PyAny>], depth: usize) -> Result<DataType, Bad> {
+    let values = with_none(py, values)?;
     let mut all = DataType::Null;
     for (row, value) in values.iter().enumerate() {
         let merged = of(value, depth).and_then(|one| {
-            merged(&all, &one).ok_or_else(|| format!("of type {one}, where those before it are {all}"))
+            merged(&all, &one).ok_or_else(|| format!("of type {one}, where those before it are {all}").into())
         });
         all = merged.map_err(|reason| Bad::new(row, value, reason))?;
     }
@@ -48,19 +51,19 @@ fn of(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
     } else if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
         Ok(DataType::Binary)
     } else if let Ok(time) = value.cast::<PyDateTime>() {
-        Ok(DataType::Timestamp(fraction(value), time.get_tzinfo().map(|_| "UTC".into())))
+        Ok(DataType::Timestamp(fraction(value)?, time.get_tzinfo().map(|_| "UTC".into())))
     } else if value.is_instance_of::<PyDate>() {
         Ok(DataType::Date)
     } else if value.is_instance_of::<PyTime>() {
         Ok(DataType::Time(TimeUnit::Micro))
     } else if value.is_instance_of::<PyDelta>() {
         Ok(DataType::Duration(TimeUnit::Micro))
-    } else if let Some(dtype) = scalar(value) {
+    } else if let Some(dtype) = scalar(value)? {
         Ok(dtype)
-    } else if is_decimal(value) {
+    } else if is_decimal(value)? {
         Ok(DataType::Decimal(38, scale(value)?))
     } else if depth >= MAX_DEPTH {
-        Err(format!("nested deeper than {MAX_DEPTH} levels"))
+        Err(format!("nested deeper than {MAX_DEPTH} levels").into())
     } else {
         nested(value, depth)
     }
@@ -74,29 +77,29 @@ fn integer(value: &Bound<'_, PyAny>) -> Result<DataType, Reason> {
 }
 
 /// The unit of a `datetime`: nanoseconds for one of pandas that has some.
-fn fraction(value: &Bound<'_, PyAny>) -> TimeUnit {
-    let nanos = value.getattr_opt(intern!(value.py(), "nanosecond")).ok().flatten();
-    match nanos.and_then(|nanos| nanos.extract::<u32>().ok()) {
+fn fraction(value: &Bound<'_, PyAny>) -> PyResult<TimeUnit> {
+    let nanos = tried(value.py(), value.getattr_opt(intern!(value.py(), "nanosecond")))?.flatten();
+    Ok(match nanos.and_then(|nanos| nanos.extract::<u32>().ok()) {
         None | Some(0) => TimeUnit::Micro,
         Some(_) => TimeUnit::Nano,
-    }
+    })
 }
 
 /// The type of a scalar of numpy.
-fn scalar(value: &Bound<'_, PyAny>) -> Option<DataType> {
+fn scalar(value: &Bound<'_, PyAny>) -> PyResult<Option<DataType>> {
     let py = value.py();
-    if !value.is_instance(numpy!(py, "generic").ok()?).ok()? {
-        return None;
+    if tried(py, value.is_instance(numpy!(py, "generic")?))? != Some(true) {
+        return Ok(None);
     }
-    let dtype = value.getattr(intern!(py, "dtype")).ok()?;
-    Some(match dtype.getattr(intern!(py, "kind")).ok()?.extract::<char>().ok()? {
-        'b' => DataType::Bool,
-        'i' => DataType::Int64,
-        'u' => DataType::UInt64,
-        'f' => DataType::Float64,
-        'M' => DataType::Timestamp(unit(&dtype)?, None),
-        'm' => DataType::Duration(unit(&dtype)?),
-        _ => return None,
+    let dtype = value.getattr(intern!(py, "dtype"))?;
+    Ok(match dtype.getattr(intern!(py, "kind"))?.extract::<char>()? {
+        'b' => Some(DataType::Bool),
+        'i' => Some(DataType::Int64),
+        'u' => Some(DataType::UInt64),
+        'f' => Some(DataType::Float64),
+        'M' => unit(&dtype).map(|unit| DataType::Timestamp(unit, None)),
+        'm' => unit(&dtype).map(DataType::Duration),
+        _ => None,
     })
 }
 
@@ -114,17 +117,20 @@ fn unit(dtype: &Bound<'_, PyAny>) -> Option<TimeUnit> {
 }
 
 /// Whether it is a `decimal.Decimal`.
-pub fn is_decimal(value: &Bound<'_, PyAny>) -> bool {
+///
+/// # Errors
+/// As [`tried`].
+pub fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let class = DECIMAL.import(value.py(), "decimal", "Decimal");
-    class.is_ok_and(|class| value.is_instance(class).unwrap_or(false))
+    let class = DECIMAL.import(value.py(), "decimal", "Decimal")?;
+    Ok(tried(value.py(), value.is_instance(class))? == Some(true))
 }
 
 fn scale(value: &Bound<'_, PyAny>) -> Result<i8, Reason> {
     let exponent =
         value.call_method0(intern!(value.py(), "as_tuple")).and_then(|parts| parts.get_item(2)?.extract::<i64>());
     // The exponent of NaN and infinity is a text.
-    let exponent = exponent.map_err(|_| Reason::from("no number"))?;
+    let exponent = tried(value.py(), exponent)?.ok_or("no number")?;
     i8::try_from(-exponent.min(0)).ok().filter(|&scale| scale <= 38).ok_or_else(|| "of more than 38 digits".into())
 }
 
@@ -132,15 +138,17 @@ fn nested(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
     if let Ok(dict) = value.cast::<PyDict>() {
         let field = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
             let name = name.extract::<String>().map_err(|_| Reason::from("a dict whose keys are not all text"))?;
-            Ok(Field::new(name, of(&value, depth + 1)?))
+            let dtype = common(dict.py(), &[value], depth + 1).map_err(|bad| bad.reason)?;
+            Ok(Field::new(name, dtype))
         };
         return dict.iter().map(field).collect::<Result<_, _>>().map(DataType::Struct);
     }
-    match items(value) {
+    match items(value)? {
         Some(items) => {
-            common(&items, depth + 1).map(|item| DataType::List(Box::new(item))).map_err(|bad| bad.reason)
+            let item = common(value.py(), &items, depth + 1).map_err(|bad| bad.reason)?;
+            Ok(DataType::List(Box::new(item)))
         }
-        None => Err(format!("of type {}, which no column holds", type_name(value))),
+        None => Err(format!("of type {}, which no column holds", type_name(value)).into()),
     }
 }
 

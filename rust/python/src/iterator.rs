@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use rillet_core::{Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{enter, exception, moment};
+use crate::errors::{enter, exception, moment, within};
 use crate::mapping::batch_from_any;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
@@ -227,9 +227,10 @@ impl BatchIterator {
                     let supply = self.ask(py, id)?;
                     enter(py, || lock(&self.run).supply(supply))
                 })?,
-                Step::Map(id, batch) => self.answer(py, |py| {
-                    let made = self.host(py, id)?.call1(py, (PyBatch::from(batch),))?;
-                    let made = batch_from_any(made.bind(py), None)?;
+                Step::Map(call) => self.answer(py, |py| {
+                    let made = self.host(py, call.id)?.call1(py, (PyBatch::from(call.batch),))?;
+                    let made = batch_from_any(made.bind(py), call.schema.as_ref());
+                    let made = made.map_err(|error| within(py, error, &call.result))?;
                     enter(py, || lock(&self.run).mapped(made))
                 })?,
             }

@@ -14,17 +14,18 @@ use pyo3::buffer::PyBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use rillet_core::error::{BadRow, Place};
+use rillet_core::error::Place;
 use rillet_core::types::Field;
 use rillet_core::{DataType, Error, Result, Schema};
 
 use crate::batch::Batch;
-use crate::build::{self, Bad, items};
+use crate::build::{self, items};
 use crate::capsule::Arrays;
 use crate::convert;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::infer::{self, type_name};
 use crate::numpy::numpy;
+use crate::reason::tried;
 
 /// The batch of anything that holds columns: a batch, a mapping of arrays, Arrow data (of which all chunks
 /// become one). With a schema, its columns and types are those of the schema.
@@ -46,22 +47,8 @@ pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> P
             format!("a {} is no batch: pass a mapping of names to arrays, Arrow data or a Batch", type_name(obj));
         return Err(type_error(py, &message));
     };
-    match schema {
-        Some(schema) if schema != batch.schema() => Err(value_error(py, &differs(batch.schema(), schema))),
-        _ => Ok(batch),
-    }
-}
-
-fn differs(found: &Schema, wanted: &Schema) -> String {
-    let listed = |schema: &Schema| {
-        schema
-            .fields()
-            .iter()
-            .map(|field| format!("{}: {}", field.name, field.dtype))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    format!("the columns of a batch are {} instead of {}", listed(found), listed(wanted))
+    schema.map_or(Ok(()), |schema| schema.check(batch.schema())).map_err(|error| to_py(py, &error))?;
+    Ok(batch)
 }
 
 /// One batch of all the arrays.
@@ -119,10 +106,10 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
     }
     let found = Schema::new(fields).map_err(|error| to_py(py, &error))?;
     let (schema, columns) = match schema {
-        Some(schema) => (
-            Arc::clone(schema),
-            in_order(&found, columns, schema).ok_or_else(|| value_error(py, &differs(&found, schema)))?,
-        ),
+        Some(schema) => match in_order(&found, &columns, schema) {
+            Some(columns) => (Arc::clone(schema), columns),
+            None => return Err(to_py(py, &schema.unlike(&found))),
+        },
         None => (Arc::new(found), columns),
     };
     let rows = columns.first().map_or(0, |column| column.len());
@@ -130,7 +117,7 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
 }
 
 /// The columns in the order of the schema, if they are the same.
-fn in_order(found: &Schema, columns: Vec<ArrayRef>, schema: &Schema) -> Option<Vec<ArrayRef>> {
+fn in_order(found: &Schema, columns: &[ArrayRef], schema: &Schema) -> Option<Vec<ArrayRef>> {
     let same = |field: &Field| Some(Arc::clone(&columns[found.find(&field.name)?]));
     let ordered = schema.fields().iter().map(same).collect::<Option<Vec<_>>>()?;
     (ordered.len() == columns.len()).then_some(ordered)
@@ -170,8 +157,7 @@ fn fitted(
     match wanted {
         Some(wanted) if *wanted != dtype => {
             let values: Vec<_> = crate::value::list(obj.py(), &array)?.iter().collect();
-            let array = build::array(&values, wanted).map_err(|bad| raise(obj.py(), bad, name, 0))?;
-            Ok((array, wanted.clone()))
+            built(obj.py(), &values, name, Some(wanted), &FIRST)
         }
         _ => Ok((array, dtype)),
     }
@@ -180,7 +166,7 @@ fn fitted(
 /// A column of Python objects.
 fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<(ArrayRef, DataType)> {
     let py = obj.py();
-    let values = match items(obj) {
+    let values = match items(obj)? {
         Some(values) => values,
         // Nothing without a length: it may never end.
         None if obj.hasattr("__len__")?
@@ -196,10 +182,13 @@ fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> 
         }
     };
     let values = without_missing(obj, values)?;
-    built(py, &values, name, wanted, 0)
+    built(py, &values, name, wanted, &FIRST)
 }
 
-/// A column of Python values, the first of which is of row `first`.
+/// The first row of a batch.
+const FIRST: Place = Place { source: None, line: None, byte: None, row: Some(0) };
+
+/// A column of Python values, of which the first is of the row at this place.
 ///
 /// # Errors
 /// At the first value that does not fit.
@@ -208,17 +197,11 @@ pub fn built(
     values: &[Bound<'_, PyAny>],
     name: &str,
     wanted: Option<&DataType>,
-    first: u64,
+    first: &Place,
 ) -> PyResult<(ArrayRef, DataType)> {
-    let dtype = wanted.cloned().map_or_else(|| infer::dtype(values), Ok);
-    let array = dtype.and_then(|dtype| Ok((build::array(values, &dtype)?, dtype)));
-    array.map_err(|bad| raise(py, bad, name, first))
-}
-
-fn raise(py: Python<'_>, bad: Bad, name: &str, first: u64) -> PyErr {
-    let place = Place { row: Some(first + bad.row as u64), ..Place::default() };
-    let bad = BadRow { place, column: Some(name.into()), value: bad.value, reason: bad.reason };
-    to_py(py, &Error::BadRow(Box::new(bad)))
+    let dtype = wanted.cloned().map_or_else(|| infer::dtype(py, values), Ok);
+    let array = dtype.and_then(|dtype| Ok((build::array(py, values, &dtype)?, dtype)));
+    array.map_err(|bad| bad.raise(py, Some(name), first))
 }
 
 /// The values with `None` for what an array of text has in place of it.
@@ -227,8 +210,8 @@ fn without_missing<'py>(
     values: Vec<Bound<'py, PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let py = obj.py();
-    let missing = obj.getattr_opt("dtype")?.and_then(|dtype| dtype.getattr_opt("na_object").ok().flatten());
-    let Some(missing) = missing else { return Ok(values) };
+    let Some(dtype) = obj.getattr_opt("dtype")? else { return Ok(values) };
+    let Some(missing) = tried(py, dtype.getattr_opt("na_object"))?.flatten() else { return Ok(values) };
     let value = |value: Bound<'py, PyAny>| if value.is(&missing) { py.None().into_bound(py) } else { value };
     Ok(values.into_iter().map(value).collect())
 }

@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess};
 use rillet_core::{DataType, TimeUnit};
 
-use crate::build::Reason;
 use crate::infer::is_decimal;
 use crate::numpy::numpy;
+use crate::reason::{Reason, tried};
 
 /// What `toordinal` says of 1970-01-01.
 const EPOCH: i64 = 719_163;
@@ -15,12 +15,12 @@ const EPOCH: i64 = 719_163;
 /// The days since 1970 of a `date`.
 pub fn date(value: &Bound<'_, PyAny>) -> Result<i32, Reason> {
     if value.is_instance_of::<PyDateTime>() || !value.is_instance_of::<PyDate>() {
-        return numpy_ticks(value, "M", "D")
+        return numpy_ticks(value, "M", "D")?
             .and_then(|days| i32::try_from(days).ok())
             .ok_or_else(|| "not a date".into());
     }
     let ordinal = value.call_method0(intern!(value.py(), "toordinal")).and_then(|x| x.extract::<i32>());
-    ordinal.map(|day| day - EPOCH as i32).map_err(|error| error.to_string())
+    ordinal.map(|day| day - EPOCH as i32).map_err(|error| Reason::of(value.py(), error))
 }
 
 /// The ticks of a `datetime`, `time` or `timedelta`, or of numpy's scalars, in the unit of the type.
@@ -31,20 +31,20 @@ pub fn ticks(value: &Bound<'_, PyAny>, dtype: &DataType) -> Result<i64, Reason> 
     let (nanos, unit) = match dtype {
         DataType::Timestamp(unit, zone) => match value.cast::<PyDateTime>() {
             Ok(time) => (timestamp(time, zone.is_some())?, *unit),
-            Err(_) => return numpy_ticks(value, "M", unit.name()).ok_or_else(|| format!("not a {dtype}")),
+            Err(_) => return numpy_ticks(value, "M", unit.name())?.ok_or_else(|| format!("not a {dtype}").into()),
         },
         DataType::Duration(unit) => match value.cast::<PyDelta>() {
-            Ok(length) => (duration(length), *unit),
-            Err(_) => return numpy_ticks(value, "m", unit.name()).ok_or_else(|| format!("not a {dtype}")),
+            Ok(length) => (duration(length)?, *unit),
+            Err(_) => return numpy_ticks(value, "m", unit.name())?.ok_or_else(|| format!("not a {dtype}").into()),
         },
         DataType::Time(unit) => match value.cast::<PyTime>() {
             Ok(time) => (clock(time), *unit),
             // As a batch hands out those of nanoseconds.
-            Err(_) => return numpy_ticks(value, "m", unit.name()).ok_or_else(|| "not a time of day".into()),
+            Err(_) => return numpy_ticks(value, "m", unit.name())?.ok_or_else(|| "not a time of day".into()),
         },
-        other => return Err(format!("not a {other}")),
+        other => return Err(format!("not a {other}").into()),
     };
-    in_unit(nanos, unit).ok_or_else(|| format!("not exactly a {dtype}"))
+    in_unit(nanos, unit).ok_or_else(|| format!("not exactly a {dtype}").into())
 }
 
 fn in_unit(nanos: i128, unit: TimeUnit) -> Option<i64> {
@@ -58,44 +58,46 @@ fn clock(time: &impl PyTimeAccess) -> i128 {
     seconds * 1_000_000_000 + i128::from(time.get_microsecond()) * 1000
 }
 
-fn duration(length: &Bound<'_, PyDelta>) -> i128 {
+fn duration(length: &Bound<'_, PyDelta>) -> PyResult<i128> {
     let seconds = i128::from(length.get_days()) * 86_400 + i128::from(length.get_seconds());
-    seconds * 1_000_000_000 + i128::from(length.get_microseconds()) * 1000 + pandas_nanos(length, "nanoseconds")
+    let nanos = pandas_nanos(length, "nanoseconds")?;
+    Ok(seconds * 1_000_000_000 + i128::from(length.get_microseconds()) * 1000 + nanos)
 }
 
 /// The nanoseconds that a class of pandas has beyond Python's microseconds.
-fn pandas_nanos(value: &Bound<'_, PyAny>, name: &str) -> i128 {
-    value.getattr_opt(name).ok().flatten().and_then(|nanos| nanos.extract().ok()).unwrap_or(0)
+fn pandas_nanos(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i128> {
+    let nanos = tried(value.py(), value.getattr_opt(name))?.flatten();
+    Ok(nanos.and_then(|nanos| nanos.extract().ok()).unwrap_or(0))
 }
 
 fn timestamp(time: &Bound<'_, PyDateTime>, zoned: bool) -> Result<i128, Reason> {
     let py = time.py();
-    let offset = time.call_method0(intern!(py, "utcoffset")).map_err(|error| error.to_string())?;
+    let offset = time.call_method0(intern!(py, "utcoffset")).map_err(|error| Reason::of(py, error))?;
     let offset = match (offset.cast::<PyDelta>(), zoned) {
-        (Ok(offset), true) => duration(offset),
+        (Ok(offset), true) => duration(offset)?,
         (Err(_), false) => 0,
         (Ok(_), false) => return Err("a time with a zone, where the column has none".into()),
         (Err(_), true) => return Err("a time without a zone, where the column has one".into()),
     };
     let day = time.call_method0(intern!(py, "toordinal")).and_then(|day| day.extract::<i64>());
-    let day = day.map_err(|error| error.to_string())? - EPOCH;
-    Ok(i128::from(day) * 86_400_000_000_000 + clock(time) + pandas_nanos(time, "nanosecond") - offset)
+    let day = day.map_err(|error| Reason::of(py, error))? - EPOCH;
+    Ok(i128::from(day) * 86_400_000_000_000 + clock(time) + pandas_nanos(time, "nanosecond")? - offset)
 }
 
 /// The ticks of a scalar of numpy of this kind, if they are exact in the unit.
-fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> Option<i64> {
+fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> PyResult<Option<i64>> {
     let py = value.py();
-    let generic = numpy!(py, "generic").ok()?;
-    if !value.is_instance(generic).ok()?
-        || value.getattr("dtype").ok()?.getattr("kind").ok()?.extract::<&str>().ok()? != kind
+    if tried(py, value.is_instance(numpy!(py, "generic")?))? != Some(true)
+        || value.getattr("dtype")?.getattr("kind")?.extract::<String>()? != kind
     {
-        return None;
+        return Ok(None);
     }
-    let same = value.call_method1(intern!(py, "astype"), (format!("{kind}8[{unit}]"),)).ok()?;
-    if !same.eq(value).ok()? {
-        return None;
+    let same = value.call_method1(intern!(py, "astype"), (format!("{kind}8[{unit}]"),));
+    let Some(same) = tried(py, same)? else { return Ok(None) };
+    if !same.eq(value)? {
+        return Ok(None);
     }
-    same.call_method1(intern!(py, "astype"), ("i8",)).ok()?.extract().ok()
+    same.call_method1(intern!(py, "astype"), ("i8",))?.extract().map(Some)
 }
 
 /// The digits of a `Decimal` or an integer, moved by the scale.
@@ -103,10 +105,10 @@ fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> Option<i64> 
 /// # Errors
 /// If the value is none of them, or does not fit the precision and scale exactly.
 pub fn decimal(value: &Bound<'_, PyAny>, precision: u8, scale: i8) -> Result<i128, Reason> {
-    let (digits, exponent) = if is_decimal(value) {
-        parts(value).ok_or("no number of 38 digits")?
+    let (digits, exponent) = if is_decimal(value)? {
+        parts(value)?.ok_or("no number of 38 digits")?
     } else {
-        (value.extract::<i128>().map_err(|_| "neither a Decimal nor an integer")?, 0)
+        (tried(value.py(), value.extract::<i128>())?.ok_or("neither a Decimal nor an integer")?, 0)
     };
     let shift = exponent + i64::from(scale);
     let power = || u32::try_from(shift.unsigned_abs()).ok().and_then(|shift| 10_i128.checked_pow(shift));
@@ -118,13 +120,16 @@ pub fn decimal(value: &Bound<'_, PyAny>, precision: u8, scale: i8) -> Result<i12
     let limit = 10_i128.checked_pow(precision.into());
     moved
         .filter(|moved| limit.is_none_or(|limit| moved.abs() < limit))
-        .ok_or_else(|| format!("not exactly a decimal[{precision},{scale}]"))
+        .ok_or_else(|| format!("not exactly a decimal[{precision},{scale}]").into())
 }
 
 /// The digits and the exponent of a `Decimal`.
-fn parts(value: &Bound<'_, PyAny>) -> Option<(i128, i64)> {
-    let tuple = value.call_method0(intern!(value.py(), "as_tuple")).ok()?;
-    let (negative, digits, exponent): (u8, Vec<u8>, i64) = tuple.extract().ok()?;
-    let digits = digits.iter().try_fold(0_i128, |all, &digit| all.checked_mul(10)?.checked_add(digit.into()))?;
-    Some((if negative == 1 { -digits } else { digits }, exponent))
+fn parts(value: &Bound<'_, PyAny>) -> PyResult<Option<(i128, i64)>> {
+    let tuple = value.call_method0(intern!(value.py(), "as_tuple"));
+    let tuple = tried(value.py(), tuple.and_then(|tuple| tuple.extract::<(u8, Vec<u8>, i64)>()))?;
+    Ok(tuple.and_then(|(negative, digits, exponent)| {
+        let digits =
+            digits.iter().try_fold(0_i128, |all, &digit| all.checked_mul(10)?.checked_add(digit.into()))?;
+        Some((if negative == 1 { -digits } else { digits }, exponent))
+    }))
 }

@@ -6,14 +6,14 @@ use foldhash::{HashMap, HashMapExt};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use rillet_core::error::{BadRow, Place};
+use rillet_core::error::Place;
 use rillet_core::types::Field;
-use rillet_core::{Batch, Error, Schema};
+use rillet_core::{Batch, Schema};
 
-use crate::build::Bad;
 use crate::errors::to_py;
 use crate::infer::type_name;
 use crate::mapping::built;
+use crate::reason::Bad;
 
 /// What a row is.
 #[derive(Clone, Copy, PartialEq)]
@@ -78,12 +78,7 @@ impl<'py> Table<'py> {
     }
 
     fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
-        let bad = Bad::new(self.rows, row, reason);
-        let place = Place { row: Some(self.first + self.rows as u64), ..Place::default() };
-        to_py(
-            self.py,
-            &Error::BadRow(Box::new(BadRow { place, column: None, value: bad.value, reason: bad.reason })),
-        )
+        Bad::new(self.rows, row, reason.into()).raise(self.py, None, &place(self.first))
     }
 
     fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
@@ -160,7 +155,7 @@ impl<'py> Table<'py> {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for (at, (name, values)) in self.names.iter().zip(&self.columns).enumerate() {
             let wanted = schema.map(|schema| &schema.fields()[at].dtype);
-            let (column, dtype) = built(self.py, values, name, wanted, self.first)?;
+            let (column, dtype) = built(self.py, values, name, wanted, &place(self.first))?;
             fields.push(Field::new(name.as_str(), dtype));
             columns.push(column);
         }
@@ -168,6 +163,11 @@ impl<'py> Table<'py> {
         let schema = schema.map_or_else(found, |schema| Ok(Arc::clone(schema)))?;
         Ok(Batch::new(schema, columns, self.rows))
     }
+}
+
+/// The place of the row of this number.
+fn place(row: u64) -> Place {
+    Place { source: Some("from_rows".into()), row: Some(row), ..Place::default() }
 }
 
 /// What the row is; `None` if it is no row.

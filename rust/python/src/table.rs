@@ -23,7 +23,7 @@ type Cells = Vec<String>;
 /// The batch as an aligned table of its first rows.
 pub fn text(py: Python<'_>, batch: &Batch) -> PyResult<String> {
     let mut lines = vec![String::new(); 2 + batch.rows().min(ROWS)];
-    let mut wide = 0;
+    let (mut wide, mut shown) = (0, 0);
     for at in 0..batch.columns().len() {
         let cells = cells(py, batch, at)?;
         let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -31,7 +31,7 @@ pub fn text(py: Python<'_>, batch: &Batch) -> PyResult<String> {
             lines.iter_mut().for_each(|line| line.push_str("  …"));
             break;
         }
-        wide += width + 2;
+        (wide, shown) = (wide + width + 2, at + 1);
         let left = batch.schema().fields()[at].dtype.is_text();
         for (line, cell) in lines.iter_mut().zip(cells) {
             let _ = if left { write!(line, "  {cell:<width$}") } else { write!(line, "  {cell:>width$}") };
@@ -39,26 +39,48 @@ pub fn text(py: Python<'_>, batch: &Batch) -> PyResult<String> {
     }
     let mut text = format!("Batch: {}\n", size(batch));
     text.extend(lines.iter().map(|line| format!("{}\n", line.trim_end())).filter(|_| !batch.columns().is_empty()));
-    text.push_str(if batch.rows() > ROWS { "  …" } else { "" });
+    text.push_str(if batch.rows() > ROWS { "  …\n" } else { "" });
+    text.extend(more(batch, shown).map(|more| format!("  {more}")));
     Ok(text.trim_end().to_owned())
+}
+
+/// What is said of the columns that are not shown: how many there are, and the first of their names.
+fn more(batch: &Batch, shown: usize) -> Option<String> {
+    let left = &batch.schema().fields()[shown..];
+    let mut text = format!("… {}: ", counted(left.len(), "more column"));
+    for (at, field) in left.iter().enumerate() {
+        let name = printable(&field.name);
+        if text.chars().count() + name.chars().count() + 3 > WIDTH {
+            text.push('…');
+            break;
+        }
+        text.push_str(&name);
+        text.push_str(if at + 1 < left.len() { ", " } else { "" });
+    }
+    (!left.is_empty()).then_some(text)
 }
 
 /// The batch as an HTML table of its first rows.
 pub fn html(py: Python<'_>, batch: &Batch) -> PyResult<String> {
     // No more columns than a page can show.
-    let columns =
-        (0..batch.columns().len().min(50)).map(|at| cells(py, batch, at)).collect::<PyResult<Vec<_>>>()?;
+    let shown = batch.columns().len().min(50);
+    let columns = (0..shown).map(|at| cells(py, batch, at)).collect::<PyResult<Vec<_>>>()?;
     let row = |at: usize, tag: &str| {
         let cells = columns.iter().map(|cells| format!("<{tag}>{}</{tag}>", escaped(&cells[at])));
         format!("<tr>{}</tr>", cells.collect::<String>())
     };
     let head = [row(0, "th"), row(1, "th")].concat();
     let body: String = (2..2 + batch.rows().min(ROWS)).map(|at| row(at, "td")).collect();
-    Ok(format!("<div><table><thead>{head}</thead><tbody>{body}</tbody></table><p>{}</p></div>", size(batch)))
+    let foot = [Some(size(batch)), more(batch, shown)].into_iter().flatten();
+    let foot: String = foot.map(|line| format!("<p>{}</p>", escaped(&line))).collect();
+    Ok(format!("<div><table><thead>{head}</thead><tbody>{body}</tbody></table>{foot}</div>"))
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn size(batch: &Batch) -> String {
-    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     format!("{} × {}", counted(batch.rows(), "row"), counted(batch.columns().len(), "column"))
 }
 

@@ -3,6 +3,8 @@
 //! The error-free transformations are those of Knuth and Dekker; products use a fused multiply-add,
 //! so that each gives the same bits on every machine.
 
+use std::hint::select_unpredictable;
+
 /// An unevaluated sum of a double and its rounding error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Double {
@@ -70,6 +72,13 @@ impl Double {
         let quotient = self.hi / divisor;
         let rest = (-quotient).mul_add(divisor, self.hi) + self.lo;
         two_sum(quotient, rest / divisor)
+    }
+
+    /// This one if it is wanted, and if not the other.
+    #[inline(always)]
+    pub(crate) fn or(self, other: Self, wanted: bool) -> Self {
+        let pick = |ours, others| select_unpredictable(wanted, ours, others);
+        Self { hi: pick(self.hi, other.hi), lo: pick(self.lo, other.lo) }
     }
 
     /// The number as one double.

@@ -11,7 +11,7 @@ use super::fused;
 use crate::column::{as_f64, as_i64, plain_text};
 
 /// In which form a partial wants its values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// As signed integers.
     Int,
@@ -131,25 +131,13 @@ pub(crate) enum Chosen<'a> {
 impl Scratch {
     /// The values of these rows of a batch, one after the other.
     pub(crate) fn pick<'a>(&'a mut self, typed: &'a Typed, chosen: Chosen<'a>) -> Values<'a> {
-        macro_rules! gather {
-            ($variant:ident, $room:ident, $values:ident) => {
-                match chosen {
-                    Chosen::Run(start, len) => Values::$variant(&$values[start..start + len]),
-                    Chosen::List(rows) => {
-                        self.$room.clear();
-                        self.$room.extend(rows.iter().map(|&row| $values[row as usize]));
-                        Values::$variant(&self.$room)
-                    }
-                }
-            };
-        }
         match typed {
-            Typed::Int(values) => gather!(Int, ints, values),
-            Typed::UInt(values) => gather!(UInt, uints, values),
-            Typed::Float(values) => gather!(Float, floats, values),
+            Typed::Int(values) => Values::Int(gathered(&mut self.ints, values, chosen)),
+            Typed::UInt(values) => Values::UInt(gathered(&mut self.uints, values, chosen)),
+            Typed::Float(values) => Values::Float(gathered(&mut self.floats, values, chosen)),
             Typed::Lowest(values) => self.keys::<true>(chosen, values),
             Typed::Highest(values) => self.keys::<false>(chosen, values),
-            Typed::Decimal(values) => gather!(Decimal, decimals, values),
+            Typed::Decimal(values) => Values::Decimal(gathered(&mut self.decimals, values, chosen)),
             Typed::Nullable(values, nulls) => {
                 let value = |row: u32| {
                     let row = row as usize;
@@ -169,6 +157,18 @@ impl Scratch {
                 self.rows.extend(chosen.rows());
                 Values::Any(column, &self.rows)
             }
+        }
+    }
+}
+
+/// The values of these rows, in `room` if they do not lie one after the other.
+fn gathered<'a, T: Copy>(room: &'a mut Vec<T>, values: &'a [T], chosen: Chosen<'a>) -> &'a [T] {
+    match chosen {
+        Chosen::Run(start, len) => &values[start..start + len],
+        Chosen::List(rows) => {
+            room.clear();
+            room.extend(rows.iter().map(|&row| values[row as usize]));
+            room
         }
     }
 }

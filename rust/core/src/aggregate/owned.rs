@@ -10,7 +10,7 @@ use super::cells::{Cells, Rows, Values};
 use crate::column::Texts;
 
 /// Which of several values a cell keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Choice {
     /// The one of the earliest row.
     First,

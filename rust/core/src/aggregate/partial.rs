@@ -4,6 +4,8 @@
 //! of their rows. Whether it holds any value at all is counted elsewhere: an empty state is never told by
 //! an extreme value.
 
+use std::hint::select_unpredictable;
+
 use super::double::{Double, Doubles, two_product, two_sum};
 
 /// A mergeable state.
@@ -197,8 +199,8 @@ impl<T: Nothing> Lift<T> for First<T> {
     #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let earlier = time < self.time;
-        self.value = if earlier { value } else { self.value };
-        self.time = if earlier { time } else { self.time };
+        self.value = select_unpredictable(earlier, value, self.value);
+        self.time = select_unpredictable(earlier, time, self.time);
     }
 }
 
@@ -215,8 +217,8 @@ impl<T: Nothing> Lift<T> for Last<T> {
     #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let later = time >= self.time;
-        self.value = if later { value } else { self.value };
-        self.time = if later { time } else { self.time };
+        self.value = select_unpredictable(later, value, self.value);
+        self.time = select_unpredictable(later, time, self.time);
     }
 }
 
@@ -294,8 +296,8 @@ impl FloatSum {
     /// The sum.
     pub(crate) fn total(self) -> f64 {
         match self.wide {
-            0.0 if self.lo == 0.0 => self.hi,
-            0.0 => self.hi + self.lo,
+            // Nothing is added to a negative zero.
+            0.0 => select_unpredictable(self.lo == 0.0, self.hi, self.hi + self.lo),
             wide if wide.is_finite() => (wide + (self.hi / WIDE + self.lo / WIDE)) * WIDE,
             wide => wide,
         }
@@ -449,15 +451,18 @@ fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
 }
 
 impl<V: Number> Moments<V> {
-    /// Takes in newer moments; the sums have been computed.
+    /// What these and newer moments come to, whose sums have been computed; those mean nothing if either
+    /// has no value.
     #[inline(always)]
-    fn take(&mut self, newer: &Self, (sum, squares): (Double, Double)) {
-        if self.count == 0.0 {
-            *self = *newer;
-        } else if newer.count > 0.0 {
-            (self.sum, self.squares) = (sum, squares);
-            self.count += newer.count;
-            self.broken |= newer.broken;
+    fn with(&self, newer: &Self, (sum, squares): (Double, Double)) -> Self {
+        let only = select_unpredictable(self.count == 0.0, newer, self);
+        let both = self.count > 0.0 && newer.count > 0.0;
+        Self {
+            count: self.count + newer.count,
+            pivot: only.pivot,
+            broken: self.broken | newer.broken,
+            sum: sum.or(only.sum, both),
+            squares: squares.or(only.squares, both),
         }
     }
 
@@ -519,8 +524,7 @@ impl<V: Number> Partial for Moments<V> {
         }
         let mut joined = [Self::EMPTY; N];
         for i in 0..N {
-            joined[i] = *older[i];
-            joined[i].take(newer[i], (sums.get(i), squares.get(i)));
+            joined[i] = older[i].with(newer[i], (sums.get(i), squares.get(i)));
         }
         joined
     }

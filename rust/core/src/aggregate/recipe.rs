@@ -1,5 +1,7 @@
 //! [`Recipe`]: the aggregates of one plan, bound to the schema of what they read.
 
+use std::collections::HashMap;
+
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
@@ -14,13 +16,14 @@ use crate::expr::{Bound, Expr, Fault, evaluate_all};
 use crate::types::{DataType, Field, Schema};
 
 /// The rows that a partial is made of: those where the filter holds and the columns are not null.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Selection {
     columns: Vec<usize>,
     filter: Option<usize>,
 }
 
 /// A partial that is kept for every slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Part {
     kind: Kind,
     form: Form,
@@ -30,7 +33,7 @@ struct Part {
 }
 
 /// The kinds of partials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Sum,
     Moments,
@@ -68,24 +71,37 @@ impl Recipe {
     /// # Errors
     /// [`Error::ColumnNotFound`] and [`Error::Schema`], as the expressions and functions find them.
     pub(crate) fn bind(aggregates: &[(String, Aggregate)], schema: &Schema) -> Result<Self> {
-        let mut recipe = Self::default();
-        recipe.selections.push(Selection { columns: Vec::new(), filter: None });
+        let mut binder = Binder::default();
+        binder.selection(Selection { columns: Vec::new(), filter: None });
         for (name, aggregate) in aggregates {
-            recipe.add(name, aggregate, schema)?;
+            binder.add(name, aggregate, schema)?;
         }
-        Ok(recipe)
+        Ok(binder.recipe)
     }
+}
 
+/// Makes a recipe, in which equal things are there once.
+#[derive(Default)]
+struct Binder {
+    recipe: Recipe,
+    /// By how they are written: expressions have no order and no hash.
+    columns: HashMap<String, usize>,
+    selections: HashMap<Selection, usize>,
+    parts: HashMap<Part, usize>,
+}
+
+impl Binder {
     fn add(&mut self, name: &str, aggregate: &Aggregate, schema: &Schema) -> Result<()> {
         let column = aggregate.column.as_ref().map(|expr| self.column(expr, schema)).transpose()?;
         let weight = aggregate.weight.as_ref().map(|expr| self.column(expr, schema)).transpose()?;
         let filter = aggregate.filter.as_ref().map(|expr| self.filter(expr, schema)).transpose()?;
-        let input = column.map_or(DataType::Null, |at| self.columns[at].1.dtype().clone());
+        let input = column.map_or(DataType::Null, |at| self.recipe.columns[at].1.dtype().clone());
         let function = aggregate.function;
         let of = aggregate.column.as_ref().map(shown).unwrap_or_default();
         let dtype = function.output(&of, &input)?;
         if let Some(at) = weight {
-            Function::Mean.output(&shown(&self.columns[at].0), self.columns[at].1.dtype())?;
+            let (expr, bound) = &self.recipe.columns[at];
+            Function::Mean.output(&shown(expr), bound.dtype())?;
         }
         let keeps_nulls =
             matches!(function, Function::First { skip_nulls: false } | Function::Last { skip_nulls: false });
@@ -96,44 +112,44 @@ impl Recipe {
             (_, Some(column)) => Some(self.part(part_of(function, &input, column, weight, selection))),
             (_, None) => return Err(Error::argument(format!("{} needs a column", function.name()))),
         };
-        self.outputs.push(Output { function, input, dtype, name: name.into(), part, selection });
+        self.recipe.outputs.push(Output { function, input, dtype, name: name.into(), part, selection });
         Ok(())
     }
 
     fn column(&mut self, expr: &Expr, schema: &Schema) -> Result<usize> {
-        if let Some(at) = self.columns.iter().position(|(known, _)| known == expr) {
+        let written = format!("{expr:?}");
+        if let Some(&at) = self.columns.get(&written) {
             return Ok(at);
         }
-        self.columns.push((expr.clone(), expr.bind(schema)?));
-        Ok(self.columns.len() - 1)
+        self.recipe.columns.push((expr.clone(), expr.bind(schema)?));
+        self.columns.insert(written, self.recipe.columns.len() - 1);
+        Ok(self.recipe.columns.len() - 1)
     }
 
     fn filter(&mut self, expr: &Expr, schema: &Schema) -> Result<usize> {
         let at = self.column(expr, schema)?;
-        match self.columns[at].1.dtype() {
+        match self.recipe.columns[at].1.dtype() {
             DataType::Bool | DataType::Null => Ok(at),
             other => Err(Error::schema(expr.to_string(), other, "where= needs a condition, which is a bool")),
         }
     }
 
     fn selection(&mut self, selection: Selection) -> usize {
-        self.selections.iter().position(|known| *known == selection).unwrap_or_else(|| {
-            self.selections.push(selection);
-            self.selections.len() - 1
+        *self.selections.entry(selection).or_insert_with_key(|selection| {
+            self.recipe.selections.push(selection.clone());
+            self.recipe.selections.len() - 1
         })
     }
 
     fn part(&mut self, part: Part) -> usize {
-        let same = |known: &Part| {
-            (known.kind, known.form, known.column, known.weight, known.selection)
-                == (part.kind, part.form, part.column, part.weight, part.selection)
-        };
-        self.parts.iter().position(same).unwrap_or_else(|| {
-            self.parts.push(part);
-            self.parts.len() - 1
+        *self.parts.entry(part).or_insert_with(|| {
+            self.recipe.parts.push(part);
+            self.recipe.parts.len() - 1
         })
     }
+}
 
+impl Recipe {
     /// The fields of the results.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
         self.outputs.iter().map(|output| Field::new(output.name.clone(), output.dtype.clone()))

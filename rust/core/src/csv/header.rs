@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::automaton::{State, walk};
+use super::block::Block;
 use super::cells::unescape;
 use super::dialect::Dialect;
 use super::text::Start;
@@ -36,7 +37,7 @@ impl Default for Head {
 /// The start of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The names of the columns.
+    /// The names of the columns; none if the file is empty.
     pub names: Vec<String>,
     /// Where the first row after the header starts, or a line that is no row.
     pub end: Start,
@@ -79,8 +80,7 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
             return need_more(sample, start, head);
         };
         if line.bytes.is_empty() {
-            let message = "there is no header: the source is empty; give the names of its columns with names=";
-            return Err(Error::argument(message));
+            return Ok(Some(Header { names: Vec::new(), end: start, skipped }));
         }
         if line.void {
             (start, skipped) = (line.next, skipped + 1);
@@ -91,20 +91,36 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
     }
 }
 
-/// Reads the start of another file of a list, which must have the columns of the first one.
+/// Reads the start of one of several files, which must have these columns, or be empty.
 ///
 /// # Errors
 /// As [`head`], and [`Error::Argument`] if the names differ.
 pub fn check_header(sample: &[u8], complete: bool, options: &Head, names: &[String]) -> Result<Option<Header>> {
     let Some(header) = head(sample, complete, options)? else { return Ok(None) };
-    if header.names == names {
-        return Ok(Some(header));
+    header.check(names)?;
+    Ok(Some(header))
+}
+
+/// The error for files that are all empty.
+pub fn no_header() -> Error {
+    Error::argument("there is no header: the source is empty; give the names of its columns with names=")
+}
+
+impl Header {
+    /// Refuses names that differ from those known, if both are.
+    ///
+    /// # Errors
+    /// [`Error::Argument`].
+    pub fn check(&self, known: &[String]) -> Result<()> {
+        if self.names == known || self.names.is_empty() || known.is_empty() {
+            return Ok(());
+        }
+        let differs = match self.names.iter().zip(known).find(|(a, b)| a != b) {
+            Some((name, expected)) => format!("it has {name:?} where the first file has {expected:?}"),
+            None => format!("it has {} columns, the first file {}", self.names.len(), known.len()),
+        };
+        Err(Error::argument(format!("the columns differ from those of the first file: {differs}")))
     }
-    let differs = match header.names.iter().zip(names).find(|(a, b)| a != b) {
-        Some((name, expected)) => format!("it has {name:?} where the first file has {expected:?}"),
-        None => format!("it has {} columns, the first file {}", header.names.len(), names.len()),
-    };
-    Err(Error::argument(format!("the columns differ from those of the first file: {differs}")))
 }
 
 /// `None`, which asks for more of the file, unless that would be too much.
@@ -180,77 +196,77 @@ fn plain_line(sample: &[u8], dialect: &Dialect, start: Start) -> Option<Line> {
 }
 
 fn any_line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
-    let from = start.byte as usize;
-    let (mut at, mut state, mut newlines) = (from, State::LineStart, 0);
-    let (mut fields, mut broken, mut first) = (Vec::new(), false, from);
-    loop {
+    let mut open = Open::new(start);
+    let (mut at, mut state) = (open.from, State::LineStart);
+    while at < sample.len() {
         let chunk = &sample[at..sample.len().min(at + 64)];
-        if chunk.is_empty() {
-            break;
-        }
         // Not beyond what is mostly the end of the line.
         let chunk = memchr(b'\n', chunk).map_or(chunk, |newline| &chunk[..=newline]);
         let block = walk(chunk, dialect, state);
-        let upto = match block.ends {
-            0 => u64::MAX,
-            ends => ends ^ (ends - 1),
-        };
-        let mut separators = block.separators & upto;
-        while separators != 0 {
-            let separator = at + separators.trailing_zeros() as usize;
-            fields.push(first..separator);
-            first = separator + 1;
-            separators &= separators - 1;
-        }
-        broken |= block.broken & upto != 0;
-        newlines += u64::from((block.newlines & upto).count_ones());
+        open.take(&block, at);
         if block.ends != 0 {
-            let end = first - 1;
-            let void = block.voids & upto != 0;
-            return Some(finish_line(sample, fields, from..end, first, void, broken, start, newlines));
+            let upto = block.ends ^ (block.ends - 1);
+            return Some(open.ended(sample, block.voids & upto != 0));
         }
         (at, state) = (at + chunk.len(), block.state);
     }
-    if !complete {
-        return None;
-    }
-    let end = sample.len();
-    fields.push(first..end);
-    let void = matches!(state, State::LineStart | State::LineStartReturn | State::Comment);
-    let broken = broken || matches!(state, State::Quoted | State::QuoteReturn);
-    Some(Line {
-        bytes: from..end,
-        fields,
-        void,
-        broken,
-        next: Start { byte: end as u64, line: start.line + newlines, row: start.row },
-    })
+    complete.then(|| open.at_end(sample.len(), state))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one line, gathered in one place")]
-fn finish_line(
-    sample: &[u8],
-    mut fields: Vec<Range<usize>>,
-    bytes: Range<usize>,
-    next: usize,
-    void: bool,
-    broken: bool,
+/// A line as far as it has been looked at.
+struct Open {
     start: Start,
+    from: usize,
+    fields: Vec<Range<usize>>,
+    /// Where the field that has not ended yet begins.
+    first: usize,
+    broken: bool,
     newlines: u64,
-) -> Line {
-    let mut end = bytes.end;
-    if end > bytes.start && sample[end - 1] == b'\r' {
-        end -= 1;
+}
+
+impl Open {
+    fn new(start: Start) -> Self {
+        let from = start.byte as usize;
+        Self { start, from, fields: Vec::new(), first: from, broken: false, newlines: 0 }
     }
-    if let Some(last) = fields.last_mut() {
-        last.end = last.end.min(end).max(last.start);
+
+    /// Takes what the block, which begins at `at`, has of the line.
+    fn take(&mut self, block: &Block, at: usize) {
+        let upto = if block.ends == 0 { u64::MAX } else { block.ends ^ (block.ends - 1) };
+        let mut separators = block.separators & upto;
+        while separators != 0 {
+            let separator = at + separators.trailing_zeros() as usize;
+            self.fields.push(self.first..separator);
+            self.first = separator + 1;
+            separators &= separators - 1;
+        }
+        self.broken |= block.broken & upto != 0;
+        self.newlines += u64::from((block.newlines & upto).count_ones());
     }
-    Line {
-        bytes: bytes.start..end.max(bytes.start + 1),
-        fields,
-        void,
-        broken,
-        next: Start { byte: next as u64, line: start.line + newlines, row: start.row },
+
+    /// The line, which a newline has ended.
+    fn ended(mut self, sample: &[u8], void: bool) -> Line {
+        let mut end = self.first - 1;
+        if end > self.from && sample[end - 1] == b'\r' {
+            end -= 1;
+        }
+        if let Some(last) = self.fields.last_mut() {
+            last.end = last.end.min(end).max(last.start);
+        }
+        let (next, end) = (self.first, end.max(self.from + 1));
+        self.line(end, next, void)
+    }
+
+    /// The line, which the end of the file has ended.
+    fn at_end(mut self, end: usize, state: State) -> Line {
+        self.fields.push(self.first..end);
+        self.broken |= matches!(state, State::Quoted | State::QuoteReturn);
+        self.line(end, end, matches!(state, State::LineStart | State::LineStartReturn | State::Comment))
+    }
+
+    fn line(self, end: usize, next: usize, void: bool) -> Line {
+        let next = Start { byte: next as u64, line: self.start.line + self.newlines, row: self.start.row };
+        Line { bytes: self.from..end, fields: self.fields, void, broken: self.broken, next }
     }
 }
 
@@ -358,13 +374,18 @@ mod tests {
     #[test]
     fn bad_headers() {
         let plain = Head::default();
-        for sample in
-            [&b""[..], b"\n\n", b"a,a\n", b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"]
-        {
+        for sample in [&b"a,a\n"[..], b"\"a\"b,c\n", b"\"a", b"\xff\n", b"\x1f\x8b\x08", b"\xff\xfea"] {
             assert!(names(sample, &plain).is_err(), "{sample:?}");
         }
         assert!(names(b"a,b,c\n", &Head { max_columns: 2, ..Head::default() }).is_err());
         assert!(names(b"BZhello,b\n", &plain).is_ok());
+    }
+
+    #[test]
+    fn an_empty_file_has_no_names() {
+        for sample in [&b""[..], b"\n\n", b"\xef\xbb\xbf"] {
+            assert!(names(sample, &Head::default()).expect("fine").is_empty(), "{sample:?}");
+        }
     }
 
     #[test]
@@ -378,6 +399,7 @@ mod tests {
     fn other_files_must_agree() {
         let check = |sample: &[u8]| check_header(sample, true, &Head::default(), &["a".into(), "b".into()]);
         assert!(check(b"a,b\n").is_ok());
+        assert!(check(b"").is_ok());
         assert!(check(b"a,c\n").is_err());
         assert!(check(b"a\n").is_err());
     }

@@ -28,8 +28,10 @@ impl Default for Sampling {
 /// What a sample says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inferred {
-    /// The columns.
+    /// The columns; none if the file is empty.
     pub fields: Vec<Field>,
+    /// Whether there was a row to infer from, or none was asked for.
+    pub settled: bool,
     /// The start of the file.
     pub header: Header,
 }
@@ -63,7 +65,8 @@ pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling)
     }
     let field = |(name, guess): (&String, &Guess)| Field::new(name.as_str(), guess.dtype());
     let fields = header.names.iter().zip(&guesses).map(field).collect();
-    Ok(Some(Inferred { fields, header }))
+    let settled = !header.names.is_empty() && (rows > 0 || sampling.rows == 0);
+    Ok(Some(Inferred { fields, settled, header }))
 }
 
 /// Looks at a row, if it splits.

@@ -47,7 +47,7 @@ mod tests;
 pub use cutter::{Cutter, Limits};
 pub use decode::{Decoded, Scratch, decode};
 pub use dialect::Dialect;
-pub use header::{Head, Header, check_header, head};
+pub use header::{Head, Header, check_header, head, no_header};
 pub use infer::{Inferred, Sampling, infer};
 pub use layout::{Column, Layout, OnError};
 pub use simd::Level;

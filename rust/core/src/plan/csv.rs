@@ -119,6 +119,21 @@ impl ReadCsv {
         }
     }
 
+    /// What lines begin with that are to be skipped.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if it is not one character that can be.
+    pub fn comment_byte(&self) -> Result<Option<u8>> {
+        match self.comment.as_deref().map(str::as_bytes) {
+            None => Ok(None),
+            Some([byte @ (1..=b'\t' | 0x0b..=0x0c | 0x0e..=0x7f)]) => Ok(Some(*byte)),
+            Some(_) => Err(Error::argument(format!(
+                "comment must be one ASCII character that is not a line end, or None, not {:?}",
+                self.comment.as_deref().unwrap_or_default()
+            ))),
+        }
+    }
+
     /// Checks what can be checked without opening anything.
     ///
     /// # Errors
@@ -141,10 +156,7 @@ impl ReadCsv {
                 refused("quote must be one ASCII character that is not a line end")
             }
             _ if self.quote == Some(self.delimiter) => refused("quote and delimiter must differ"),
-            _ if self.comment.as_deref() == Some("") => {
-                refused("comment must not be empty; leave it out for none")
-            }
-            _ => Ok(()),
+            _ => self.comment_byte().map(drop),
         }
     }
 }

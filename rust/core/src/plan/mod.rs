@@ -208,7 +208,7 @@ impl Node {
 impl Windows {
     fn check(&self) -> Result<()> {
         let lengths = match self {
-            Self::Hopping { size, every, .. } => vec![("size", size), ("every", every)],
+            Self::Hopping { size, every, .. } => vec![("every", every), ("size", size)],
             Self::Session { gap, .. } => vec![("gap", gap)],
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {

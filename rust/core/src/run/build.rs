@@ -1,5 +1,6 @@
 //! Building: the stage of each node of a plan, and what comes out of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::aggregate::Recipe;
@@ -111,8 +112,10 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
         .iter()
         .map(|field| (field.name.to_string(), Expr::column(field.name.to_string())))
         .collect();
+    let mut added = HashMap::new();
     for (name, expr) in new {
-        match columns.iter_mut().find(|(known, _)| known == name) {
+        let at = schema.find(name).unwrap_or_else(|| *added.entry(name).or_insert(columns.len()));
+        match columns.get_mut(at) {
             Some(column) => column.1 = expr.clone(),
             None => columns.push((name.clone(), expr.clone())),
         }
@@ -121,19 +124,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
 }
 
 fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
-    let bound_time = spec.time.as_ref().map(|expr| expr.bind(&input.schema)).transpose()?;
-    let time = match (&bound_time, &spec.time, &input.time) {
-        (Some(bound), Some(expr), _) => {
-            time::check(&expr.to_string(), bound.dtype())?;
-            bound.dtype().clone()
-        }
-        (_, _, Some(time)) => time.dtype.clone(),
-        _ => {
-            return Err(Error::argument(
-                "there is no event time; name its column with time=, at the source or at the window",
-            ));
-        }
-    };
+    let (bound_time, time) = event_time(spec, input)?;
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
@@ -177,6 +168,22 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     Ok((stage, carries))
 }
 
+/// The event time of windows, where they have one of their own, and its type.
+fn event_time(spec: &WindowSpec, input: &Carries) -> Result<(Option<Bound>, DataType)> {
+    match (&spec.time, &input.time) {
+        (Some(expr), _) => {
+            let bound = expr.bind(&input.schema)?;
+            time::check(&expr.to_string(), bound.dtype())?;
+            let dtype = bound.dtype().clone();
+            Ok((Some(bound), dtype))
+        }
+        (None, Some(time)) => Ok((None, time.dtype.clone())),
+        (None, None) => Err(Error::argument(
+            "there is no event time; name its column with time=, at the source or at the window",
+        )),
+    }
+}
+
 /// The ticks of a window's length.
 fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
     match length.ticks(time, argument)? {
@@ -186,7 +193,8 @@ fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
 }
 
 fn grid(size: Length, every: Length, offset: Length, time: &DataType) -> Result<Grid> {
-    let (size, step) = (in_range(size, "size", time)?, in_range(every, "every", time)?);
+    // The step first: of tumbling windows it is the only one that users have set.
+    let (step, size) = (in_range(every, "every", time)?, in_range(size, "size", time)?);
     let origin = every.origin().ticks(time, "every")?;
     let offset = offset.ticks(time, "offset")?.rem_euclid(step);
     Ok(Grid::new(size, step, origin % step + offset))

@@ -11,10 +11,10 @@ mod rejects;
 use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::error::{BadRow, Error, Result};
-use crate::source::{Fetch, Source, Supply};
+use crate::error::{BadRow, Error, Place, Result};
+use crate::source::{Categories, Fetch, Source, Supply};
 use crate::stage::{Ledger, Stage};
-use crate::types::DataType;
+use crate::types::{DataType, Schema};
 use build::Maker;
 
 pub use prepared::{Offer, Prepared, is_enough};
@@ -27,11 +27,22 @@ pub enum Step {
     Idle,
     /// The host must [`supply`](Run::supply) bytes or a batch to its object of this number.
     Supply(usize),
-    /// The host must call its function of this number on the batch, and give the result to
-    /// [`mapped`](Run::mapped).
-    Map(usize, Batch),
+    /// The host must call a function, and give the result to [`mapped`](Run::mapped).
+    Map(Call),
     /// There is no more.
     End,
+}
+
+/// A function of the host that is to be called.
+pub struct Call {
+    /// The number of the function.
+    pub id: usize,
+    /// What to call it with.
+    pub batch: Batch,
+    /// The columns that it must give, if that is known.
+    pub schema: Option<Arc<Schema>>,
+    /// What users call the result.
+    pub result: String,
 }
 
 /// A node of a running plan.
@@ -52,6 +63,10 @@ enum Work {
     Map {
         id: usize,
         answer: Option<Batch>,
+        /// What it has been declared to give, or what it has given first.
+        schema: Option<Arc<Schema>>,
+        categories: Option<Categories>,
+        calls: u64,
         time: Option<Arc<str>>,
         ledger: Ledger,
     },
@@ -64,7 +79,7 @@ enum Flow {
     Batch(Batch),
     Idle,
     Supply(usize),
-    Map(usize, Batch),
+    Map(Call),
     End,
 }
 
@@ -116,7 +131,7 @@ impl Run {
             Ok(Flow::Batch(batch)) => Step::Batch(batch),
             Ok(Flow::Idle) => Step::Idle,
             Ok(Flow::Supply(id)) => Step::Supply(id),
-            Ok(Flow::Map(id, batch)) => Step::Map(id, batch),
+            Ok(Flow::Map(call)) => Step::Map(call),
             Ok(Flow::End) => {
                 self.close();
                 Step::End
@@ -152,7 +167,16 @@ impl Run {
     /// If it does not look as declared.
     pub fn mapped(&mut self, batch: Batch) -> Result<()> {
         match self.mapping.take().map(|at| &mut self.nodes[at].work) {
-            Some(Work::Map { answer, time, ledger, .. }) => {
+            Some(Work::Map { answer, schema, categories, calls, time, ledger, .. }) => {
+                let name = result_of(ledger, *calls - 1);
+                let known = schema.get_or_insert_with(|| Arc::clone(batch.schema()));
+                known.check(batch.schema()).map_err(|error| error.within(&name))?;
+                let categories = categories.get_or_insert_with(|| Categories::new(known));
+                let (batch, full) = categories.adopt(batch, known);
+                if let Some(full) = full {
+                    let place = Place { source: Some(name), row: Some(full.row as u64), ..Place::default() };
+                    return Err(categories.too_many(full, place));
+                }
                 ledger.rows_out += batch.rows() as u64;
                 *answer = Some(prepared::retimed(batch, time.as_deref())?);
                 Ok(())
@@ -260,10 +284,14 @@ impl Run {
                 Flow::Batch(batch) => batch,
                 other => return Ok(other),
             };
-            let Work::Map { id, ledger, .. } = &mut self.nodes[at].work else { return Ok(Flow::End) };
-            ledger.rows_in += batch.rows() as u64;
+            let Work::Map { id, schema, calls, ledger, .. } = &mut self.nodes[at].work else {
+                return Ok(Flow::End);
+            };
+            let call = Call { id: *id, schema: schema.clone(), result: result_of(ledger, *calls), batch };
+            ledger.rows_in += call.batch.rows() as u64;
+            *calls += 1;
             self.mapping = Some(at);
-            return Ok(Flow::Map(*id, batch));
+            return Ok(Flow::Map(call));
         }
     }
 
@@ -331,6 +359,11 @@ impl Run {
             node.work = Work::Gone(ledger_of(&node.work));
         }
     }
+}
+
+/// What users call the result of one call of a function.
+fn result_of(ledger: &Ledger, call: u64) -> String {
+    format!("batch {call} of {}", ledger.name)
 }
 
 fn ledger_of(work: &Work) -> Ledger {

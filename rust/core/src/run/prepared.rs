@@ -9,7 +9,7 @@ use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
-use crate::source::{Csv, CsvHead, HostBatches, Sample};
+use crate::source::{self, Csv, CsvHead, HostBatches, Sample};
 use crate::stage::Ledger;
 use crate::time;
 use crate::types::Schema;
@@ -37,7 +37,6 @@ enum Leaf {
 pub struct Prepared {
     plan: Arc<Plan>,
     leaves: Vec<Leaf>,
-    samples: Vec<Mutex<Option<Sample>>>,
     carries: Option<Carries>,
     needed: Option<HashSet<String>>,
 }
@@ -49,23 +48,21 @@ impl Prepared {
     /// # Errors
     /// What is found wrong with the sources or the plan.
     pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
-        let (mut leaves, mut samples) = (Vec::new(), Vec::new());
+        let mut leaves = Vec::new();
         for node in plan.leaves() {
-            let (leaf, sample) = match node {
+            leaves.push(match node {
                 Node::ReadCsv(read) => csv_leaf(read, &mut offer)?,
                 Node::Host(host) => match offer(host.id)? {
-                    Offer::Schema(schema) => (Leaf::Host(Arc::new(schema)), None),
+                    Offer::Schema(schema) => Leaf::Host(Arc::new(schema)),
                     Offer::Sample(_) => {
                         return Err(Error::Internal("a source of batches was offered bytes".into()));
                     }
                 },
                 other => return Err(Error::Internal(format!("{other} is not a source"))),
-            };
-            leaves.push(leaf);
-            samples.push(Mutex::new(sample));
+            });
         }
         let needed = needed(&plan);
-        let mut prepared = Self { plan, leaves, samples, carries: None, needed };
+        let mut prepared = Self { plan, leaves, carries: None, needed };
         let plan = Arc::clone(&prepared.plan);
         prepared.carries = prepared.check(&plan, &mut 0)?;
         Ok(prepared)
@@ -164,7 +161,6 @@ impl Prepared {
                 let taken = head.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let mut head = taken.map_or_else(|| CsvHead::open(read), Ok)?;
                 head.narrow(self.needed.as_ref());
-                let sample = self.samples[at].lock().unwrap_or_else(PoisonError::into_inner).take();
                 let host = match read.input {
                     CsvInput::Host { id } => Some(id),
                     _ => None,
@@ -176,7 +172,7 @@ impl Prepared {
                         EventTimeOf { column: Some(Arc::clone(&field.name)), dtype: field.dtype.clone() }
                     }),
                 };
-                let source = Box::new(Csv::start(read, head, sample, seen)?);
+                let source = Box::new(Csv::start(read, head, seen)?);
                 Ok((Work::Source { source, host }, carries))
             }
             (Node::Host(host), Leaf::Host(schema)) => {
@@ -193,7 +189,9 @@ fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)>
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
-            let work = Work::Map { id: map.id, answer: None, time, ledger: Ledger::new(node.to_string()) };
+            let schema = map.schema.clone().map(Arc::new);
+            let ledger = Ledger::new(node.to_string());
+            let work = Work::Map { id: map.id, answer: None, schema, categories: None, calls: 0, time, ledger };
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
@@ -217,19 +215,16 @@ pub(super) fn retimed(batch: Batch, column: Option<&str>) -> Result<Batch> {
     Ok(batch.with_time(Some(EventTime::new(dtype, ticks))))
 }
 
-fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<(Leaf, Option<Sample>)> {
+fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<Leaf> {
     read.check()?;
-    let (head, sample) = match read.input {
+    let head = match read.input {
         CsvInput::Host { id } => match offer(id)? {
             Offer::Schema(_) => return Err(Error::Internal("a file was offered a schema".into())),
-            Offer::Sample(sample) => {
-                let head = CsvHead::of_sample(read, &sample, "<file>")?;
-                (head.ok_or_else(|| Error::Internal("the sample is too short".into()))?, Some(sample))
-            }
+            Offer::Sample(sample) => CsvHead::hosted(read, sample)?,
         },
-        _ => (CsvHead::open(read)?, None),
+        _ => CsvHead::open(read)?,
     };
-    Ok((Leaf::Csv(Box::new(Mutex::new(Some(head)))), sample))
+    Ok(Leaf::Csv(Box::new(Mutex::new(Some(head)))))
 }
 
 /// Whether a sample of a file tells what must be known before reading it.
@@ -237,7 +232,7 @@ fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> R
 /// # Errors
 /// What is found wrong with it.
 pub fn is_enough(read: &ReadCsv, sample: &Sample) -> Result<bool> {
-    Ok(CsvHead::of_sample(read, sample, "<file>")?.is_some())
+    Ok(source::infer(read, sample, "<file>")?.is_some())
 }
 
 /// The columns that the plan uses of its sources; `None` for all.

@@ -219,46 +219,50 @@ impl Shared {
 
     /// Cuts a text and decodes it, if there is room for one and nobody else is cutting.
     fn work(&self, scratch: &mut Scratch) -> Worked {
+        let Some(feeder) = self.take_feeder() else { return Worked::Nothing };
+        let (seq, fed) = self.cut(feeder);
+        let (made, spare) = match fed {
+            Ok(Fed::NotYet) => return Worked::Waited,
+            Ok(Fed::End) => return Worked::Done,
+            Ok(Fed::Piece(piece)) => {
+                (self.decode(&piece.text, piece.source, scratch), Some(piece.text.into_buffer()))
+            }
+            Err(error) => (Err(error), None),
+        };
+        let mut state = self.lock();
+        state.made.insert(seq, made);
+        state.spare.extend(spare);
+        drop(state);
+        self.changed.notify_all();
+        Worked::Done
+    }
+
+    /// Takes the feeder, if it is there and there is room for a text.
+    fn take_feeder(&self) -> Option<Feeder> {
         let mut state = self.lock();
         if !self.has_work(&state) {
-            return Worked::Nothing;
+            return None;
         }
-        let Some(mut feeder) = state.feeder.take() else { return Worked::Nothing };
+        let mut feeder = state.feeder.take()?;
         state.spare.drain(..).for_each(|buffer| feeder.recycle(buffer));
-        drop(state);
+        Some(feeder)
+    }
+
+    /// Cuts a text, which gets a number, and puts the feeder back. An error has its place among the texts.
+    fn cut(&self, mut feeder: Feeder) -> (u64, Result<Fed>) {
         let fed = feeder.next();
         let mut state = self.lock();
         state.bytes_read = feeder.bytes_read();
         state.skipped += feeder.take_skipped();
         state.feeder = Some(feeder);
         let seq = state.cut;
-        let piece = match fed {
-            Ok(Fed::Piece(piece)) => piece,
-            Ok(Fed::NotYet) => return Worked::Waited,
-            Ok(Fed::End) => {
-                state.ended = true;
-                drop(state);
-                self.changed.notify_all();
-                return Worked::Done;
-            }
-            Err(error) => {
-                (state.ended, state.cut) = (true, seq + 1);
-                state.made.insert(seq, Err(error));
-                drop(state);
-                self.changed.notify_all();
-                return Worked::Done;
-            }
-        };
-        state.cut += 1;
+        state.cut += u64::from(matches!(fed, Ok(Fed::Piece(_)) | Err(_)));
+        state.ended |= matches!(fed, Ok(Fed::End) | Err(_));
         drop(state);
-        self.changed.notify_all();
-        let made = self.decode(&piece.text, piece.source, scratch);
-        let mut state = self.lock();
-        state.spare.push(piece.text.into_buffer());
-        state.made.insert(seq, made);
-        drop(state);
-        self.changed.notify_all();
-        Worked::Done
+        if !matches!(fed, Ok(Fed::NotYet)) {
+            self.changed.notify_all();
+        }
+        (seq, fed)
     }
 
     /// Decodes a text. A panic, which would be a bug, becomes an error instead of a thread that is gone.

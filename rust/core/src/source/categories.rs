@@ -4,42 +4,99 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow_buffer::NullBuffer;
 
+use crate::batch::Batch;
 use crate::column::Texts;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place};
+use crate::types::{DataType, Field, Schema};
+
+/// The categories of the categorical columns of a stream.
+pub(crate) struct Categories(Vec<(usize, Column)>);
+
+/// A category that is one too many.
+#[derive(Clone, Copy)]
+pub(crate) struct Full {
+    /// The first row that has one.
+    pub(crate) row: usize,
+    /// Which of the columns it is in.
+    of: usize,
+}
+
+impl Categories {
+    /// No categories yet.
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let column = |(at, field): (usize, &Field)| match field.dtype {
+            DataType::Categorical(max) => Some((at, Column::new(&field.name, max))),
+            _ => None,
+        };
+        Self(schema.fields().iter().enumerate().filter_map(column).collect())
+    }
+
+    /// Codes the categorical columns; tells where that ends.
+    pub(crate) fn code(&mut self, columns: &mut [ArrayRef]) -> Option<Full> {
+        let mut first: Option<Full> = None;
+        for (of, (at, column)) in self.0.iter_mut().enumerate() {
+            let (coded, full) = column.code(&columns[*at]);
+            columns[*at] = coded;
+            let full = full.map(|row| Full { row, of });
+            first = first.into_iter().chain(full).min_by_key(|full| full.row);
+        }
+        first
+    }
+
+    /// A batch, whose categorical columns may be any text, as one of this schema; tells where that ends.
+    pub(crate) fn adopt(&mut self, batch: Batch, schema: &Arc<Schema>) -> (Batch, Option<Full>) {
+        if self.0.is_empty() && batch.schema() == schema {
+            return (batch, None);
+        }
+        let mut columns = batch.columns().to_vec();
+        let full = self.code(&mut columns);
+        (batch.with_columns(Arc::clone(schema), columns), full)
+    }
+
+    /// The error of a category too many.
+    pub(crate) fn too_many(&self, full: Full, place: Place) -> Error {
+        let Column { name, max, .. } = &self.0[full.of].1;
+        let message = format!("column {name:?} has more than the {max} categories declared; raise max=");
+        Error::Limit { argument: "max", limit: u64::from(*max), message, place }
+    }
+}
 
 /// The categories of one column, numbered in the order in which they first appeared.
-pub(crate) struct Categories {
-    column: String,
+struct Column {
+    name: String,
     max: u32,
     codes: HashMap<String, i32>,
     values: Vec<String>,
     shared: Arc<StringArray>,
 }
 
-impl Categories {
-    /// No categories yet, of at most so many.
-    pub(crate) fn new(column: &str, max: u32) -> Self {
-        let shared = Arc::new(StringArray::from(Vec::<String>::new()));
-        Self { column: column.to_owned(), max, codes: HashMap::new(), values: Vec::new(), shared }
+impl Column {
+    fn new(name: &str, max: u32) -> Self {
+        let shared = Arc::new(StringArray::new_null(0));
+        Self { name: name.to_owned(), max, codes: HashMap::new(), values: Vec::new(), shared }
     }
 
-    /// Codes a column; gives the row of the first category that is one too many.
-    pub(crate) fn code(&mut self, column: &ArrayRef) -> (ArrayRef, Option<usize>) {
-        let (texts, nulls) = (Texts::of(column), column.logical_nulls());
+    /// Codes the column; gives the row of the first category that is one too many, from which on all is null.
+    fn code(&mut self, column: &ArrayRef) -> (ArrayRef, Option<usize>) {
+        let (texts, mut nulls) = (Texts::of(column), column.logical_nulls());
         let mut codes = Vec::with_capacity(column.len());
-        let mut full = None;
         for row in 0..column.len() {
             let null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            let code = if null { Some(0) } else { self.code_of(texts.get(row)) };
-            if code.is_none() && full.is_none() {
-                full = Some(row);
+            match if null { Some(0) } else { self.code_of(texts.get(row)) } {
+                Some(code) => codes.push(code),
+                None => break,
             }
-            codes.push(code.unwrap_or(0));
         }
-        if self.shared.len() != self.values.len() || self.values.is_empty() {
-            let values = if self.values.is_empty() { vec![String::new()] } else { self.values.clone() };
-            self.shared = Arc::new(StringArray::from(values));
+        let full = Some(codes.len()).filter(|&row| row < column.len());
+        if let Some(full) = full {
+            let good: NullBuffer = (0..column.len()).map(|row| row < full).collect::<Vec<_>>().into();
+            nulls = NullBuffer::union(nulls.as_ref(), Some(&good));
+            codes.resize(column.len(), 0);
+        }
+        if self.shared.len() != self.values.len() {
+            self.shared = Arc::new(StringArray::from(self.values.clone()));
         }
         let keys = Int32Array::new(codes.into(), nulls);
         (Arc::new(DictionaryArray::new(keys, Arc::clone(&self.shared) as ArrayRef)), full)
@@ -57,32 +114,4 @@ impl Categories {
         self.values.push(text.to_owned());
         Some(code)
     }
-
-    /// The error of a category too many.
-    pub(crate) fn too_many(&self, place: Place) -> Error {
-        let message =
-            format!("column {:?} has more than the {} categories declared; raise max=", self.column, self.max);
-        Error::Limit { argument: "max", limit: u64::from(self.max), message, place }
-    }
-}
-
-/// Codes the categorical columns of a batch.
-///
-/// # Errors
-/// With the number of good rows, if one has a category too many.
-pub(crate) fn code_columns(
-    categories: &mut [(usize, Categories)],
-    columns: &mut [ArrayRef],
-) -> Result<(), (usize, usize)> {
-    let mut first: Option<(usize, usize)> = None;
-    for (of, (at, categories)) in categories.iter_mut().enumerate() {
-        let (coded, full) = categories.code(&columns[*at]);
-        columns[*at] = coded;
-        if let Some(row) = full
-            && first.is_none_or(|(known, _)| row < known)
-        {
-            first = Some((row, of));
-        }
-    }
-    first.map_or(Ok(()), Err)
 }

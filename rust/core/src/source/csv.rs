@@ -3,23 +3,23 @@
 use std::sync::Arc;
 
 use super::ahead::{Ahead, Made, Next};
-use super::categories::{Categories, code_columns};
+use super::categories::Categories;
 use super::feeder::Feeder;
-use super::head::{CsvHead, Sample, locate};
+use super::head::{CsvHead, locate};
 use super::{Fetch, Source, Supply};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::as_i64;
 use crate::error::{BadRow, Error, Place, Result};
 use crate::plan::{CsvInput, OnError, ReadCsv};
 use crate::stage::{Ledger, Rebatch, Stage};
-use crate::types::{DataType, Schema};
+use crate::types::Schema;
 
 /// The CSV source.
 pub(crate) struct Csv {
     ahead: Ahead,
     schema: Arc<Schema>,
     time: Option<usize>,
-    categories: Vec<(usize, Categories)>,
+    categories: Categories,
     on_error: OnError,
     rejects: Vec<BadRow>,
     max_kept: usize,
@@ -36,22 +36,18 @@ impl Csv {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, host: Option<Sample>, exact: bool) -> Result<Self> {
+    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, exact: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if from_host { 1 } else { read.threads.unwrap_or(cores) };
         let layout = head.layout.clone();
-        let feeder = Feeder::new(read, &mut head, host)?;
-        let total = feeder.bytes_total();
-        let categories = head.schema.fields().iter().enumerate().filter_map(|(at, field)| match field.dtype {
-            DataType::Categorical(max) => Some((at, Categories::new(&field.name, max))),
-            _ => None,
-        });
-        let uneven = head.paths.len() > 1 || read.on_error != OnError::Error;
+        let uneven = head.files.len() > 1 || read.on_error != OnError::Error;
+        let feeder = Feeder::new(read, &mut head)?;
+        let total = feeder.bytes_waiting();
         let rebatch = (exact && uneven).then(|| Rebatch::new(read.batch_rows, String::new()));
         let ledger = Ledger { bytes_total: total, ..Ledger::new("read_csv") };
         Ok(Self {
-            categories: categories.collect(),
+            categories: Categories::new(&head.schema),
             ahead: Ahead::new(feeder, layout, threads, read.prefetch),
             schema: head.schema,
             time: head.time,
@@ -82,13 +78,11 @@ impl Csv {
             skipped: 0,
         };
         self.reject(std::mem::take(&mut decoded.rejects), &source);
-        let good = match code_columns(&mut self.categories, &mut decoded.columns) {
-            Ok(()) => decoded.rows,
-            Err((row, of)) => {
-                self.failure = Some(self.categories[of].1.too_many(origin.place(row)));
-                row
-            }
-        };
+        let full = self.categories.code(&mut decoded.columns);
+        if let Some(full) = full {
+            self.failure = Some(self.categories.too_many(full, origin.place(full.row)));
+        }
+        let good = full.map_or(decoded.rows, |full| full.row);
         if self.failure.is_some() {
             // What comes after the error was read, but is nobody's.
             self.ledger.rows_in -= rows - good as u64 - u64::from(self.on_error == OnError::Error);

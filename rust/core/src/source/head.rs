@@ -1,22 +1,13 @@
 //! [`CsvHead`]: what is known of a CSV source before it is read: its columns and where its rows start.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::input::{Got, Input};
-use crate::csv::{self, Dialect, Head, Layout, Sampling, Start};
+use super::unread::{Sample, Unread};
+use crate::csv::{self, Dialect, Head, Inferred, Layout, Sampling};
 use crate::error::{Error, Result};
-use crate::plan::{Check, CsvInput, OnError, ReadCsv};
+use crate::plan::{Check, OnError, ReadCsv};
 use crate::types::{DataType, Field, Schema};
-
-/// The first bytes of a source.
-#[derive(Debug, Default)]
-pub struct Sample {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// Whether they are all there are.
-    pub complete: bool,
-}
 
 /// What is known of a CSV source before it is read.
 pub(crate) struct CsvHead {
@@ -30,73 +21,83 @@ pub(crate) struct CsvHead {
     pub(crate) time: Option<usize>,
     /// Whether columns that are not used are checked too.
     check_all: bool,
-    /// Where the first row of the first file starts.
-    pub(crate) start: Start,
-    /// Blank lines and comments before that.
-    pub(crate) skipped: u64,
     /// The files, in order.
-    pub(crate) paths: Vec<String>,
-    /// The first input and what has been read of it, if it cannot be read again.
-    pub(crate) opened: Option<(Input, Sample)>,
+    pub(crate) files: VecDeque<Unread>,
 }
 
 impl CsvHead {
-    /// Opens the source and reads a sample.
+    /// Opens the source and reads samples, up to that of the first file with rows.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Argument`] and others for what is not CSV or does not fit the arguments.
     pub(crate) fn open(read: &ReadCsv) -> Result<Self> {
-        let paths = match &read.input {
-            CsvInput::Paths(paths) => expand(paths)?,
-            _ => Vec::new(),
-        };
-        let mut input = match &read.input {
-            CsvInput::Paths(_) => Input::open(&paths[0])?,
-            CsvInput::Bytes(bytes) => Input::Memory(Arc::clone(bytes), 0),
-            CsvInput::Stdin => Input::Stdin,
-            CsvInput::Host { .. } => return Err(Error::Internal("the host's sample is missing".into())),
-        };
-        let mut sample = Sample::default();
-        loop {
-            if let Some(mut head) = Self::of_sample(read, &sample, input.name())? {
-                head.paths = paths;
-                head.opened = input.is_one_shot().then_some((input, sample));
-                return Ok(head);
+        let mut files = Unread::all(&read.input)?;
+        let mut fields = Vec::new();
+        for file in &mut files {
+            let source = file.name().to_owned();
+            let inferred = file.look(|sample| infer(read, sample, &source))?;
+            inferred.header.check(&names(&fields)).map_err(|error| locate(error, &source))?;
+            if !inferred.fields.is_empty() {
+                fields = inferred.fields;
             }
-            extend(&mut input, &mut sample)?;
+            if inferred.settled {
+                break;
+            }
         }
+        Self::new(read, fields, files)
     }
 
-    /// Reads a sample; `None` if more of it is needed.
+    /// What is known of a file of the host by the sample that it has read.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn of_sample(read: &ReadCsv, sample: &Sample, source: &str) -> Result<Option<Self>> {
-        let head = head_options(read)?;
-        let nulls: Vec<Vec<u8>> = read.null_values.iter().map(|null| null.clone().into_bytes()).collect();
-        let sampling =
-            Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes: 64 << 20, nulls: nulls.clone() };
-        let located = |error| locate(error, source);
-        let Some(inferred) = csv::infer(&sample.bytes, sample.complete, &head, &sampling).map_err(located)? else {
-            return Ok(None);
-        };
-        let names = inferred.header.names.clone();
-        let all = with_declared(inferred.fields, read)?;
+    pub(crate) fn hosted(read: &ReadCsv, sample: Sample) -> Result<Self> {
+        let inferred = infer(read, &sample, "<file>")?;
+        let inferred = inferred.ok_or_else(|| Error::Internal("the sample is too short".into()))?;
+        Self::new(read, inferred.fields, [Unread::hosted(sample)].into())
+    }
+
+    /// Files of these columns.
+    fn new(read: &ReadCsv, fields: Vec<Field>, files: VecDeque<Unread>) -> Result<Self> {
+        if fields.is_empty() {
+            return Err(locate(csv::no_header(), &all_of(&files)));
+        }
+        let names = names(&fields);
+        let all = with_declared(&Schema::new(fields)?, read)?;
         let picked = pick(&all, read)?;
+        let all = all.fields();
         let schema = Schema::new(picked.iter().map(|&at| all[at].clone()).collect())?;
         let time = read.time.as_deref().map(|name| event_time(&schema, name, read)).transpose()?;
-        let layout = layout(read, &head.dialect, &all, &picked, time, &nulls);
-        Ok(Some(Self {
-            names,
-            schema: Arc::new(schema),
-            layout,
-            time,
-            check_all: read.check == Check::All,
-            start: inferred.header.end,
-            skipped: inferred.header.skipped,
-            paths: Vec::new(),
-            opened: None,
-        }))
+        let layout = layout(read, &head_options(read)?.dialect, all, &picked, time);
+        let check_all = read.check == Check::All;
+        Ok(Self { names, schema: Arc::new(schema), layout, time, check_all, files })
+    }
+}
+
+/// What a sample says of its file; `None` if more of it is needed.
+///
+/// # Errors
+/// For what is not CSV or does not fit the arguments.
+pub(crate) fn infer(read: &ReadCsv, sample: &Sample, source: &str) -> Result<Option<Inferred>> {
+    let head = head_options(read)?;
+    let sampling = Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes: 64 << 20, nulls: nulls(read) };
+    csv::infer(&sample.bytes, sample.complete, &head, &sampling).map_err(|error| locate(error, source))
+}
+
+fn nulls(read: &ReadCsv) -> Vec<Vec<u8>> {
+    read.null_values.iter().map(|null| null.clone().into_bytes()).collect()
+}
+
+fn names(fields: &[Field]) -> Vec<String> {
+    fields.iter().map(|field| field.name.to_string()).collect()
+}
+
+/// What users call the files together.
+fn all_of(files: &VecDeque<Unread>) -> String {
+    let first = files.front().map_or("", Unread::name);
+    match files.len() {
+        0 | 1 => first.to_owned(),
+        n => format!("{first} and {} more", n - 1),
     }
 }
 
@@ -111,7 +112,8 @@ impl CsvHead {
         let columns = kept.iter().map(|&at| self.layout.columns[at].clone());
         self.layout.columns = match self.check_all {
             true => {
-                let rest = self.layout.columns.iter().enumerate().filter(|(at, _)| !kept.contains(at));
+                let wanted: HashSet<usize> = kept.iter().copied().collect();
+                let rest = self.layout.columns.iter().enumerate().filter(|(at, _)| !wanted.contains(at));
                 columns.chain(rest.map(|(_, column)| csv::Column { wanted: false, ..column.clone() })).collect()
             }
             false => columns.collect(),
@@ -123,15 +125,8 @@ impl CsvHead {
 
 /// How the beginning of each file is read.
 pub(crate) fn head_options(read: &ReadCsv) -> Result<Head> {
-    let comment = match read.comment.as_deref() {
-        None => None,
-        Some(text) => match text.as_bytes() {
-            [byte] => Some(*byte),
-            _ => return Err(Error::argument(format!("comment must be one ASCII character, not {text:?}"))),
-        },
-    };
     Ok(Head {
-        dialect: Dialect::new(read.delimiter, read.quote, comment)?,
+        dialect: Dialect::new(read.delimiter, read.quote, read.comment_byte()?)?,
         names: read.names.clone(),
         skip_rows: read.skip_rows as u64,
         max_columns: read.max_columns,
@@ -157,69 +152,24 @@ fn rows_to_infer(read: &ReadCsv, sample: &Sample, head: &Head) -> Result<usize> 
         return Ok(read.infer_rows);
     }
     let names = csv::head(&sample.bytes, sample.complete, head)?.map(|header| header.names);
-    let declared = |name: &String| read.schema.iter().any(|(known, _)| known == name);
-    Ok(if names.is_some_and(|names| names.iter().all(declared)) { 0 } else { read.infer_rows })
+    let declared: HashSet<&String> = read.schema.iter().map(|(name, _)| name).collect();
+    let all_declared = names.is_some_and(|names| names.iter().all(|name| declared.contains(name)));
+    Ok(if all_declared { 0 } else { read.infer_rows })
 }
 
-/// Paths, globs expanded.
-fn expand(paths: &[String]) -> Result<Vec<String>> {
-    let mut expanded = Vec::new();
-    for path in paths {
-        if !path.contains(['*', '?', '[']) || std::path::Path::new(path).exists() {
-            expanded.push(path.clone());
-            continue;
-        }
-        let found =
-            glob::glob(path).map_err(|error| Error::argument(format!("{path:?} is not a glob: {error}")))?;
-        let mut found: Vec<String> = found.flatten().map(|path| path.to_string_lossy().into_owned()).collect();
-        if found.is_empty() {
-            let errno = rustix::io::Errno::NOENT.raw_os_error();
-            return Err(Error::Io { errno: Some(errno), message: "No file matches".into(), path: path.clone() });
-        }
-        found.sort();
-        expanded.append(&mut found);
-    }
-    match expanded.is_empty() {
-        true => Err(Error::argument("there is no file to read: the list is empty")),
-        false => Ok(expanded),
-    }
-}
-
-/// How much is read at first: mostly enough to infer the columns from, which starts over with each more.
-const SAMPLE: usize = 1 << 20;
-
-/// Reads on, doubling the sample.
-fn extend(input: &mut Input, sample: &mut Sample) -> Result<()> {
-    let from = sample.bytes.len();
-    sample.bytes.resize((2 * from).max(SAMPLE), 0);
-    let got = input.read(&mut sample.bytes[from..]);
-    let len = if let Ok(Got::Bytes(len)) = got { len } else { 0 };
-    sample.bytes.truncate(from + len);
-    if let Got::Bytes(0) = got? {
-        sample.complete = true;
-    }
-    Ok(())
-}
-
-fn with_declared(mut fields: Vec<Field>, read: &ReadCsv) -> Result<Vec<Field>> {
+fn with_declared(inferred: &Schema, read: &ReadCsv) -> Result<Schema> {
+    let mut fields = inferred.fields().to_vec();
     for (name, dtype) in &read.schema {
-        match fields.iter_mut().find(|field| *field.name == **name) {
-            Some(field) => field.dtype = dtype.clone(),
-            None => {
-                let known = fields.iter().map(|field| field.name.to_string()).collect();
-                return Err(Error::ColumnNotFound { column: name.clone(), known });
-            }
-        }
+        fields[inferred.index(name)?].dtype = dtype.clone();
     }
-    Ok(fields)
+    Schema::new(fields)
 }
 
 /// The places of the columns to read, in the order asked for.
-fn pick(all: &[Field], read: &ReadCsv) -> Result<Vec<usize>> {
-    let schema = Schema::new(all.to_vec())?;
+fn pick(all: &Schema, read: &ReadCsv) -> Result<Vec<usize>> {
     match &read.columns {
         None => Ok((0..all.len()).collect()),
-        Some(columns) => columns.iter().map(|name| schema.index(name)).collect(),
+        Some(columns) => columns.iter().map(|name| all.index(name)).collect(),
     }
 }
 
@@ -233,16 +183,10 @@ fn event_time(schema: &Schema, name: &str, read: &ReadCsv) -> Result<usize> {
     Ok(at)
 }
 
-fn layout(
-    read: &ReadCsv,
-    dialect: &Dialect,
-    all: &[Field],
-    picked: &[usize],
-    time: Option<usize>,
-    nulls: &[Vec<u8>],
-) -> Layout {
+fn layout(read: &ReadCsv, dialect: &Dialect, all: &[Field], picked: &[usize], time: Option<usize>) -> Layout {
+    let nulls = nulls(read);
     let column = |index: usize, wanted: bool, required: bool| csv::Column {
-        nulls: nulls.to_vec(),
+        nulls: nulls.clone(),
         wanted,
         required,
         ..csv::Column::new(index, all[index].name.to_string(), decoded(&all[index].dtype))
@@ -250,9 +194,9 @@ fn layout(
     let mut columns: Vec<csv::Column> =
         picked.iter().enumerate().map(|(at, &index)| column(index, true, time == Some(at))).collect();
     if read.check == Check::All {
-        columns.extend(
-            (0..all.len()).filter(|index| !picked.contains(index)).map(|index| column(index, false, false)),
-        );
+        let wanted: HashSet<usize> = picked.iter().copied().collect();
+        let rest = (0..all.len()).filter(|index| !wanted.contains(index));
+        columns.extend(rest.map(|index| column(index, false, false)));
     }
     let on_error = match read.on_error {
         OnError::Error => csv::OnError::Error,

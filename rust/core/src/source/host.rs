@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::categories::Categories;
 use super::{Fetch, Source, Supply};
 use crate::batch::{Batch, EventTime, Origin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::plan::Host;
 use crate::stage::Ledger;
 use crate::time;
@@ -14,12 +15,14 @@ use crate::types::Schema;
 pub(crate) struct HostBatches {
     schema: Arc<Schema>,
     time: Option<usize>,
+    categories: Categories,
     name: Arc<str>,
     batch_rows: usize,
     exact: bool,
     waiting: Option<Batch>,
     held: Vec<Batch>,
     ended: bool,
+    batches: u64,
     row: u64,
     failure: Option<Error>,
     ledger: Ledger,
@@ -34,6 +37,7 @@ impl HostBatches {
         let time = host.time.as_deref().map(|name| schema.index(name)).transpose()?;
         Ok(Self {
             time,
+            categories: Categories::new(&schema),
             schema,
             name: host.name.as_str().into(),
             batch_rows: host.batch_rows.unwrap_or(usize::MAX),
@@ -41,6 +45,7 @@ impl HostBatches {
             waiting: None,
             held: Vec::new(),
             ended: false,
+            batches: 0,
             row: 0,
             failure: None,
             ledger: Ledger::new(host.name.clone()),
@@ -49,14 +54,6 @@ impl HostBatches {
 
     /// Gives the batch its event time and origin.
     fn adopt(&mut self, batch: Batch) -> Result<Batch> {
-        if batch.schema() != &self.schema {
-            return Err(Error::argument(format!(
-                "{}: the columns of a batch differ from those of the first: {} instead of {}",
-                self.name,
-                listed(batch.schema()),
-                listed(&self.schema)
-            )));
-        }
         let origin = Origin { source: Some(Arc::clone(&self.name)), row: self.row, ..Origin::default() };
         self.row += batch.rows() as u64;
         let batch = batch.with_origin(origin);
@@ -70,10 +67,6 @@ impl HostBatches {
         let nulls = batch.columns()[self.time?].logical_nulls()?;
         (0..nulls.len()).find(|&row| nulls.is_null(row))
     }
-}
-
-fn listed(schema: &Schema) -> String {
-    schema.fields().iter().map(|field| format!("{}: {}", field.name, field.dtype)).collect::<Vec<_>>().join(", ")
 }
 
 impl Source for HostBatches {
@@ -110,14 +103,23 @@ impl Source for HostBatches {
             }
             Supply::Bytes(_) => return Err(Error::Internal("a source of batches was supplied bytes".into())),
         };
+        let checked = self.schema.check(batch.schema());
+        checked.map_err(|error| error.within(format_args!("batch {} of {}", self.batches, self.name)))?;
+        self.batches += 1;
         self.ledger.rows_in += batch.rows() as u64;
-        let good = self.before_null(&batch);
-        let adopted = match good {
+        let (batch, full) = self.categories.adopt(batch, &self.schema);
+        let null = self.before_null(&batch);
+        let full = full.filter(|full| null.is_none_or(|null| full.row < null));
+        let adopted = match full.map(|full| full.row).or(null) {
             None => self.adopt(batch),
             Some(row) => {
                 let rest = batch.slice(row, batch.rows() - row);
                 let adopted = self.adopt(batch.slice(0, row));
-                self.failure = self.adopt(rest).err();
+                let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
+                self.failure = match full {
+                    Some(full) => Some(self.categories.too_many(full, place)),
+                    None => self.adopt(rest).err(),
+                };
                 self.ended = true;
                 self.ledger.rejected += 1;
                 adopted

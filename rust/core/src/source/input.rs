@@ -20,6 +20,8 @@ pub(crate) enum Input {
     Stdin,
     /// Memory, from an offset on.
     Memory(Arc<[u8]>, usize),
+    /// A file of the host, which supplies the bytes: there is nothing to read here.
+    Host,
 }
 
 /// What one read brought.
@@ -57,21 +59,12 @@ impl Input {
         matches!(self, Self::Pipe(..) | Self::Stdin)
     }
 
-    /// What users call it.
-    pub(crate) fn name(&self) -> &str {
+    /// What errors of the system are about.
+    fn name(&self) -> &str {
         match self {
             Self::File(_, path, _) | Self::Pipe(_, path) => path,
             Self::Stdin => "<stdin>",
-            Self::Memory(..) => "<bytes>",
-        }
-    }
-
-    /// How many bytes there are, if that is known.
-    pub(crate) fn size(&self) -> Option<u64> {
-        match self {
-            Self::File(_, _, size) => Some(*size),
-            Self::Memory(bytes, _) => Some(bytes.len() as u64),
-            _ => None,
+            Self::Memory(..) | Self::Host => "",
         }
     }
 
@@ -92,6 +85,7 @@ impl Input {
             }
             Self::Pipe(file, _) => read_pipe(file.as_fd(), space),
             Self::Stdin => read_pipe(io::stdin().as_fd(), space),
+            Self::Host => return Ok(Got::Nothing),
             Self::Memory(bytes, at) => {
                 let len = space.len().min(bytes.len() - *at);
                 space[..len].copy_from_slice(&bytes[*at..*at + len]);

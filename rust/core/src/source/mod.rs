@@ -11,15 +11,17 @@ mod feeder;
 mod head;
 mod host;
 mod input;
+mod unread;
 
 use crate::batch::Batch;
 use crate::error::{BadRow, Result};
 use crate::stage::Ledger;
 
+pub(crate) use categories::Categories;
 pub(crate) use csv::Csv;
-pub(crate) use head::CsvHead;
-pub use head::Sample;
+pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
+pub use unread::Sample;
 
 /// What a source has to say when asked for a batch.
 pub(crate) enum Fetch {

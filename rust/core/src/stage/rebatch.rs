@@ -3,13 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray};
 use arrow_schema::DataType as Arrow;
 
 use super::{Ledger, Stage};
 use crate::batch::{Batch, EventTime};
 use crate::column::plain_text;
 use crate::error::Result;
+use crate::types::{DataType, Field};
 
 /// Cuts the rows anew into batches of exactly so many, but for the last.
 pub(crate) struct Rebatch {
@@ -81,12 +84,29 @@ pub(crate) fn concat(pieces: &[Batch]) -> Batch {
     if let [one] = pieces {
         return one.clone();
     }
-    let columns = (0..pieces[0].columns().len())
-        .map(|at| concat_columns(pieces.iter().map(|piece| &piece.columns()[at]).collect()))
-        .collect();
+    let column = |(at, field): (usize, &Field)| {
+        let columns: Vec<&ArrayRef> = pieces.iter().map(|piece| &piece.columns()[at]).collect();
+        let coded = matches!(field.dtype, DataType::Categorical(_)).then(|| concat_codes(&columns)).flatten();
+        coded.unwrap_or_else(|| concat_columns(columns))
+    };
+    let columns = pieces[0].schema().fields().iter().enumerate().map(column).collect();
     let rows = pieces.iter().map(Batch::rows).sum();
     let origin = pieces.iter().find(|piece| piece.rows() > 0).unwrap_or(&pieces[0]).origin().clone();
     Batch::new(Arc::clone(pieces[0].schema()), columns, rows).with_time(concat_times(pieces)).with_origin(origin)
+}
+
+/// A categorical column, whose categories in one batch begin those in later ones; `None` if they do not.
+fn concat_codes(columns: &[&ArrayRef]) -> Option<ArrayRef> {
+    let coded: Vec<_> =
+        columns.iter().map(|column| column.as_dictionary_opt::<Int32Type>()).collect::<Option<_>>()?;
+    let longest = coded.iter().map(|column| column.values()).max_by_key(|values| values.len())?;
+    let begins = |values: &ArrayRef| Arc::ptr_eq(values, longest) || *values == longest.slice(0, values.len());
+    if !coded.iter().all(|column| begins(column.values())) {
+        return None;
+    }
+    let keys: Vec<&dyn Array> = coded.iter().map(|column| column.keys() as &dyn Array).collect();
+    let keys = arrow_select::concat::concat(&keys).ok()?.as_primitive::<Int32Type>().clone();
+    Some(Arc::new(DictionaryArray::try_new(keys, Arc::clone(longest)).ok()?))
 }
 
 fn concat_columns(columns: Vec<&ArrayRef>) -> ArrayRef {

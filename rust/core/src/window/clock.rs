@@ -1,5 +1,6 @@
 //! [`Clock`]: how far event time has come for one operator, and which windows that closes.
 
+use super::calm::Calm;
 use super::grid::Grid;
 use crate::batch::{Batch, High};
 use crate::error::Place;
@@ -15,12 +16,15 @@ pub(crate) struct Clock {
     next_end: i64,
     /// The mark at which it does.
     threshold: i64,
+    /// The times of rows that change nothing but the mark, once they were asked for.
+    calm: Option<Calm>,
 }
 
 impl Clock {
     /// A clock that has not started.
     pub(crate) fn new(grid: Grid, lateness: i64) -> Self {
-        Self { grid, lateness, mark: None, set_by: Place::default(), next_end: i64::MIN, threshold: i64::MIN }
+        let (set_by, calm) = (Place::default(), Some(Calm::default()));
+        Self { grid, lateness, mark: None, set_by, next_end: i64::MIN, threshold: i64::MIN, calm }
     }
 
     /// How far event time has come; `i64::MIN` if it has not started.
@@ -43,6 +47,11 @@ impl Clock {
         if self.mark.is_some() { self.grid.active(self.next_end) } else { i64::MIN }
     }
 
+    /// The times of rows that change nothing but the mark.
+    pub(crate) fn calm(&mut self) -> &Calm {
+        self.calm.get_or_insert_with(|| Calm::new(self.grid, self.next_end, self.threshold))
+    }
+
     /// Moves on to a mark; tells whether a window may have closed.
     pub(crate) fn reach(&mut self, mark: i64) -> bool {
         if self.mark.is_some_and(|old| mark <= old) {
@@ -55,6 +64,7 @@ impl Clock {
         let watermark = mark.saturating_sub(self.lateness).max(self.grid.first_time());
         self.next_end = self.grid.next_end(watermark);
         self.threshold = self.next_end.saturating_add(self.lateness);
+        self.calm = None;
         true
     }
 

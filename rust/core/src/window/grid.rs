@@ -29,8 +29,12 @@ impl Grid {
 
     /// Whether a time is so far from the ends of the scale that the edges around it do not overflow.
     pub(crate) fn holds(&self, time: i64) -> bool {
-        let room = self.size + self.step + 1;
-        (i64::MIN + room..=i64::MAX - room).contains(&time)
+        (self.first_time()..=self.last_time()).contains(&time)
+    }
+
+    /// Whether there are times that no window has.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.size < self.step
     }
 
     /// The number of the step that a time is in, and how far it is into it.
@@ -70,6 +74,11 @@ impl Grid {
     /// The earliest time from which ends can be counted.
     pub(crate) fn first_time(&self) -> i64 {
         i64::MIN + self.size + self.step + 1
+    }
+
+    /// The latest time around which they can.
+    pub(crate) fn last_time(&self) -> i64 {
+        i64::MAX - self.size - self.step - 1
     }
 
     /// How many panes a window has.

@@ -74,7 +74,10 @@ impl Group {
         let mut columns = self.keys.columns(&slots);
         let results = self.table.lower(self.recipe.outputs(), &slots).map_err(|unfit| {
             let key: Vec<String> = columns.iter().map(|column| crate::show::value(column, unfit.at)).collect();
-            let what = format!("{} of the group ({})", unfit.output, key.join(", "));
+            let what = match key.is_empty() {
+                true => format!("{} of all rows", unfit.output),
+                false => format!("{} of the group ({})", unfit.output, key.join(", ")),
+            };
             (
                 unfit.at,
                 Error::Overflow(Box::new(Overflow {

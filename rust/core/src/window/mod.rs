@@ -6,6 +6,7 @@
 //! results go out in the order of the keys' places ([`Places`]).
 
 mod calendar;
+mod calm;
 mod clock;
 mod emission;
 mod fifo;

@@ -227,13 +227,31 @@ impl Window {
     /// Goes through rows in any order.
     fn walk(&mut self, current: &mut Current) -> Result<()> {
         let end = current.end.min(current.row + ROUND);
-        while current.row < end {
-            if !self.step(current, current.row)? {
-                break;
+        loop {
+            current.row += self.take_calm(current, current.row..end);
+            if current.row == end || !self.step(current, current.row)? {
+                return Ok(());
             }
             current.row += 1;
         }
-        Ok(())
+    }
+
+    /// Accepts the calm rows that come before the first which is not; tells how many.
+    fn take_calm(&mut self, current: &Current, rows: Range<usize>) -> usize {
+        let (time, calm) = (&current.time, self.clock.calm());
+        let before = time.before.as_ref().map_or(&[][..], |before| &before[rows.clone()]);
+        let (ticks, keys) = (&time.ticks[rows.clone()], &current.numbers[rows]);
+        let count = calm.rows(ticks, before);
+        if count == 0 {
+            return 0;
+        }
+        let (ticks, keys, before) = (&ticks[..count], &keys[..count], &before[..count.min(before.len())]);
+        self.panes.slots_among(calm, ticks, keys, &mut self.slots, &mut self.fresh);
+        let own = if time.passive { &[] } else { ticks };
+        if let Some(mark) = own.iter().chain(before).copied().max() {
+            self.clock.reach(mark);
+        }
+        count
     }
 
     /// Accepts one row, which then moves the watermark. Tells whether it could: a row that missed some

@@ -5,7 +5,9 @@
 //! may still get rows goes into the pane's own map.
 
 use std::collections::{HashMap, VecDeque};
+use std::hint::select_unpredictable;
 
+use super::calm::Calm;
 use crate::aggregate::NO_SLOT;
 
 /// A pane: its keys and their slots, in the order in which the keys came.
@@ -29,7 +31,7 @@ struct Latest {
 const NOWHERE: Latest = Latest { pane: i64::MIN, slot: NO_SLOT };
 
 /// How many latest panes are remembered per key, at most.
-const MAX_WAYS: usize = 8;
+pub(crate) const MAX_WAYS: usize = 8;
 
 /// The panes that hold rows, oldest first.
 pub(crate) struct Panes {
@@ -42,12 +44,22 @@ pub(crate) struct Panes {
     /// Slots that no pane has; the last one is given out first.
     free: Vec<u32>,
     spare: Vec<Pane>,
+    /// Room for the numbers of rows whose keys are new to their panes.
+    new: Vec<u32>,
 }
 
 impl Panes {
     /// No panes.
     pub(crate) fn new() -> Self {
-        Self { panes: VecDeque::new(), latest: Vec::new(), ways: 1, slots: 0, free: Vec::new(), spare: Vec::new() }
+        Self {
+            panes: VecDeque::new(),
+            latest: Vec::new(),
+            ways: 1,
+            slots: 0,
+            free: Vec::new(),
+            spare: Vec::new(),
+            new: Vec::new(),
+        }
     }
 
     /// How many slots there are; none has a higher number.
@@ -194,8 +206,8 @@ impl Panes {
         let (new_keys, new_slots) = (&mut pane.keys[known..], &pane.slots[known..]);
         for (slot, &key) in slots[from..].iter_mut().zip(keys) {
             let latest = &mut latest[key as usize * ways + way];
-            let is_new = latest.pane != id;
-            *slot = if is_new { new_slots[count] } else { latest.slot };
+            let (is_new, new_slot) = (latest.pane != id, new_slots[count]);
+            *slot = select_unpredictable(is_new, new_slot, latest.slot);
             *latest = Latest { pane: id, slot: *slot };
             new_keys[count] = key;
             count += usize::from(is_new);
@@ -204,6 +216,85 @@ impl Panes {
         pane.slots.pop();
         self.free.extend(pane.slots.drain(known + count..).rev());
         fresh.extend_from_slice(&pane.keys[known..]);
+    }
+
+    /// The slots of many calm rows' keys, appended to `slots`.
+    ///
+    /// It is what [`slot`](Self::slot) gives for each, without a branch where it can be.
+    pub(crate) fn slots_among(
+        &mut self,
+        calm: &Calm,
+        ticks: &[i64],
+        keys: &[u32],
+        slots: &mut Vec<u32>,
+        fresh: &mut Vec<u32>,
+    ) {
+        if !self.remembers(calm) {
+            return slots.extend(ticks.iter().zip(keys).map(|(&tick, &key)| {
+                let at = self.open(calm.pane::<{ MAX_WAYS - 1 }>(tick));
+                self.slot(at, key, calm.active, fresh)
+            }));
+        }
+        match calm.panes {
+            0..3 => self.find::<1>(calm, ticks, keys, slots, fresh),
+            3..5 => self.find::<3>(calm, ticks, keys, slots, fresh),
+            _ => self.find::<{ MAX_WAYS - 1 }>(calm, ticks, keys, slots, fresh),
+        }
+    }
+
+    /// Whether all slots of calm panes are among the latest, and new ones will push none out.
+    fn remembers(&self, calm: &Calm) -> bool {
+        let end = calm.first + calm.panes as i64;
+        calm.first == calm.active
+            && calm.panes <= self.ways
+            && self.panes.back().is_none_or(|last| last.id < end)
+            && self.range(calm.first..end).all(|pane| pane.pushed_out.is_empty())
+    }
+
+    /// The slots of many rows' keys in calm panes that are remembered, of which up to `STARTS` are not the
+    /// first.
+    fn find<const STARTS: usize>(
+        &mut self,
+        calm: &Calm,
+        ticks: &[i64],
+        keys: &[u32],
+        slots: &mut Vec<u32>,
+        fresh: &mut Vec<u32>,
+    ) {
+        let room = keys.len().min(self.latest.len() / self.ways * calm.panes);
+        self.make_free(room + 1); // One is looked at, but not taken, when all others have been.
+        let (from, ways, mut count) = (slots.len(), self.ways, 0);
+        slots.resize(from + keys.len(), 0);
+        self.new.resize(keys.len(), 0);
+        let (latest, new) = (&mut self.latest[..], &mut self.new[..]);
+        let new_slots = &self.free[self.free.len() - room - 1..];
+        for (row, ((slot, &key), &tick)) in slots[from..].iter_mut().zip(keys).zip(ticks).enumerate() {
+            let (pane, new_slot) = (calm.pane::<STARTS>(tick), new_slots[room - count]);
+            let latest = &mut latest[key as usize * ways + (pane as usize & (ways - 1))];
+            let is_new = latest.pane != pane;
+            *slot = select_unpredictable(is_new, new_slot, latest.slot);
+            *latest = Latest { pane, slot: *slot };
+            new[count] = row as u32;
+            count += usize::from(is_new);
+        }
+        self.new.truncate(count);
+        fresh.extend(self.new.iter().map(|&row| keys[row as usize]));
+        self.settle(|row| calm.pane::<STARTS>(ticks[row]), keys);
+    }
+
+    /// Lets panes know the keys that are new to them, which have got the next free slots.
+    fn settle(&mut self, panes: impl Fn(usize) -> i64, keys: &[u32]) {
+        let (new, mut last, mut at) = (std::mem::take(&mut self.new), i64::MIN, 0);
+        for row in new.iter().map(|&row| row as usize) {
+            let id = panes(row);
+            if id != last {
+                (last, at) = (id, self.open(id));
+            }
+            let (pane, slot) = (&mut self.panes[at], self.free.pop().expect("it was free"));
+            pane.keys.push(keys[row]);
+            pane.slots.push(slot);
+        }
+        self.new = new;
     }
 
     /// Takes the oldest pane out.
@@ -235,5 +326,75 @@ impl Panes {
         self.panes.iter().map(of).sum::<usize>()
             + self.latest.capacity() * size_of::<Latest>()
             + self.free.capacity() * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Grid;
+
+    /// Numbers that look random.
+    fn mixed(state: &mut u64) -> i64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as i64
+    }
+
+    /// Holds the slots of rows to those that the panes know, which hold these keys.
+    fn check_slots(panes: &Panes, rows: impl Iterator<Item = (i64, u32, u32)>, keys: &HashMap<i64, Vec<u32>>) {
+        for (id, key, slot) in rows {
+            let pane = panes.iter().find(|pane| pane.id == id).expect("it has rows");
+            assert_eq!(pane.keys, keys[&id]);
+            assert_eq!(pane.keys.iter().position(|&k| k == key), pane.slots.iter().position(|&s| s == slot));
+        }
+        let mut all: Vec<u32> = panes.iter().flat_map(|pane| &pane.slots).chain(&panes.free).copied().collect();
+        all.sort_unstable();
+        assert!(all.iter().copied().eq(0..panes.slots), "each slot is free or in one pane");
+    }
+
+    /// Sends rows into panes, the calm ones together, which are let go of as windows close.
+    fn check(grid: Grid, lateness: i64) {
+        let (mut panes, mut state, mut known) = (Panes::new(), lateness as u64, HashMap::<_, Vec<u32>>::new());
+        panes.prepare(6, grid.active_panes(lateness));
+        for end in (1..40).map(|time| grid.next_end(time)) {
+            let calm = Calm::new(grid, end, end + lateness);
+            let from = grid.bounds(calm.active).0;
+            let width = calm.times.end - from;
+            let mut row = |_| (from + mixed(&mut state) % width, (mixed(&mut state) % 6) as u32);
+            let (ticks, keys): (Vec<i64>, Vec<u32>) = (0..end % 20).map(&mut row).unzip();
+            let ids: Vec<i64> = ticks.iter().map(|&tick| grid.pane(tick).expect("no gaps")).collect();
+            let (mut slots, mut fresh, mut new) = (Vec::new(), Vec::new(), Vec::new());
+            while slots.len() < keys.len() {
+                let row = slots.len();
+                let until = row + calm.rows(&ticks[row..], &[]);
+                panes.slots_among(&calm, &ticks[row..until], &keys[row..until], &mut slots, &mut fresh);
+                if until < keys.len() {
+                    let at = panes.open(ids[until]);
+                    slots.push(panes.slot(at, keys[until], calm.active, &mut fresh));
+                }
+            }
+            for (&id, &key) in ids.iter().zip(&keys) {
+                let known = known.entry(id).or_default();
+                if !known.contains(&key) {
+                    known.push(key);
+                    new.push(key);
+                }
+            }
+            assert_eq!(fresh, new, "{grid:?} {lateness}");
+            let rows = ids.into_iter().zip(keys).zip(slots);
+            check_slots(&panes, rows.map(|((id, key), slot)| (id, key, slot)), &known);
+            while panes.front().is_some_and(|pane| pane.id < calm.active) {
+                let pane = panes.pop().expect("it was just seen");
+                panes.give_back(&pane.slots);
+                panes.reuse(pane);
+            }
+        }
+    }
+
+    #[test]
+    fn calm_rows_get_the_slots_of_their_panes_and_keys() {
+        for (size, step) in [(3, 3), (4, 2), (5, 2), (9, 4)] {
+            (0..12).chain([30]).for_each(|lateness| check(Grid::new(size, step, 1), lateness));
+        }
     }
 }
