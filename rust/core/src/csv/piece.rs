@@ -123,6 +123,7 @@ impl Index {
         self.marks[0] = BEFORE;
         (self.len, self.used, self.at, self.ordinal) = (1, 0, 0, 0);
         (self.state, self.doubled) = (Some(State::LineStart), false);
+        self.broken.clear();
     }
 
     /// The next rows; `None` at the end.
@@ -136,8 +137,9 @@ impl Index {
         self.marks.copy_within(self.used..self.len, 0);
         self.len -= self.used;
         self.used = 0;
-        self.broken.clear();
-        // A row that begins in this piece belongs to the next one if it does not end in it.
+        // A row that begins in a piece belongs to the next one if it does not end in it.
+        let handed_out = self.marks[0].wrapping_add(1);
+        self.broken.retain(|&place| place >= handed_out);
         let doubled = std::mem::take(&mut self.doubled);
         let bytes = &text.buffer[text.range.start..];
         let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, simple: text.simple });
