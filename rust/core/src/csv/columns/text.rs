@@ -213,25 +213,23 @@ impl Code<'_> {
     fn all<I: Isa, const QUOTES: bool>(self, isa: I) {
         let Self { cells, codes, words, nulls, first } = self;
         let (before, mut row) = (codes.len(), 0);
-        for four in cells.fours::<I, QUOTES>(isa) {
-            let made = match words.singles(&four) {
-                Some(made) => made,
-                None => {
-                    let mut made = [0; 4];
-                    for (lane, code) in made.iter_mut().enumerate() {
-                        let rest = || &cells.text[four.starts[lane] as usize..];
-                        *code = match words.code(isa, four.words[lane], four.lens[lane], rest) {
-                            Some(code) => code,
-                            None => odd_code(isa, cells, row + lane, words).unwrap_or_else(|| {
-                                nulls.push(first + row + lane);
-                                0
-                            }),
-                        };
-                    }
-                    made
+        codes.resize(before + cells.rows().next_multiple_of(4), 0);
+        // Each to its place at once: four put together elsewhere would have to wait to be read as one.
+        let mut fours = cells.fours::<I, QUOTES>(isa);
+        for codes in codes[before..].as_chunks_mut::<4>().0 {
+            let Some(four) = fours.next() else { break };
+            if !words.singles(&four, codes) {
+                for (lane, code) in codes.iter_mut().enumerate() {
+                    let rest = || &cells.text[four.starts[lane] as usize..];
+                    *code = match words.code(isa, four.words[lane], four.lens[lane], rest) {
+                        Some(code) => code,
+                        None => odd_code(isa, cells, row + lane, words).unwrap_or_else(|| {
+                            nulls.push(first + row + lane);
+                            0
+                        }),
+                    };
                 }
-            };
-            codes.extend_from_slice(&made);
+            }
             row += 4;
         }
         codes.truncate(before + cells.rows());

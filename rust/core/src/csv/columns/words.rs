@@ -189,16 +189,15 @@ impl Words {
         })
     }
 
-    /// The codes of four texts, if they are flags and the like: known ones of one byte each.
+    /// Notes the codes of four texts and is true, if they are flags and the like: known ones of one byte each.
     #[inline(always)]
-    pub fn singles(&self, four: &Four) -> Option<[i32; 4]> {
+    pub fn singles(&self, four: &Four, codes: &mut [i32; 4]) -> bool {
         if four.lens != [1; 4] {
-            return None;
+            return false;
         }
         let [a, b, c, d] = four.words;
-        let codes = [self.single(a), self.single(b), self.single(c), self.single(d)];
-        let known = codes[0] | codes[1] | codes[2] | codes[3];
-        (known >= 0).then_some(codes)
+        *codes = [self.single(a), self.single(b), self.single(c), self.single(d)];
+        codes[0] | codes[1] | codes[2] | codes[3] >= 0
     }
 
     /// The code of the text of a word's first byte.
