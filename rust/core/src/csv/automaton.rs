@@ -57,6 +57,30 @@ impl State {
         Self { field_start, line_start, after_quote, inside, rare }
     }
 
+    /// Between quotes, or after one that closes: where a quote leads if it is not ordinary.
+    fn is_quoted(self) -> bool {
+        matches!(self, Self::Quoted | Self::Quote)
+    }
+
+    /// After these bytes, the last two, if the last one is not between quotes and no quote is ordinary.
+    #[inline(always)]
+    pub fn outside(last: [u8; 2], dialect: &Dialect) -> Self {
+        match last {
+            [_, b'\n'] => Self::LineStart,
+            [b'\n', b'\r'] => Self::LineStartReturn,
+            [quote, b'\r'] if dialect.is_quote(quote) => Self::QuoteReturn,
+            [_, byte] if byte == dialect.delimiter() => Self::FieldStart,
+            [_, byte] if dialect.is_quote(byte) => Self::Quote,
+            _ => Self::Unquoted,
+        }
+    }
+
+    /// In a text whose quotes open and close in turn.
+    #[inline(always)]
+    pub fn paired(inside: u64, after_quote: u64) -> Self {
+        Self { inside, after_quote, ..Self::Unquoted }
+    }
+
     /// Whether masks can start from it.
     #[inline(always)]
     pub fn is_simple(self) -> bool {
@@ -111,6 +135,7 @@ pub(crate) fn walk(bytes: &[u8], dialect: &Dialect, mut state: State) -> Block {
         (state, class) = step(state, byte, dialect);
         block.newlines |= if byte == b'\n' { bit } else { 0 };
         block.quotes |= if dialect.is_quote(byte) { bit } else { 0 };
+        block.ordinary |= if dialect.is_quote(byte) && !state.is_quoted() { bit } else { 0 };
         if before == State::Quote && state == State::Quoted {
             block.doubled |= bit;
         }

@@ -2,6 +2,7 @@
 
 use super::automaton::{State, walk};
 use super::dialect::Dialect;
+use super::pairs::{Paired, Pairs};
 use super::simd::Isa;
 
 /// The classes of 64 bytes, lowest bit first, and the state after them.
@@ -19,6 +20,8 @@ pub(crate) struct Block {
     pub quotes: u64,
     /// Second quotes of two between quotes.
     pub doubled: u64,
+    /// Quotes that neither open nor close.
+    pub ordinary: u64,
     /// Bytes that may not stand where they are, after a closing quote.
     pub broken: u64,
     /// What is known after the block.
@@ -34,6 +37,7 @@ impl Default for Block {
             newlines: 0,
             quotes: 0,
             doubled: 0,
+            ordinary: 0,
             broken: 0,
             state: State::LineStart,
         }
@@ -44,13 +48,9 @@ impl Default for Block {
 pub(crate) struct Classifier<'a, I: Isa> {
     isa: I,
     dialect: &'a Dialect,
-    delimiter: I::Needle,
-    newline: I::Needle,
+    pairs: Pairs<I>,
     returns: I::Needle,
-    quote: I::Needle,
     comment: Option<I::Needle>,
-    /// All bits if there is a byte that quotes, else none.
-    quotable: u64,
 }
 
 impl<'a, I: Isa> Classifier<'a, I> {
@@ -60,12 +60,9 @@ impl<'a, I: Isa> Classifier<'a, I> {
         Self {
             isa,
             dialect,
-            delimiter: isa.needle(dialect.delimiter()),
-            newline: isa.needle(b'\n'),
+            pairs: Pairs::new(isa, dialect),
             returns: isa.needle(b'\r'),
-            quote: isa.needle(dialect.quote().unwrap_or_default()),
             comment: dialect.comment().map(|byte| isa.needle(byte)),
-            quotable: if dialect.quote().is_some() { u64::MAX } else { 0 },
         }
     }
 
@@ -76,9 +73,10 @@ impl<'a, I: Isa> Classifier<'a, I> {
             Some(block) => block,
             None => {
                 // Field by field, so that the compiler keeps the usual block out of memory.
-                let Block { separators, ends, voids, newlines, quotes, doubled, broken, state } =
+                let Block { separators, ends, voids, newlines, quotes, doubled, ordinary, broken, state } =
                     exact(bytes, self.dialect, state);
-                Block { separators, ends, voids, newlines, quotes, doubled, broken, state: state.copied() }
+                let state = state.copied();
+                Block { separators, ends, voids, newlines, quotes, doubled, ordinary, broken, state }
             }
         }
     }
@@ -95,22 +93,17 @@ impl<'a, I: Isa> Classifier<'a, I> {
             return None;
         }
         let State { field_start, line_start, after_quote, inside, .. } = state;
-        let [delimiters, newlines, quotes] = self.isa.find(bytes, [self.delimiter, self.newline, self.quote]);
-        let quotes = quotes & self.quotable;
-        let separators = delimiters | newlines;
-        let inner = self.isa.prefix_xor(quotes) ^ inside;
-        let ends = newlines & !inner;
+        let pairs = self.pairs.classify(bytes, inside);
+        let Paired { separators, newlines, quotes, inner } = pairs;
+        let (ends, closing, special) = (pairs.ends(), pairs.closing(), pairs.special());
         let line_starts = (ends << 1) | line_start;
-        let (opening, closing) = (quotes & inner, quotes & !inner);
         // What comes right after a closing quote; after one at the end of the block, in the next block.
         let closed = (closing << 1) | after_quote;
-        let special = separators | quotes;
         // A return matters after a closing quote, and at the start of a line that is blank with it.
         let careful = (closed & !special) | (ends & (line_starts << 1)) | (line_starts >> 63);
         let returns = if careful == 0 { 0 } else { self.isa.find(bytes, [self.returns])[0] };
-        let astray_open = opening & !((special << 1) | field_start | after_quote);
         let astray_close = closed & !(special | (returns & (newlines >> 1)));
-        if astray_open | astray_close != 0 {
+        if pairs.astray(field_start | after_quote) | astray_close != 0 {
             return None;
         }
         if let Some(comment) = self.comment
@@ -126,7 +119,8 @@ impl<'a, I: Isa> Classifier<'a, I> {
             voids: ends & (line_starts | (returns_first << 1)),
             newlines,
             quotes,
-            doubled: opening & ((quotes << 1) | after_quote),
+            doubled: quotes & closed,
+            ordinary: 0,
             broken: 0,
             state: State::after(separators, ends, closing, inner, returns_first),
         })

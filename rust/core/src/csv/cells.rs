@@ -6,26 +6,25 @@ use std::slice;
 
 use super::layout::Column;
 use super::piece::Piece;
+pub(crate) use super::simd::{Four, ODD};
 use super::simd::{Isa, Job, Level};
-
-/// The length of a cell that a fast kernel must leave to the scalar twin.
-pub(crate) const ODD: u32 = u32::MAX;
 
 /// The fields of one column in one piece, as places in the text.
 ///
-/// The first ones may be as their marks have them, because a cell that is read once is cheaper found
-/// than found, stored and read again. The others are stored without returns and simple quotes.
+/// The first ones may be left to their marks, because a cell that is read once is cheaper found than
+/// found, stored and read again. The others are stored, without returns and quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cells<'a> {
     /// The text, and at least 64 bytes more behind each cell.
     pub text: &'a [u8],
     /// The marks of the first cells, a multiple of four rows of them, each row from this column's on.
     marks: &'a [u32],
+    /// These cells may have quotes, which are taken off. Otherwise what has quotes is left as it is.
+    quotes: bool,
     /// Where each of the others starts; and, so that four can be done at a time, up to three more
     /// that are [`ODD`].
     starts: &'a [u32],
-    /// How long each is: 0 if it is an unquoted empty one; [`ODD`] for those that are not simply so
-    /// many bytes of text.
+    /// How long each is: 0 if it is empty; [`ODD`] for those that are not simply so many bytes of text.
     lens: &'a [u32],
     /// The first eight bytes of each, with what stands behind it.
     words: &'a [u64],
@@ -33,25 +32,18 @@ pub(crate) struct Cells<'a> {
     pub column: &'a Column,
 }
 
-/// Four cells: where they start, how long they are, and the first eight bytes of each.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Four {
-    pub starts: [u32; 4],
-    pub lens: [u32; 4],
-    pub words: [u64; 4],
-}
-
 type Quads<'a, T> = slice::Iter<'a, [T; 4]>;
 
 /// See [`Cells::fours`].
-pub(crate) struct Fours<'a> {
-    text: &'a [u8],
+pub(crate) struct Fours<'a, I, const QUOTES: bool> {
+    isa: I,
+    about: About<'a>,
     stride: usize,
     marks: &'a [u32],
     stored: Zip<Zip<Quads<'a, u32>, Quads<'a, u32>>, Quads<'a, u64>>,
 }
 
-impl Iterator for Fours<'_> {
+impl<I: Isa, const QUOTES: bool> Iterator for Fours<'_, I, QUOTES> {
     type Item = Four;
 
     #[inline(always)]
@@ -60,13 +52,21 @@ impl Iterator for Fours<'_> {
             return self.stored.next().map(|((&starts, &lens), &words)| Four { starts, lens, words });
         };
         self.marks = rest;
-        // Without closures, which the compiler would call for each cell.
-        let mut rows = marks.chunks_exact(self.stride);
-        let (a, b, c, d) = (rows.next()?, rows.next()?, rows.next()?, rows.next()?);
-        let ((a, i), (b, j), (c, k), (d, l)) = (between(a), between(b), between(c), between(d));
-        let words = [word_at(self.text, a), word_at(self.text, b), word_at(self.text, c), word_at(self.text, d)];
-        Some(Four { starts: [a, b, c, d], lens: [i, j, k, l], words })
+        // Not with something else instead: the four would go through memory.
+        let four = self.isa.four(self.about.text, marks, self.stride).expect("cells are in the text");
+        Some(if QUOTES { unquoted(&self.about, &four) } else { four })
     }
+}
+
+/// Four cells without their quotes, which have none within.
+#[inline(always)]
+fn unquoted(about: &About<'_>, four: &Four) -> Four {
+    let ([a, b, c, d], [i, j, k, l]) = (four.starts, four.lens);
+    let [v, w, x, y] = four.words.map(|word| u32::from(word as u8 == about.quote));
+    let starts = [a + v, b + w, c + x, d + y];
+    let lens = [(i, v), (j, w), (k, x), (l, y)].map(|(len, quoted)| len.wrapping_sub(2 * quoted));
+    let words = starts.map(|start| word_at(about.text, start));
+    Four { starts, lens, words }
 }
 
 /// How a column wants its cells.
@@ -74,9 +74,9 @@ impl Iterator for Fours<'_> {
 pub(crate) struct Reader {
     /// Unquoted null spellings are [`ODD`].
     pub spelled: bool,
-    /// They may be as their marks have them, with quotes on: what has quotes around it must not look
+    /// Quotes are taken off. Otherwise they may be left on: what has quotes around it must not look
     /// like a value.
-    pub marked: bool,
+    pub unquoted: bool,
 }
 
 /// What a cell says.
@@ -97,24 +97,28 @@ impl<'a> Cells<'a> {
     /// The start and length of each cell.
     #[inline(always)]
     pub fn spans(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
+        let (about, quotes) = (About::new(self.piece), self.quotes);
+        let marked = move |marks| match (between(marks), quotes) {
+            ((start, len), true) => without_quotes(&about, start, len),
+            (place, false) => place,
+        };
+        let marked = self.marks.chunks_exact(self.piece.stride).map(marked);
         let stored = self.starts.iter().copied().zip(self.lens.iter().copied());
-        self.marks.chunks_exact(self.piece.stride).map(between).chain(stored).take(self.piece.rows)
+        marked.chain(stored).take(self.piece.rows)
     }
 
-    /// The start, length and first word of each cell that is stored.
-    #[inline(always)]
-    pub fn stored(&self) -> impl Iterator<Item = (u32, u32, u64)> + 'a {
-        let others = self.piece.rows - self.marks.len() / self.piece.stride;
-        let lens = self.lens[..others].iter();
-        self.starts.iter().zip(lens).zip(self.words).map(|((&start, &len), &word)| (start, len, word))
+    /// Whether cells that are left to their marks may have quotes, which are to be taken off.
+    pub fn may_have_quotes(&self) -> bool {
+        self.quotes
     }
 
-    /// All cells, four at a time; up to three at the end are [`ODD`] ones too many.
+    /// All cells, four at a time; up to three at the end are [`ODD`] ones too many. `QUOTES` if some
+    /// may have quotes.
     #[inline(always)]
-    pub fn fours(&self) -> Fours<'a> {
+    pub fn fours<I: Isa, const QUOTES: bool>(&self, isa: I) -> Fours<'a, I, QUOTES> {
         let (starts, lens, words) = (self.starts.as_chunks().0, self.lens.as_chunks().0, self.words.as_chunks().0);
         let stored = starts.iter().zip(lens).zip(words);
-        Fours { text: self.text, stride: self.piece.stride, marks: self.marks, stored }
+        Fours { isa, about: About::new(self.piece), stride: self.piece.stride, marks: self.marks, stored }
     }
 
     /// What a cell says, exactly.
@@ -154,11 +158,14 @@ pub(crate) struct Spans {
     rows: usize,
 }
 
-/// Whether cells may be left as their marks have them.
+/// Whether cells may be left to their marks.
 fn may_be_marked(piece: &Piece<'_>, reader: Reader) -> bool {
-    // Other quotes could be a digit, or a sign.
-    let quotes = !piece.quotes || piece.dialect.quote() == Some(b'"');
-    reader.marked && !reader.spelled && quotes && piece.stride > 1
+    let quotes = match reader.unquoted {
+        true => !piece.doubled,
+        // Other quotes could be a digit, or a sign.
+        false => !piece.quotes || piece.dialect.quote() == Some(b'"'),
+    };
+    !reader.spelled && quotes && piece.stride > 1
 }
 
 /// The start and length of the cell between the first two marks.
@@ -194,7 +201,8 @@ impl Spans {
             self.find_spellings(piece, column);
         }
         let Self { starts, lens, words, .. } = self;
-        Cells { text: piece.text, marks, starts, lens, words, piece, column }
+        let quotes = piece.quotes && reader.unquoted;
+        Cells { text: piece.text, marks, quotes, starts, lens, words, piece, column }
     }
 
     /// Makes room for so many cells, and the odd ones behind them.
@@ -235,8 +243,7 @@ impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTE
         let Self { spans, piece, marks } = self;
         let (starts, lens, words) = (&mut spans.starts, &mut spans.lens, &mut spans.words);
         let mut cells = starts[..spans.rows].iter_mut().zip(lens).zip(words);
-        let quote = piece.dialect.quote().unwrap_or_default();
-        let about = About { text: piece.text, quote, doubled: piece.doubled };
+        let about = About::new(piece);
         if piece.stride == 1 {
             for (marks, cell) in marks.windows(2).zip(cells) {
                 place::<RETURNS, QUOTES>(&about, marks, cell);
@@ -256,6 +263,7 @@ impl<const RETURNS: bool, const QUOTES: bool> Job for Measure<'_, RETURNS, QUOTE
 }
 
 /// What matters of a piece where cells are found one by one.
+#[derive(Clone, Copy)]
 struct About<'a> {
     text: &'a [u8],
     quote: u8,
@@ -263,7 +271,15 @@ struct About<'a> {
     doubled: bool,
 }
 
-/// Notes the start, the length and the first word of the cell between two marks.
+impl<'a> About<'a> {
+    #[inline(always)]
+    fn new(piece: &Piece<'a>) -> Self {
+        let quote = piece.dialect.quote().unwrap_or_default();
+        Self { text: piece.text, quote, doubled: piece.doubled }
+    }
+}
+
+/// Stores the cell between two marks.
 #[inline(always)]
 fn place<const RETURNS: bool, const QUOTES: bool>(
     about: &About<'_>,
@@ -282,21 +298,20 @@ fn place<const RETURNS: bool, const QUOTES: bool>(
     (*start, *len, *word) = (first, length, word_at(about.text, first));
 }
 
-/// Takes the quotes off a cell. Cells with a quote within become odd, and so does the empty text,
-/// which is not null.
+/// Where a cell without its quotes starts, and how long it is; odd if there are some within. The empty
+/// text, which is not null, is told from an empty cell by what stands in the text.
 #[inline(always)]
 fn without_quotes(about: &About<'_>, start: u32, len: u32) -> (u32, u32) {
-    let quoted = (about.text[start as usize] == about.quote) & (len > 1);
-    let (start, inner) = (start + u32::from(quoted), len - 2 * u32::from(quoted));
-    if quoted && about.doubled && has_quote(about, start, inner) {
-        return (start, ODD);
-    }
-    (start, if quoted & (inner == 0) { ODD } else { inner })
+    let quoted = about.text[start as usize] == about.quote;
+    let (start, inner) = (start + u32::from(quoted), len.wrapping_sub(2 * u32::from(quoted)));
+    let odd = about.doubled && quoted && has_quote(about, start, inner);
+    (start, if odd { ODD } else { inner })
 }
 
 #[cold]
 fn has_quote(about: &About<'_>, start: u32, len: u32) -> bool {
-    memchr::memchr(about.quote, &about.text[start as usize..][..len as usize]).is_some()
+    let inner = about.text.get(start as usize..).and_then(|rest| rest.get(..len as usize));
+    inner.is_none_or(|inner| memchr::memchr(about.quote, inner).is_some())
 }
 
 /// Eight bytes of a text, which has more than that behind every cell.

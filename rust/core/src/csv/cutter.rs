@@ -174,7 +174,7 @@ impl Cutter {
     fn take(&mut self) -> Text {
         let cut = self.survey.at;
         let (rows, lines, skipped) = (self.survey.rows, self.survey.lines, self.survey.skipped);
-        let simple = self.survey.simple;
+        let quoting = self.survey.quoting;
         let at_end = cut == self.end;
         let (buffer, range) =
             if cut - self.begin < self.end - cut { self.copy_out(cut) } else { self.move_out(cut) };
@@ -185,7 +185,7 @@ impl Cutter {
             first: self.first,
             lines,
             skipped,
-            simple,
+            quoting,
             added: if at_end { self.added } else { 0 },
             unclosed: at_end && self.unclosed,
         };

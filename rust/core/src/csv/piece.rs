@@ -3,6 +3,8 @@
 use super::automaton::State;
 use super::block::Classifier;
 use super::dialect::Dialect;
+use super::pairs::Pairs;
+use super::quoting::Quoting;
 use super::simd::{Isa, Job, Level};
 use super::text::Text;
 
@@ -123,6 +125,7 @@ impl Index {
         self.marks[0] = BEFORE;
         (self.len, self.used, self.at, self.ordinal) = (1, 0, 0, 0);
         (self.state, self.doubled) = (Some(State::LineStart), false);
+        self.broken.clear();
     }
 
     /// The next rows; `None` at the end.
@@ -136,11 +139,12 @@ impl Index {
         self.marks.copy_within(self.used..self.len, 0);
         self.len -= self.used;
         self.used = 0;
-        self.broken.clear();
-        // A row that begins in this piece belongs to the next one if it does not end in it.
+        // A row that begins in a piece belongs to the next one if it does not end in it.
+        let handed_out = self.marks[0].wrapping_add(1);
+        self.broken.retain(|&place| place >= handed_out);
         let doubled = std::mem::take(&mut self.doubled);
         let bytes = &text.buffer[text.range.start..];
-        let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, simple: text.simple });
+        let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, quoting: text.quoting });
         if lines == 0 {
             return None;
         }
@@ -171,7 +175,7 @@ impl Index {
             ordinals: returns.is_none().then_some(&self.walked.ordinals),
             unsplit: if returns.is_some() { &[] } else { &self.walked.unsplit },
             returns: returns.unwrap_or(true),
-            quotes: !text.simple && dialect.quote().is_some(),
+            quotes: text.quoting != Quoting::Absent && dialect.quote().is_some(),
             doubled: doubled || self.doubled,
             dialect: *dialect,
         })
@@ -249,7 +253,7 @@ struct Find<'a> {
     bytes: &'a [u8],
     end: usize,
     dialect: &'a Dialect,
-    simple: bool,
+    quoting: Quoting,
 }
 
 impl Job for Find<'_> {
@@ -257,7 +261,11 @@ impl Job for Find<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> usize {
-        if self.simple { self.simply(isa) } else { self.exactly(isa) }
+        match self.quoting {
+            Quoting::Absent => self.simply(isa),
+            Quoting::Paired => self.in_pairs(isa),
+            Quoting::Odd => self.exactly(isa),
+        }
     }
 }
 
@@ -314,6 +322,43 @@ impl Find<'_> {
             self.passed(count, len);
         }
         lines
+    }
+
+    /// Where quotes open and close in turn, their number says what separates.
+    #[inline(always)]
+    fn in_pairs<I: Isa>(&mut self, isa: I) -> usize {
+        let (from, mut lines) = (self.index.at, 0);
+        let State { mut inside, mut after_quote, .. } = self.index.state.unwrap_or(State::LineStart);
+        let (pairs, returns, text) = (Pairs::new(isa, self.dialect), isa.needle(b'\r'), self.bytes);
+        let (mut base, mut doubled) = (from as u32, 0);
+        let mut broken = std::mem::take(&mut self.index.broken);
+        while let Some(Blocks { blocks, valid, marks }) = self.blocks(from, lines) {
+            let (count, mut len) = (blocks.len(), 0);
+            for bytes in blocks {
+                let Some(out) = marks[len..].first_chunk_mut() else { break };
+                let block = pairs.classify(bytes, inside);
+                len += isa.positions(block.separators & !block.inner & valid, base, out);
+                lines += (block.ends() & valid).count_ones() as usize;
+                let closed = (block.closing() << 1) | after_quote;
+                doubled |= block.quotes & closed;
+                let stray = closed & !block.special() & valid;
+                if stray != 0 {
+                    let next = u64::from(text[base as usize + 64] == b'\n') << 63;
+                    let [returns] = isa.find(bytes, [returns]);
+                    let stray = stray & !(returns & ((block.newlines >> 1) | next));
+                    if stray != 0 {
+                        note_broken(&mut broken, stray, base);
+                    }
+                }
+                (inside, after_quote) = (block.inside_next(), block.closing() >> 63);
+                base += 64;
+            }
+            self.passed(count, len);
+        }
+        self.index.state = Some(State::paired(inside, after_quote));
+        self.index.doubled = doubled != 0;
+        self.index.broken = broken;
+        lines + self.close(self.index.at)
     }
 
     #[inline(always)]

@@ -3,6 +3,8 @@
 use super::automaton::{State, walk};
 use super::block::{Block, Classifier};
 use super::dialect::Dialect;
+use super::pairs::Pairs;
+use super::quoting::Quoting;
 use super::simd::{Isa, Job};
 
 /// What is known of a text whose end has not been found yet. Positions are places in the buffer.
@@ -18,8 +20,8 @@ pub(crate) struct Survey {
     pub lines: u64,
     /// Blank lines and comments that have ended.
     pub skipped: u64,
-    /// No quote and no comment so far.
-    pub simple: bool,
+    /// What the quotes are so far.
+    pub quoting: Quoting,
     /// Where the current line starts; if `vague`, the start of 256 plain bytes whose last newline
     /// is just before it.
     line: usize,
@@ -42,6 +44,7 @@ struct Sum {
     lines: u32,
     skipped: u32,
     quotes: u64,
+    ordinary: u64,
     /// Where the last line starts, if one ends.
     line: usize,
 }
@@ -53,6 +56,7 @@ impl Sum {
         self.lines += block.newlines.count_ones();
         self.skipped += block.voids.count_ones();
         self.quotes |= block.quotes;
+        self.ordinary |= block.ordinary;
         let line = base + 64 - block.ends.leading_zeros() as usize;
         self.line = if block.ends != 0 { line } else { self.line };
     }
@@ -67,7 +71,7 @@ impl Survey {
             rows: 0,
             lines: 0,
             skipped: 0,
-            simple: true,
+            quoting: Quoting::Absent,
             line: at,
             vague: false,
             patience: 0,
@@ -112,9 +116,9 @@ impl Job for Advance<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) -> Self::Output {
-        let classifier = Classifier::new(isa, self.dialect);
+        let (classifier, pairs) = (Classifier::new(isa, self.dialect), Pairs::new(isa, self.dialect));
         while self.survey.rows < self.goal && self.survey.at < self.filled {
-            if self.wide(isa) || self.narrow(&classifier) {
+            if self.wide(isa) || self.in_pairs(&pairs) || self.narrow(&classifier) {
                 continue;
             }
             let rest = &self.buffer[self.survey.at..self.filled];
@@ -169,41 +173,86 @@ impl Advance<'_> {
             (survey.line, survey.vague) = (survey.at, true);
         }
         survey.at += WIDE;
-        survey.state = match [window[256], window[257]] {
-            [_, b'\n'] => State::LineStart,
-            [b'\n', b'\r'] => State::LineStartReturn,
-            [_, byte] if byte == self.dialect.delimiter() => State::FieldStart,
-            _ => State::Unquoted,
-        };
+        survey.state = State::outside([window[256], window[257]], self.dialect);
     }
 
-    /// Takes some blocks, as many as surely have neither the last row that is wanted nor a line
-    /// that is too long. What is known stays in registers meanwhile.
+    /// Some blocks that may be taken in one go: as many as surely have neither the last row that is
+    /// wanted nor a line that is too long.
     #[inline(always)]
-    fn narrow<I: Isa>(&mut self, classifier: &Classifier<'_, I>) -> bool {
-        let (at, survey) = (self.survey.at, &mut *self.survey);
+    fn blocks(&self) -> &[[u8; 64]] {
+        let survey = &*self.survey;
         let most = survey.patience.clamp(1, NARROW).min((self.goal - survey.rows - 1) / 64);
-        let (blocks, _) = self.buffer[at..self.filled].as_chunks();
+        let (blocks, _) = self.buffer[survey.at..self.filled].as_chunks();
         let blocks = &blocks[..blocks.len().min(most)];
-        let end = at + 64 * blocks.len();
-        if blocks.is_empty() || end - survey.line > self.max_line {
+        if survey.at + 64 * blocks.len() - survey.line > self.max_line { &[] } else { blocks }
+    }
+
+    /// Takes blocks up to one with a blank line, or a quote that neither opens nor closes. A field that
+    /// goes on after its closing quote does not matter here: a quote in it would be astray.
+    #[inline(always)]
+    fn in_pairs<I: Isa>(&mut self, pairs: &Pairs<I>) -> bool {
+        let (blocks, state) = (self.blocks(), self.survey.state);
+        if !state.is_simple() || self.dialect.comment().is_some() {
             return false;
         }
-        let (mut state, mut sum) = (survey.state, Sum::default());
-        for (bytes, base) in blocks.iter().zip((at..).step_by(64)) {
-            let block = classifier.classify(bytes, state);
-            sum.add(&block, base);
-            state = block.state;
+        let (mut inside, mut opens) = (state.inside, state.field_start | state.after_quote);
+        // One bit for each of the next two bytes that would end a line that is blank, or may be so.
+        let mut blank = 3 * state.line_start;
+        let (mut sum, mut at) = (Sum::default(), self.survey.at);
+        for bytes in blocks {
+            let block = pairs.classify(bytes, inside);
+            let ends = block.ends();
+            let short = ends & ((ends << 1) | (ends << 2) | blank);
+            if block.astray(opens) | short != 0 {
+                break;
+            }
+            sum.rows += ends.count_ones();
+            sum.lines += block.newlines.count_ones();
+            sum.quotes |= block.quotes;
+            sum.line = if ends != 0 { at + 64 - ends.leading_zeros() as usize } else { sum.line };
+            (inside, opens) = (block.inside_next(), block.special() >> 63);
+            blank = (ends >> 63) | (ends >> 62);
+            at += 64;
         }
-        survey.patience = survey.patience.saturating_sub(blocks.len());
+        if at == self.survey.at {
+            return false;
+        }
+        let last = [self.buffer[at - 2], self.buffer[at - 1]];
+        let state = if inside == 0 { State::outside(last, self.dialect) } else { State::Quoted };
+        self.passed(at, state, &sum);
+        true
+    }
+
+    /// Blocks up to this place have been taken.
+    #[inline(always)]
+    fn passed(&mut self, at: usize, state: State, sum: &Sum) {
+        let survey = &mut *self.survey;
+        survey.patience = survey.patience.saturating_sub((at - survey.at) / 64);
         survey.rows += sum.rows as usize;
         survey.lines += u64::from(sum.lines);
         survey.skipped += u64::from(sum.skipped);
-        (survey.at, survey.state) = (end, state);
+        (survey.at, survey.state) = (at, state);
         if sum.line > 0 {
             (survey.line, survey.vague) = (sum.line, false);
         }
-        self.note_simple(sum.quotes, u64::from(sum.skipped));
+        self.note_quotes(sum.quotes, sum.ordinary, u64::from(sum.skipped));
+    }
+
+    /// Takes some blocks, whatever is in them. What is known stays in registers meanwhile.
+    #[inline(always)]
+    fn narrow<I: Isa>(&mut self, classifier: &Classifier<'_, I>) -> bool {
+        let blocks = self.blocks();
+        let (mut at, mut state, mut sum) = (self.survey.at, self.survey.state, Sum::default());
+        if blocks.is_empty() {
+            return false;
+        }
+        for bytes in blocks {
+            let block = classifier.classify(bytes, state);
+            sum.add(&block, at);
+            state = block.state;
+            at += 64;
+        }
+        self.passed(at, state, &sum);
         true
     }
 
@@ -223,7 +272,7 @@ impl Advance<'_> {
             let after_last = survey.at - bytes.len() + 64 - block.ends.leading_zeros() as usize;
             survey.line = if block.ends != 0 { after_last } else { survey.line };
             survey.vague &= block.ends == 0;
-            self.note_simple(block.quotes, block.voids);
+            self.note_quotes(block.quotes, block.ordinary, block.voids);
             return Ok(());
         }
         let last = (1..wanted).fold(rows, |rows, _| rows & (rows - 1)).trailing_zeros();
@@ -231,15 +280,20 @@ impl Advance<'_> {
         survey.at += last as usize + 1;
         (survey.line, survey.vague) = (survey.at, false);
         survey.state = State::LineStart;
-        self.note_simple(block.quotes, block.voids);
+        self.note_quotes(block.quotes, block.ordinary, block.voids);
         Ok(())
     }
 
     #[inline(always)]
-    fn note_simple(&mut self, quotes: u64, voids: u64) {
+    fn note_quotes(&mut self, quotes: u64, ordinary: u64, voids: u64) {
         // A comment shows as a line that is no row, or as what is known at the end.
         let comment = self.dialect.comment().is_some() && (voids != 0 || self.survey.state == State::Comment);
-        self.survey.simple &= quotes == 0 && !comment;
+        let quoting = match () {
+            () if comment || ordinary != 0 => Quoting::Odd,
+            () if quotes != 0 => Quoting::Paired,
+            () => Quoting::Absent,
+        };
+        self.survey.quoting = self.survey.quoting.max(quoting);
     }
 
     /// An error if a line that ends in the block is too long.
@@ -269,5 +323,84 @@ impl Advance<'_> {
             return Err(LongLine(start));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simd::Level;
+    use super::super::text::PAD;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a survey knows, without how it came to know it.
+    type Known = (usize, State, usize, u64, u64, usize, Quoting);
+
+    /// Feeds the bytes up to each of these ends.
+    fn surveyed(bytes: &[u8], ends: &[usize], dialect: &Dialect, level: Level) -> Known {
+        let buffer = [&[b'\n'; PAD], bytes, &[b'\n'; PAD]].concat();
+        let mut survey = Survey::new(PAD);
+        for end in ends {
+            let filled = PAD + end;
+            let job =
+                Advance { survey: &mut survey, buffer: &buffer, filled, goal: 1000, dialect, max_line: 9000 };
+            assert!(level.run(job).is_ok(), "no line is that long");
+        }
+        let line = survey.line_start(&buffer) - PAD;
+        let Survey { at, state, rows, lines, skipped, quoting, .. } = survey;
+        (at - PAD, state, rows, lines, skipped, line, quoting)
+    }
+
+    /// The same, one byte at a time.
+    fn walked(bytes: &[u8], dialect: &Dialect) -> Known {
+        let mut survey = Survey::new(0);
+        for (i, byte) in bytes.iter().enumerate() {
+            let block = walk(&[*byte], dialect, survey.state);
+            survey.add(&block, 1);
+            survey.line = if block.ends != 0 { i + 1 } else { survey.line };
+            // A blank line may pass for a comment where there may be some.
+            let comment = dialect.comment().is_some() && block.voids != 0;
+            let odd = block.ordinary != 0 || comment || block.state == State::Comment;
+            let paired = if block.quotes == 0 { Quoting::Absent } else { Quoting::Paired };
+            survey.quoting = survey.quoting.max(if odd { Quoting::Odd } else { paired });
+            survey.state = block.state;
+        }
+        let Survey { state, rows, lines, skipped, line, quoting, .. } = survey;
+        (bytes.len(), state, rows, lines, skipped, line, quoting)
+    }
+
+    /// Long stretches of one kind, with an odd place here and there.
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        let kind = prop::sample::select(vec![
+            "a,b\n",
+            "\"a\",1\r\n",
+            "\"a,\nb\",1\n",
+            "\"\",\"\"\"\",2\n",
+            "1\n",
+            "\"a\"\n",
+        ]);
+        let odd = prop::sample::select(vec![
+            "", "", "\n", "\r\n", "\r", "x", "\"", "\"x\"y", "x\"y", "\"\"", "#\"\n", ",\"",
+        ]);
+        let stretch = (kind, 0..60_usize, odd).prop_map(|(kind, times, odd)| kind.repeat(times) + odd);
+        prop::collection::vec(stretch, 0..9).prop_map(|stretches| stretches.concat().into_bytes())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn surveys_agree_with_the_automaton(
+            bytes in texts(),
+            feeds in prop::collection::vec(1..700_usize, 0..4),
+            comment in any::<bool>(),
+        ) {
+            let dialect = Dialect::new(b',', Some(b'"'), comment.then_some(b'#')).expect("a dialect");
+            let mut ends: Vec<usize> = feeds.into_iter().map(|end| end.min(bytes.len())).collect();
+            ends.sort_unstable();
+            ends.push(bytes.len());
+            for level in Level::available() {
+                prop_assert_eq!(surveyed(&bytes, &ends, &dialect, level), walked(&bytes, &dialect), "{:?}", level);
+            }
+        }
     }
 }

@@ -276,6 +276,36 @@ fn tables() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Tables whose quotes are as they should be, but for one or two cells.
+fn blemished() -> impl Strategy<Value = Vec<u8>> {
+    let row = prop::sample::select(vec![
+        "\"a\",1,\"2.5\"\n",
+        "\"a,\nb\",1,2.5\n",
+        "b,\"1\",\"0.5\"\r\n",
+        "\"c\"\"d\",2,1\n",
+    ]);
+    let blemish = prop::sample::select(vec![
+        "\"a\"x,1,2\n",
+        "\"a\"\rx,1,2\n",
+        "a,1,\"2\"\r,\n",
+        "a,1,\"2\"\r\r\n",
+        "a\"b,1,2\n",
+        "\"a\"\"\n,1,2\n",
+        "\"a\" \"b\",1,2\n",
+        "\"a\"x,\"b\",2\n",
+        "a,\"1\"\n",
+        "\r\n",
+        "\n",
+        "\"\n",
+    ]);
+    (row, 0..300_usize, prop::collection::vec((blemish, 0..100_usize), 0..3)).prop_map(
+        |(row, times, blemishes)| {
+            let more = blemishes.iter().map(|(blemish, times)| (*blemish).to_owned() + &row.repeat(*times));
+            (row.repeat(times) + &more.collect::<String>()).into_bytes()
+        },
+    )
+}
+
 fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<(), TestCaseError> {
     let dtypes = [DataType::Text, DataType::Int64, DataType::Float64];
     let mut expected = twin(bytes, &dtypes, comment);
@@ -318,6 +348,13 @@ proptest! {
     #[test]
     fn tables_are_read_as_the_twin_reads_them(
         bytes in tables(), feeds in prop::collection::vec(1_usize..4000, 1..5), rows in 1_usize..400,
+    ) {
+        check(&bytes, &feeds, rows, false)?;
+    }
+
+    #[test]
+    fn blemishes_are_found_wherever_they_are(
+        bytes in blemished(), feeds in prop::collection::vec(1_usize..4000, 1..5), rows in 1_usize..400,
     ) {
         check(&bytes, &feeds, rows, false)?;
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::quoting::Quoting;
+
 /// Bytes that may be read, whatever they hold, after the end of a [`Text`] and before its start:
 /// so that wide loads need no care.
 pub(crate) const PAD: usize = 64;
@@ -36,8 +38,7 @@ pub struct Text {
     pub(crate) skipped: u64,
     /// The newline (and perhaps return) that the source did not have at its end.
     pub(crate) added: usize,
-    /// No quotes and no comments: every delimiter and newline separates.
-    pub(crate) simple: bool,
+    pub(crate) quoting: Quoting,
     /// The last row's quote never closes.
     pub(crate) unclosed: bool,
 }

@@ -56,8 +56,25 @@ pub(super) fn one_by_one<P: Parse + ?Sized>(
 /// Appends values four at a time: `four` makes them of the cells' first eight bytes and lengths,
 /// and says which it could make; `one` makes more of the others.
 #[inline(always)]
-fn four_by_four<T: ArrowNativeType>(
+fn four_by_four<I: Isa, T: ArrowNativeType>(
+    isa: I,
     cells: &Cells<'_>,
+    values: &mut Vec<T>,
+    odd: &mut Vec<u32>,
+    four: impl Fn(&[u64; 4], &[u32; 4]) -> ([T; 4], u32),
+    one: impl Fn(&[u8]) -> Option<T>,
+) {
+    if cells.may_have_quotes() {
+        all_fours(cells, cells.fours::<I, true>(isa), values, odd, four, one);
+    } else {
+        all_fours(cells, cells.fours::<I, false>(isa), values, odd, four, one);
+    }
+}
+
+#[inline(always)]
+fn all_fours<T: ArrowNativeType>(
+    cells: &Cells<'_>,
+    fours: impl Iterator<Item = Four>,
     values: &mut Vec<T>,
     odd: &mut Vec<u32>,
     four: impl Fn(&[u64; 4], &[u32; 4]) -> ([T; 4], u32),
@@ -66,7 +83,7 @@ fn four_by_four<T: ArrowNativeType>(
     let first = values.len();
     let mut row = 0;
     // Not with `enumerate`, which the compiler would call for each four.
-    for Four { starts, lens, words } in cells.fours() {
+    for Four { starts, lens, words } in fours {
         let (mut made, good) = four(&words, &lens);
         let mut left = !good & 0b1111;
         while left != 0 {
@@ -123,6 +140,7 @@ impl<T: ArrowNativeType + TryFrom<i64> + TryFrom<i128> + Send> Parse for Int<T> 
             return one_by_one(self, cells, values, odd);
         }
         four_by_four(
+            isa,
             cells,
             values,
             odd,
@@ -166,7 +184,7 @@ impl Parse for Double {
         if !I::WIDE {
             return one_by_one(self, cells, values, odd);
         }
-        four_by_four(cells, values, odd, |words, lens| isa.doubles(words, lens), number::double);
+        four_by_four(isa, cells, values, odd, |words, lens| isa.doubles(words, lens), number::double);
     }
 
     #[inline]

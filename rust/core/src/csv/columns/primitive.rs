@@ -17,7 +17,7 @@ pub(crate) struct Primitive<P: Parse> {
     nulls: Nulls,
     /// Null spellings must be found beforehand, because they convert.
     spelled: bool,
-    /// Many cells have quotes on, which the kernel must not see.
+    /// Many cells have quotes, which the kernel must not see.
     quoted: bool,
     required: bool,
 }
@@ -49,7 +49,7 @@ impl<P: Parse> Primitive<P> {
 
 impl<P: Parse> Builder for Primitive<P> {
     fn reader(&self) -> Reader {
-        Reader { spelled: self.spelled, marked: !self.quoted }
+        Reader { spelled: self.spelled, unquoted: self.quoted }
     }
 
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {

@@ -40,7 +40,8 @@ impl Text {
     /// A builder of text with this memory for its words.
     pub fn coded(column: &Column, rows: usize, mut words: Words) -> Self {
         words.clear();
-        let codes = Vec::with_capacity(rows);
+        // Codes are added four at a time, up to three too many.
+        let codes = Vec::with_capacity(rows + 3);
         Self::new(column, rows, false, Form::Coded { codes, words, checked: 0 })
     }
 
@@ -121,15 +122,15 @@ fn is_text(bytes: &[u8], ends: &[i32], before: Option<&i32>) -> bool {
 
 impl Builder for Text {
     fn reader(&self) -> Reader {
-        // Texts are looked up one by one, where the marks' cells are no cheaper than stored ones.
-        Reader { spelled: self.spelled, marked: false }
+        Reader { spelled: self.spelled, unquoted: true }
     }
 
     fn read(&mut self, cells: &Cells<'_>, tools: &mut Tools<'_>) {
         let nulls = self.nulls.len();
         match &mut self.form {
             Form::Coded { codes, words, .. } => {
-                tools.level.run(Code { cells, codes, words, nulls: &mut self.nulls });
+                let (first, nulls) = (self.rows, &mut self.nulls);
+                tools.level.run(Code { cells, codes, words, nulls, first });
             }
             Form::Plain { ends, bytes } => copy(cells, ends, bytes, &mut self.nulls, self.rows),
         }
@@ -194,6 +195,8 @@ struct Code<'a> {
     codes: &'a mut Vec<i32>,
     words: &'a mut Words,
     nulls: &'a mut Nulls,
+    /// The number of the piece's first row in the column.
+    first: usize,
 }
 
 impl Job for Code<'_> {
@@ -201,37 +204,48 @@ impl Job for Code<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Self { cells, codes, words, nulls } = self;
-        let first = codes.len();
-        // Flags and the like: nothing to ask of any cell, so the loop is short.
-        let heads = cells.stored().map(|(_, _, word)| word);
-        if cells.stored().all(|(_, len, _)| len == 1) && words.singles(heads, codes) {
-            return;
-        }
-        codes.resize(first + cells.rows(), 0);
-        for (row, ((start, len, word), code)) in cells.stored().zip(&mut codes[first..]).enumerate() {
-            *code = if len.wrapping_sub(1) < ODD - 1 {
-                words.code(isa, word, len as usize, || &cells.text[start as usize..])
-            } else {
-                odd_code(isa, cells, row, words).unwrap_or_else(|| {
-                    nulls.push(first + row);
-                    0
-                })
-            };
-        }
+        if self.cells.may_have_quotes() { self.all::<I, true>(isa) } else { self.all::<I, false>(isa) }
     }
 }
 
+impl Code<'_> {
+    #[inline(always)]
+    fn all<I: Isa, const QUOTES: bool>(self, isa: I) {
+        let Self { cells, codes, words, nulls, first } = self;
+        let (before, mut row) = (codes.len(), 0);
+        codes.resize(before + cells.rows().next_multiple_of(4), 0);
+        // Each to its place at once: four put together elsewhere would have to wait to be read as one.
+        let mut fours = cells.fours::<I, QUOTES>(isa);
+        for codes in codes[before..].as_chunks_mut::<4>().0 {
+            let Some(four) = fours.next() else { break };
+            if !words.singles(&four, codes) {
+                for (lane, code) in codes.iter_mut().enumerate() {
+                    let rest = || &cells.text[four.starts[lane] as usize..];
+                    *code = match words.code(isa, four.words[lane], four.lens[lane], rest) {
+                        Some(code) => code,
+                        None => odd_code(isa, cells, row + lane, words).unwrap_or_else(|| {
+                            nulls.push(first + row + lane);
+                            0
+                        }),
+                    };
+                }
+            }
+            row += 4;
+        }
+        codes.truncate(before + cells.rows());
+    }
+}
+
+/// The code of a cell that may be null, or have quotes within; any for one behind the last.
+#[cold]
 #[inline(never)]
 fn odd_code<I: Isa>(isa: I, cells: &Cells<'_>, row: usize, words: &mut Words) -> Option<i32> {
+    if row >= cells.rows() {
+        return Some(0);
+    }
     match cells.get(row) {
         Cell::Null => None,
-        Cell::Text(text) => {
-            let mut word = [0; 8];
-            let head = text.len().min(8);
-            word[..head].copy_from_slice(&text[..head]);
-            Some(words.code(isa, u64::from_le_bytes(word), text.len(), || &text))
-        }
+        Cell::Text(text) => Some(words.code_of(isa, &text)),
     }
 }
 

@@ -49,6 +49,27 @@ impl Timestamp {
         Self { unit, zone, form: None, minute: EPOCH }
     }
 
+    /// Appends timestamps four at a time.
+    #[inline(always)]
+    fn fours<I: Isa>(
+        &mut self,
+        isa: I,
+        text: &[u8],
+        fours: impl Iterator<Item = Four>,
+        values: &mut Vec<i64>,
+        odd: &mut Vec<u32>,
+    ) {
+        let mut row = 0;
+        for Four { starts, lens, .. } in fours {
+            let made = match self.four(isa, text, starts, lens) {
+                Some(made) => made,
+                None => self.singly(text, starts, lens, row, odd),
+            };
+            values.extend_from_slice(&made);
+            row += 4;
+        }
+    }
+
     /// Four timestamps, where they all have the form.
     #[inline(always)]
     fn four<I: Isa>(&mut self, isa: I, text: &[u8], starts: [u32; 4], lens: [u32; 4]) -> Option<[i64; 4]> {
@@ -57,7 +78,7 @@ impl Timestamp {
         if (a ^ form.len) | (b ^ form.len) | (c ^ form.len) | (d ^ form.len) != 0 {
             return None;
         }
-        let at = |start: u32| text.get(start as usize..)?.first_chunk::<32>();
+        let at = |start: u32| text.get(start as usize..start as usize + 32)?.first_chunk();
         let [a, b, c, d] = starts;
         let rows = [at(a)?, at(b)?, at(c)?, at(d)?];
         let ([a, b, c, d], all) = isa.seconds(rows, &form.same);
@@ -191,14 +212,10 @@ impl Parse for Timestamp {
             return one_by_one(self, cells, values, odd);
         }
         let first = values.len();
-        let mut row = 0;
-        for Four { starts, lens, .. } in cells.fours() {
-            let made = match self.four(isa, cells.text, starts, lens) {
-                Some(made) => made,
-                None => self.singly(cells.text, starts, lens, row, odd),
-            };
-            values.extend_from_slice(&made);
-            row += 4;
+        if cells.may_have_quotes() {
+            self.fours(isa, cells.text, cells.fours::<I, true>(isa), values, odd);
+        } else {
+            self.fours(isa, cells.text, cells.fours::<I, false>(isa), values, odd);
         }
         values.truncate(first + cells.rows());
         odd.truncate(odd.partition_point(|&row| (row as usize) < cells.rows()));

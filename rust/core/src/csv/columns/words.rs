@@ -4,7 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-use super::super::simd::Isa;
+use super::super::simd::{Four, Isa, ODD};
 
 /// The distinct texts of a column, numbered in order of first appearance.
 ///
@@ -21,12 +21,20 @@ pub(crate) struct Words {
     long: HashTable<i32>,
 }
 
-/// The codes of keys of so many words, in buckets of four.
+/// The codes of keys of so many words.
 #[derive(Debug)]
 struct Buckets<const N: usize> {
-    keys: Vec<[[u64; 4]; N]>,
-    codes: Vec<[i32; 4]>,
+    buckets: Vec<Bucket<N>>,
+    /// What to shift a hash by, to get a bucket.
+    shift: u32,
     used: usize,
+}
+
+/// Four keys, the first words of all before the second ones, and their codes.
+#[derive(Clone, Debug)]
+struct Bucket<const N: usize> {
+    keys: [[u64; 4]; N],
+    codes: [i32; 4],
 }
 
 const NONE: i32 = -1;
@@ -50,12 +58,13 @@ impl Default for Words {
 
 impl<const N: usize> Buckets<N> {
     fn new(size: usize) -> Self {
-        Self { keys: vec![[[EMPTY; 4]; N]; size], codes: vec![[0; 4]; size], used: 0 }
+        let bucket = Bucket { keys: [[EMPTY; 4]; N], codes: [0; 4] };
+        Self { buckets: vec![bucket; size], shift: 64 - size.trailing_zeros(), used: 0 }
     }
 
     fn clear(&mut self) {
         if self.used > 0 {
-            self.keys.fill([[EMPTY; 4]; N]);
+            self.buckets.iter_mut().for_each(|bucket| bucket.keys = [[EMPTY; 4]; N]);
             self.used = 0;
         }
     }
@@ -63,49 +72,60 @@ impl<const N: usize> Buckets<N> {
     /// The code of a key; else the bucket that has room for it.
     #[inline(always)]
     fn find<I: Isa>(&self, isa: I, key: [u64; N]) -> Result<i32, usize> {
-        let mut at = bucket(key, self.keys.len());
+        let mut at = self.bucket(key);
         loop {
-            let keys = &self.keys[at];
+            let Bucket { keys, codes } = &self.buckets[at];
             let mut found = isa.among(&keys[0], key[0]);
             if N > 1 {
                 found &= isa.among(&keys[N - 1], key[N - 1]);
             }
             if found != 0 {
-                return Ok(self.codes[at][found.trailing_zeros() as usize]);
+                return Ok(codes[(found.trailing_zeros() & 3) as usize]);
             }
             if keys[N - 1][3] == EMPTY {
                 return Err(at);
             }
-            at = (at + 1) & (self.keys.len() - 1);
+            at = (at + 1) & (self.buckets.len() - 1);
         }
+    }
+
+    /// Where a key belongs.
+    #[inline(always)]
+    fn bucket(&self, key: [u64; N]) -> usize {
+        let mut hash = 0_u64;
+        for word in key {
+            hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        (hash >> self.shift) as usize
     }
 
     /// Adds a key to the bucket that has room for it.
     fn add(&mut self, key: [u64; N], code: i32, at: usize) {
         self.put(key, code, at);
         self.used += 1;
-        if self.used > self.keys.len() {
+        if self.used > self.buckets.len() {
             self.grow();
         }
     }
 
     /// Puts a key in a bucket that has room. Buckets fill from the front and never lose keys.
     fn put(&mut self, key: [u64; N], code: i32, at: usize) {
-        let place = self.keys[at][N - 1].iter().position(|&key| key == EMPTY).unwrap_or(3);
-        for (keys, key) in self.keys[at].iter_mut().zip(key) {
+        let Bucket { keys, codes } = &mut self.buckets[at];
+        let place = keys[N - 1].iter().position(|&key| key == EMPTY).unwrap_or(3);
+        for (keys, key) in keys.iter_mut().zip(key) {
             keys[place] = key;
         }
-        self.codes[at][place] = code;
+        codes[place] = code;
     }
 
     fn grow(&mut self) {
-        let size = 2 * self.keys.len();
+        let size = 2 * self.buckets.len();
         let old = std::mem::replace(self, Self { used: self.used, ..Self::new(size) });
-        for (keys, codes) in old.keys.iter().zip(&old.codes) {
+        for Bucket { keys, codes } in &old.buckets {
             for place in (0..4).filter(|&place| keys[N - 1][place] != EMPTY) {
                 let key = keys.map(|keys| keys[place]);
-                let mut at = bucket(key, size);
-                while self.keys[at][N - 1][3] != EMPTY {
+                let mut at = self.bucket(key);
+                while self.buckets[at].keys[N - 1][3] != EMPTY {
                     at = (at + 1) & (size - 1);
                 }
                 self.put(key, codes[place], at);
@@ -117,7 +137,7 @@ impl<const N: usize> Buckets<N> {
 impl Words {
     /// Forgets all texts, and keeps the memory unless it is much.
     pub fn clear(&mut self) {
-        let buckets = self.short.keys.len() + self.middle.keys.len();
+        let buckets = self.short.buckets.len() + self.middle.buckets.len();
         if buckets > 16 * BUCKETS || self.long.capacity() > 1 << 16 || self.bytes.capacity() > 1 << 22 {
             *self = Self::default();
             return;
@@ -145,45 +165,67 @@ impl Words {
         text(&self.bytes, &self.ends, code)
     }
 
-    /// The code of a text of `len` bytes, of which `word` has the first eight, with rubbish behind.
-    /// `rest` is the text and what stands behind it, if anything.
+    /// The code of a text.
+    pub fn code_of<I: Isa>(&mut self, isa: I, text: &[u8]) -> i32 {
+        self.code(isa, padded(text), text.len() as u32, || text).unwrap_or_else(|| self.long_code(text))
+    }
+
+    /// The code of a text of `len` bytes, of which `word` has the first eight, with rubbish behind;
+    /// `None` if it is empty or [`ODD`]. `rest` is the text and what stands behind it, if anything.
     /// Codes equal to [`Words::len`] before the call are new.
     #[inline(always)]
-    pub fn code<'a, I: Isa>(&mut self, isa: I, word: u64, len: usize, rest: impl Fn() -> &'a [u8]) -> i32 {
-        if len == 1 {
-            let code = self.single[word as usize & 0xff];
-            return if code == NONE { self.add_single(rest()) } else { code };
-        }
-        if let Some(key) = last_word(word, len) {
-            return match self.short.find(isa, [key]) {
-                Ok(code) => code,
-                Err(at) => self.add_short(&rest()[..len], key, at),
-            };
-        }
-        self.longer(isa, word, len, rest())
+    pub fn code<'a, I: Isa>(&mut self, isa: I, word: u64, len: u32, rest: impl Fn() -> &'a [u8]) -> Option<i32> {
+        let bytes = len as usize;
+        Some(match len {
+            2..8 => self.word(isa, few(word, bytes), bytes, rest),
+            9..17 => self.longer(isa, word, bytes, rest()),
+            1 => match self.single(word) {
+                NONE => self.add_single(rest()),
+                code => code,
+            },
+            8 if is_no_few(word) => self.word(isa, word, bytes, rest),
+            0 | ODD => return None,
+            _ => self.long_code(&rest()[..bytes]),
+        })
     }
 
-    /// Appends the codes of texts of one byte each; nothing, and false, if some text is new.
+    /// Notes the codes of four texts and is true, if they are flags and the like: known ones of one byte each.
     #[inline(always)]
-    pub fn singles(&self, heads: impl Iterator<Item = u64>, codes: &mut Vec<i32>) -> bool {
-        let first = codes.len();
-        codes.extend(heads.map(|head| self.single[head as usize & 0xff]));
-        let known = codes[first..].iter().fold(0, |all, &code| all | code) >= 0;
-        if !known {
-            codes.truncate(first);
+    pub fn singles(&self, four: &Four, codes: &mut [i32; 4]) -> bool {
+        if four.lens != [1; 4] {
+            return false;
         }
-        known
+        let [a, b, c, d] = four.words;
+        *codes = [self.single(a), self.single(b), self.single(c), self.single(d)];
+        codes[0] | codes[1] | codes[2] | codes[3] >= 0
     }
 
-    /// The code of a text that is more than one word.
+    /// The code of the text of a word's first byte.
+    #[inline(always)]
+    fn single(&self, word: u64) -> i32 {
+        self.single[word as usize & 0xff]
+    }
+
+    /// The code of a text that is this key.
+    #[inline(always)]
+    fn word<'a, I: Isa>(&mut self, isa: I, key: u64, len: usize, rest: impl Fn() -> &'a [u8]) -> i32 {
+        match self.short.find(isa, [key]) {
+            Ok(code) => code,
+            Err(at) => self.add_short(&rest()[..len], key, at),
+        }
+    }
+
+    /// The code of a text of 9 to 16 bytes.
     #[inline(always)]
     fn longer<I: Isa>(&mut self, isa: I, word: u64, len: usize, rest: &[u8]) -> i32 {
-        let second = match rest.get(8..16).and_then(<[u8]>::first_chunk) {
-            Some(second) => u64::from_le_bytes(*second),
-            None => padded(rest.get(8..).unwrap_or_default()),
+        let second = match rest.first_chunk::<16>() {
+            Some([_, _, _, _, _, _, _, _, second @ ..]) => u64::from_le_bytes(*second),
+            None => padded(&rest[8..]),
         };
-        let Some(second) = last_word(second, len.wrapping_sub(8)) else {
-            return self.long_code(&rest[..len]);
+        let second = match len {
+            16 if is_no_few(second) => second,
+            16 => return self.long_code(&rest[..len]),
+            _ => few(second, len - 8),
         };
         match self.middle.find(isa, [word, second]) {
             Ok(code) => code,
@@ -240,31 +282,22 @@ fn text<'a>(bytes: &'a [u8], ends: &[i32], code: i32) -> &'a [u8] {
     &bytes[start..ends[code] as usize]
 }
 
-/// The last bytes of a text, 1 to 8 of them, as a word that no other bytes give. Eight bytes that
-/// look like fewer have none: they are not worth a place of their own.
+/// The last bytes of a text, 1 to 7 of them, as a word that no other bytes give.
 #[inline(always)]
-fn last_word(word: u64, len: usize) -> Option<u64> {
-    match len {
-        1..8 => Some(word & !(u64::MAX << (8 * len)) | (len as u64) << 56),
-        8 if word >> 59 != 0 => Some(word),
-        _ => None,
-    }
+fn few(word: u64, len: usize) -> u64 {
+    word & !(u64::MAX << (8 * len)) | (len as u64) << 56
 }
 
-/// A word of fewer than eight bytes.
+/// Whether eight bytes do not look like fewer. Those that do are not worth a place of their own.
+#[inline(always)]
+fn is_no_few(word: u64) -> bool {
+    word >> 59 != 0
+}
+
+/// The first eight bytes of a text, or fewer.
 #[cold]
 fn padded(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
-}
-
-/// Where a key belongs among a power of two of buckets.
-#[inline(always)]
-fn bucket<const N: usize>(key: [u64; N], buckets: usize) -> usize {
-    let mut hash = 0_u64;
-    for word in key {
-        hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    (hash >> (64 - buckets.trailing_zeros())) as usize
+    bytes.iter().take(8).rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
@@ -289,7 +322,10 @@ mod tests {
                 word[..head].copy_from_slice(&text[..head]);
                 // What stands behind a text must not matter.
                 let padded = [text, &b"xxxxxxxx"[..i % 9]].concat();
-                let code = words.code(Scalar, u64::from_le_bytes(word), text.len(), || &padded[..]);
+                let code = match words.code(Scalar, u64::from_le_bytes(word), text.len() as u32, || &padded[..]) {
+                    Some(code) => code,
+                    None => words.code_of(Scalar, text),
+                };
                 let expected = seen.iter().position(|other| other == text).unwrap_or(seen.len());
                 if expected == seen.len() {
                     seen.push(text.clone());

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Job, Seconds};
+use super::{Four, Isa, Job, Seconds};
 
 /// Proof that the machine has AVX2, BMI1, BMI2, LZCNT, POPCNT and PCLMULQDQ.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,14 @@ fn store(lanes: __m256i) -> [i64; 4] {
 }
 
 #[inline(always)]
+fn store_half(lanes: __m128i) -> [u32; 4] {
+    let mut out = [0; 4];
+    // SAFETY: `out` has 16 bytes, and the store needs no alignment.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), lanes) };
+    out
+}
+
+#[inline(always)]
 fn store_doubles(lanes: __m256d) -> [f64; 4] {
     let mut out = [0.0; 4];
     // SAFETY: `out` has 32 bytes, and the store needs no alignment.
@@ -139,6 +147,28 @@ with_features! {
         }
         let sums = store(_mm256_sad_epu8(counts, _mm256_setzero_si256()));
         Some((sums[0] + sums[1] + sums[2] + sums[3]) as u32)
+    }
+
+    fn four(text: &[u8], marks: &[u32], stride: usize) -> Option<Four> {
+        let last = stride.checked_mul(3)?.checked_add(1)?;
+        let room = u32::try_from(text.len().checked_sub(8)?).unwrap_or(u32::MAX);
+        if last >= marks.len() {
+            return None;
+        }
+        // SAFETY: the places of marks that are asked for are up to `last`, so all are among the marks.
+        let mark = |place: usize| unsafe { *marks.get_unchecked(place) } as i32;
+        let each = |i| _mm_setr_epi32(mark(i), mark(stride + i), mark(2 * stride + i), mark(3 * stride + i));
+        let starts = _mm_sub_epi32(each(0), _mm_set1_epi32(-1));
+        let lens = _mm_sub_epi32(each(1), starts);
+        let room = _mm_set1_epi32(room as i32);
+        if _mm_movemask_epi8(_mm_cmpeq_epi32(_mm_max_epu32(starts, room), room)) != 0xffff {
+            return None;
+        }
+        let (starts, lens) = (store_half(starts), store_half(lens));
+        // SAFETY: each start has been found to be at least eight bytes before the end of the text.
+        let word = |start: u32| unsafe { text.as_ptr().add(start as usize).cast::<u64>().read_unaligned() };
+        let [a, b, c, d] = starts;
+        Some(Four { starts, lens, words: [word(a), word(b), word(c), word(d)] })
     }
 
     fn among(keys: &[u64; 4], key: u64) -> u32 {
@@ -294,6 +324,12 @@ impl Isa for Avx2 {
                 return count;
             }
         }
+    }
+
+    #[inline(always)]
+    fn four(self, text: &[u8], marks: &[u32], stride: usize) -> Option<Four> {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { four(text, marks, stride) }
     }
 
     #[inline(always)]

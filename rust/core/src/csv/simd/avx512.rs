@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
-use super::{Isa, Job, Seconds};
+use super::{Four, Isa, Job, Seconds};
 
 /// Proof that the machine has AVX-512 F, BW, VBMI2, and what [`Avx2`] proves.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +118,11 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn survey(self, window: &[u8; 258], quote: u8, comment: u8) -> Option<u32> {
         self.0.survey(window, quote, comment)
+    }
+
+    #[inline(always)]
+    fn four(self, text: &[u8], marks: &[u32], stride: usize) -> Option<Four> {
+        self.0.four(text, marks, stride)
     }
 
     #[inline(always)]

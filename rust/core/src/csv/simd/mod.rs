@@ -110,6 +110,10 @@ pub(crate) trait Isa: Copy {
     /// Returns how many there are.
     fn positions(self, bits: u64, base: u32, out: &mut [u32; 64]) -> usize;
 
+    /// The cells between the first two marks of four rows, whose marks are `stride` apart. `None` if one
+    /// does not start eight bytes before the end of the text.
+    fn four(self, text: &[u8], marks: &[u32], stride: usize) -> Option<Four>;
+
     /// Which of the four are equal to `key`, lowest bit first.
     fn among(self, keys: &[u64; 4], key: u64) -> u32;
 
@@ -122,6 +126,22 @@ pub(crate) trait Isa: Copy {
 
     /// The ticks within the minute that four texts of this form say, and whether all have it.
     fn seconds(self, rows: [&[u8; 32]; 4], form: &Seconds) -> ([i64; 4], bool);
+}
+
+/// The length of a cell that a fast kernel must leave to the scalar twin.
+pub(crate) const ODD: u32 = u32::MAX;
+
+/// Four cells: where they start in the text, how long they are, and the first eight bytes of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Four {
+    pub starts: [u32; 4],
+    pub lens: [u32; 4],
+    pub words: [u64; 4],
+}
+
+impl Four {
+    /// Nothing that a kernel makes something of.
+    pub const ODD: Self = Self { starts: [0; 4], lens: [ODD; 4], words: [0; 4] };
 }
 
 /// The form of a timestamp: a minute in 16 bytes, and what stands behind it, such as `:SS.ffffff`.
@@ -149,6 +169,7 @@ mod tests {
         prefix: u64,
         positions: Vec<u32>,
         among: u32,
+        four: Option<Four>,
         survey: Option<u32>,
         integers: Vec<Option<i64>>,
         doubles: Vec<Option<u64>>,
@@ -160,6 +181,8 @@ mod tests {
         block: [u8; 64],
         window: [u8; 258],
         bits: u64,
+        marks: Vec<u32>,
+        stride: usize,
         texts: [String; 4],
         form: Seconds,
         rows: [[u8; 32]; 4],
@@ -184,6 +207,7 @@ mod tests {
                 prefix: isa.prefix_xor(self.bits),
                 positions: out[..count].to_vec(),
                 among: isa.among(&words, words[2]),
+                four: isa.four(&self.block, &self.marks, self.stride),
                 survey: isa.survey(&self.window, b'"', b'#'),
                 integers: (0..4).map(|i| (good >> i & 1 == 1).then_some(integers[i])).collect(),
                 doubles: (0..4).map(|i| (fine >> i & 1 == 1).then(|| doubles[i].to_bits())).collect(),
@@ -207,10 +231,13 @@ mod tests {
             prop::collection::vec(byte(), 64),
             prop::collection::vec(rare, 258),
             any::<u64>(),
+            (prop::collection::vec(prop_oneof![50 => 0..56_u32, 1 => any::<u32>()], 0..40), 0..12_usize),
             [text(), text(), text(), text()],
             [row(), row(), row(), row()],
         )
-            .prop_map(|(block, window, bits, texts, rows)| Ask {
+            .prop_map(|(block, window, bits, (marks, stride), texts, rows)| Ask {
+                marks,
+                stride,
                 block: block.try_into().expect("64 bytes"),
                 window: window.try_into().expect("258 bytes"),
                 bits,

@@ -1,7 +1,7 @@
 //! Plain integer code: the twin that all others must agree with.
 
 use super::super::number;
-use super::{Isa, Seconds};
+use super::{Four, Isa, Seconds};
 
 /// Any machine.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,19 @@ impl Isa for Scalar {
             bits &= bits - 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn four(self, text: &[u8], marks: &[u32], stride: usize) -> Option<Four> {
+        let mut four = Four::ODD;
+        for row in 0..4 {
+            let [before, end, ..] = *marks.get(stride.checked_mul(row)?..)? else { return None };
+            let start = before.wrapping_add(1);
+            let word = text.get(start as usize..)?.first_chunk()?;
+            (four.starts[row], four.lens[row]) = (start, end.wrapping_sub(start));
+            four.words[row] = u64::from_le_bytes(*word);
+        }
+        Some(four)
     }
 
     #[inline(always)]
