@@ -13,8 +13,7 @@ use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, Grid, Group, Intake, Keys, Length, MAX_LENGTH, SessionParts, SessionWindow, Shape, Window, WindowParts,
-    results_schema,
+    Aside, Grid, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -135,36 +134,29 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
     };
-    let (keys, aside) = (Keys::new(&fields)?, Aside::new(&input.schema, spec.max_kept)?);
-    let max_state = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
-    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time.clone() }) };
-    let stage: Box<dyn Stage> = match &spec.windows {
-        Windows::Hopping { size, every, offset } => Box::new(Window::new(WindowParts {
-            grid: grid(*size, *every, *offset, &time)?,
-            lateness,
-            late: spec.late,
-            by,
-            keys,
-            recipe,
-            shape,
-            aside,
-            time: bound_time,
-            batch_rows: BATCH_ROWS,
-            max_state,
-            name,
-        })),
-        Windows::Session { gap, gap_closed } => Box::new(SessionWindow::new(SessionParts {
-            span: in_range(*gap, "gap", &time)? + i64::from(*gap_closed),
-            lateness,
-            late: spec.late,
-            intake: Intake { by, keys, recipe, time: bound_time },
-            shape,
-            aside,
-            batch_rows: BATCH_ROWS,
-            max_state,
-            name,
-        })),
+    let parts = Parts {
+        by,
+        keys: Keys::new(&fields)?,
+        recipe,
+        time: bound_time,
+        lateness,
+        late: spec.late,
+        aside: Aside::new(&input.schema, spec.max_kept)?,
+        shape,
+        batch_rows: BATCH_ROWS,
+        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+        name,
     };
+    let stage: Box<dyn Stage> = match spec.windows {
+        Windows::Hopping { size, every, offset } => {
+            Box::new(Window::new(grid(size, every, offset, &time)?, parts))
+        }
+        Windows::Session { gap, gap_closed } => {
+            let span = in_range(gap, "gap", &time)? + i64::from(gap_closed);
+            Box::new(SessionWindow::new(span, parts))
+        }
+    };
+    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
     Ok((stage, carries))
 }
 

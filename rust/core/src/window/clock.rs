@@ -2,16 +2,13 @@
 
 use super::calm::Calm;
 use super::grid::Grid;
-use crate::batch::{Batch, High};
-use crate::error::Place;
+use super::mark::Mark;
 
-/// The mark and the watermark of an operator.
+/// The mark of an operator whose windows lie on a grid.
 pub(crate) struct Clock {
     grid: Grid,
-    lateness: i64,
-    mark: Option<i64>,
-    /// The row that set the mark, if it came with an earlier batch.
-    set_by: Place,
+    /// How far event time has come.
+    pub(crate) mark: Mark,
     /// The first window end that the watermark has not reached.
     next_end: i64,
     /// The mark at which it does.
@@ -23,18 +20,8 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that has not started.
     pub(crate) fn new(grid: Grid, lateness: i64) -> Self {
-        let (set_by, calm) = (Place::default(), Some(Calm::default()));
-        Self { grid, lateness, mark: None, set_by, next_end: i64::MIN, threshold: i64::MIN, calm }
-    }
-
-    /// How far event time has come; `i64::MIN` if it has not started.
-    pub(crate) fn mark(&self) -> i64 {
-        self.mark.unwrap_or(i64::MIN)
-    }
-
-    /// The mark less the lateness.
-    pub(crate) fn watermark(&self) -> Option<i64> {
-        self.mark.map(|mark| mark.saturating_sub(self.lateness))
+        let (mark, calm) = (Mark::new(lateness), Some(Calm::default()));
+        Self { grid, mark, next_end: i64::MIN, threshold: i64::MIN, calm }
     }
 
     /// The mark from which on a window closes.
@@ -44,7 +31,7 @@ impl Clock {
 
     /// The first pane that may still get rows which miss no window.
     pub(crate) fn active(&self) -> i64 {
-        if self.mark.is_some() { self.grid.active(self.next_end) } else { i64::MIN }
+        if self.mark.watermark().is_some() { self.grid.active(self.next_end) } else { i64::MIN }
     }
 
     /// The times of rows that change nothing but the mark.
@@ -54,41 +41,13 @@ impl Clock {
 
     /// Moves on to a mark; tells whether a window may have closed.
     pub(crate) fn reach(&mut self, mark: i64) -> bool {
-        if self.mark.is_some_and(|old| mark <= old) {
+        if !self.mark.reach(mark) || mark < self.threshold {
             return false;
         }
-        self.mark = Some(mark);
-        if mark < self.threshold {
-            return false;
-        }
-        let watermark = mark.saturating_sub(self.lateness).max(self.grid.first_time());
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN).max(self.grid.first_time());
         self.next_end = self.grid.next_end(watermark);
-        self.threshold = self.next_end.saturating_add(self.lateness);
+        self.threshold = self.next_end.saturating_add(self.mark.lateness());
         self.calm = None;
         true
     }
-
-    /// Remembers, at the end of a batch, which row set the mark.
-    pub(crate) fn note(&mut self, batch: &Batch, high: &High) {
-        if self.mark == Some(high.time) {
-            self.set_by = if high.place == Place::default() { batch_place(batch) } else { high.place.clone() };
-        }
-    }
-
-    /// The row that set the mark when the row `row` of the batch came, before which the mark was `before`.
-    pub(crate) fn set_by(&self, batch: &Batch, row: usize, before: i64) -> Place {
-        let Some(time) = batch.time().filter(|_| self.mark() > before) else { return self.set_by.clone() };
-        match time.ticks[..row].iter().position(|&tick| Some(tick) == self.mark) {
-            Some(row) => batch.origin().place(row),
-            None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.mark) => {
-                batch_place(batch)
-            }
-            None => self.set_by.clone(),
-        }
-    }
-}
-
-/// Somewhere in the source of the batch.
-fn batch_place(batch: &Batch) -> Place {
-    Place { source: batch.origin().source.as_deref().map(str::to_owned), ..Place::default() }
 }

@@ -119,10 +119,8 @@ impl Emission {
         let arrow = shape.time.to_arrow();
         let ends: Vec<i64> = self.ends.drain(..rows).collect();
         let numbers: Vec<u32> = self.keys.drain(..rows).collect();
-        let mut columns: Vec<ArrayRef> = vec![
-            from_i64(&arrow, self.starts.drain(..rows), None),
-            from_i64(&arrow, ends.iter().copied(), None),
-        ];
+        let mut columns: Vec<ArrayRef> =
+            vec![from_i64(&arrow, self.starts.drain(..rows), None), from_i64(&arrow, ends.iter().copied(), None)];
         columns.extend(keys.columns(&numbers));
         columns.extend(self.take(rows));
         let time = EventTime {

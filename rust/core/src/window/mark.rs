@@ -22,6 +22,11 @@ impl Mark {
         self.time.unwrap_or(i64::MIN)
     }
 
+    /// How far rows may lag behind.
+    pub(crate) fn lateness(&self) -> i64 {
+        self.lateness
+    }
+
     /// The mark less the lateness.
     pub(crate) fn watermark(&self) -> Option<i64> {
         self.time.map(|time| time.saturating_sub(self.lateness))

@@ -11,50 +11,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::emission::{Emission, Shape};
+use super::emission::Emission;
 use super::fifo::Fifo;
 use super::grid::Grid;
-use super::keys::Keys;
-use super::late::{Aside, Late};
+use super::late::Late;
 use super::panes::Panes;
+use super::parts::{Parts, Rows};
 use super::places::Places;
-use crate::aggregate::{Fold, Inputs, NO_SLOT, Recipe, Table};
+use crate::aggregate::{Fold, NO_SLOT, Recipe, Table};
 use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, LateRow, Overflow, Place, Result};
-use crate::expr::{Bound, evaluate_all};
+use crate::error::{Error, Place, Result};
 use crate::memory;
-use crate::show;
 use crate::stage::{Ledger, Stage};
-use crate::time;
 use crate::types::{DataType, Field, Schema};
-
-/// What a window operator is made of.
-pub(crate) struct WindowParts {
-    /// The windows.
-    pub(crate) grid: Grid,
-    /// How far a row may lag behind, in ticks.
-    pub(crate) lateness: i64,
-    /// What becomes of rows that lag further.
-    pub(crate) late: Late,
-    /// The columns of the keys.
-    pub(crate) by: Vec<Bound>,
-    /// No keys.
-    pub(crate) keys: Keys,
-    /// The aggregates.
-    pub(crate) recipe: Recipe,
-    /// What results look like.
-    pub(crate) shape: Shape,
-    /// Nothing set aside.
-    pub(crate) aside: Aside,
-    /// Event time, where it is not what the batches carry.
-    pub(crate) time: Option<Bound>,
-    /// How many results a batch may have.
-    pub(crate) batch_rows: usize,
-    /// How many bytes the state may take.
-    pub(crate) max_state: u64,
-    /// The stage, as in the plan.
-    pub(crate) name: String,
-}
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
@@ -81,30 +50,19 @@ enum Admission {
     Later,
 }
 
-/// The batch that is being worked off.
-struct Current {
-    batch: Batch,
-    time: EventTime,
-    numbers: Vec<u32>,
-    inputs: Inputs,
-    row: usize,
-    /// The rows before this one are good.
-    end: usize,
-    sorted: bool,
-    /// How far event time had come before it.
-    mark: i64,
-}
-
 /// The operator of tumbling and hopping windows.
 pub(crate) struct Window {
-    parts: WindowParts,
+    grid: Grid,
+    parts: Parts,
     clock: Clock,
     panes: Panes,
     places: Places,
     table: Table,
     /// The combined panes, if a window has several, and the results read off them.
     fifo: Option<(Fifo, Table)>,
-    current: Option<Current>,
+    current: Option<Rows>,
+    /// Whether the times of its rows never fall.
+    sorted: bool,
     slots: Vec<u32>,
     fresh: Vec<u32>,
     held: usize,
@@ -125,17 +83,18 @@ pub(crate) struct Window {
 
 impl Window {
     /// An operator that has seen nothing.
-    pub(crate) fn new(parts: WindowParts) -> Self {
+    pub(crate) fn new(grid: Grid, parts: Parts) -> Self {
         let table = Table::new(&parts.recipe);
-        let fifo = (parts.grid.panes() > 1).then(|| (Fifo::new(parts.grid, &table), table.fresh()));
+        let fifo = (grid.panes() > 1).then(|| (Fifo::new(grid, &table), table.fresh()));
         Self {
-            clock: Clock::new(parts.grid, parts.lateness),
+            clock: Clock::new(grid, parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             panes: Panes::new(),
             places: Places::default(),
             table,
             fifo,
             current: None,
+            sorted: false,
             slots: Vec::new(),
             fresh: Vec::new(),
             held: 0,
@@ -147,41 +106,32 @@ impl Window {
             failure: None,
             ended: false,
             sent_watermark: None,
+            grid,
             parts,
         }
     }
 
     /// Reads the batch: keys, inputs, event time.
-    fn open(&mut self, batch: Batch) -> Result<Current> {
-        let (inputs, mut fault) = self.parts.recipe.read(&batch);
-        let columns = evaluate_all(&self.parts.by, &batch, &mut fault);
-        let time = match &self.parts.time {
-            None => batch.time().cloned().expect("the plan has an event time"),
-            Some(bound) => {
-                let columns = evaluate_all([bound], &batch, &mut fault);
-                EventTime::new(bound.dtype().clone(), time::ticks(&columns[0], &batch)?)
-            }
-        };
-        let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
-        self.failure = fault.map(|fault| fault.into_error(&batch));
-        let numbers = self.parts.keys.number(&columns, batch.rows());
-        let panes = self.parts.grid.active_panes(self.parts.lateness);
-        self.panes.prepare(self.parts.keys.len(), panes);
-        let sorted = !time.passive
+    fn open(&mut self, batch: Batch) -> Result<Rows> {
+        let (rows, failure) = self.parts.read(batch, &self.clock.mark)?;
+        self.failure = failure;
+        self.panes.prepare(self.parts.keys.len(), self.grid.active_panes(self.parts.lateness));
+        let (time, grid) = (&rows.time, self.grid);
+        self.sorted = !time.passive
             && time.is_sorted()
-            && time.ticks.first().is_none_or(|&first| first >= self.clock.mark() && self.parts.grid.holds(first))
-            && time.ticks.last().is_none_or(|&last| self.parts.grid.holds(last))
+            && time.ticks.first().is_none_or(|&first| first >= rows.mark && grid.holds(first))
+            && time.ticks.last().is_none_or(|&last| grid.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
-        Ok(Current { batch, time, numbers, inputs, row: 0, end, sorted, mark: self.clock.mark() })
+        Ok(rows)
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
-    fn round(&mut self, current: &mut Current) {
+    fn round(&mut self, current: &mut Rows) {
         self.slots.clear();
         self.fresh.clear();
         self.held = 0;
         let start = current.row;
-        let outcome = if current.sorted { self.walk_sorted(current) } else { self.walk(current) };
+        let outcome = if self.sorted { self.walk_sorted(current) } else { self.walk(current) };
         if let Err(error) = outcome {
             self.failure = Some(error);
             current.end = current.row;
@@ -195,7 +145,7 @@ impl Window {
     }
 
     /// Goes through rows that are in the order of their times.
-    fn walk_sorted(&mut self, current: &mut Current) -> Result<()> {
+    fn walk_sorted(&mut self, current: &mut Rows) -> Result<()> {
         let ticks = current.time.ticks.clone();
         let end = current.end.min(current.row + ROUND);
         while current.row < end {
@@ -205,9 +155,9 @@ impl Window {
                 current.row += 1;
                 continue;
             }
-            let (limit, pane) = match self.parts.grid.pane(tick) {
-                Some(pane) => (self.parts.grid.bounds(pane).1, Some(pane)),
-                None => (self.parts.grid.next_start(tick), None),
+            let (limit, pane) = match self.grid.pane(tick) {
+                Some(pane) => (self.grid.bounds(pane).1, Some(pane)),
+                None => (self.grid.next_start(tick), None),
             };
             let until = row + gallop(&ticks[row..end], limit.min(self.clock.threshold()));
             match pane {
@@ -225,7 +175,7 @@ impl Window {
     }
 
     /// Goes through rows in any order.
-    fn walk(&mut self, current: &mut Current) -> Result<()> {
+    fn walk(&mut self, current: &mut Rows) -> Result<()> {
         let end = current.end.min(current.row + ROUND);
         loop {
             current.row += self.take_calm(current, current.row..end);
@@ -237,7 +187,7 @@ impl Window {
     }
 
     /// Accepts the calm rows that come before the first which is not; tells how many.
-    fn take_calm(&mut self, current: &Current, rows: Range<usize>) -> usize {
+    fn take_calm(&mut self, current: &Rows, rows: Range<usize>) -> usize {
         let (time, calm) = (&current.time, self.clock.calm());
         let before = time.before.as_ref().map_or(&[][..], |before| &before[rows.clone()]);
         let (ticks, keys) = (&time.ticks[rows.clone()], &current.numbers[rows]);
@@ -256,15 +206,15 @@ impl Window {
 
     /// Accepts one row, which then moves the watermark. Tells whether it could: a row that missed some
     /// windows must wait until those are gone.
-    fn step(&mut self, current: &Current, row: usize) -> Result<bool> {
+    fn step(&mut self, current: &Rows, row: usize) -> Result<bool> {
         let tick = current.time.ticks[row];
-        if !self.parts.grid.holds(tick) {
-            return Err(self.out_of_range(current, row));
+        if !self.grid.holds(tick) {
+            return Err(self.parts.out_of_range(current, row));
         }
         if let Some(before) = &current.time.before {
             self.reach(before[row]);
         }
-        let watermark = self.clock.watermark().unwrap_or(i64::MIN);
+        let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if tick < watermark {
             match self.admit(current, row, watermark)? {
                 Admission::Open => {}
@@ -288,8 +238,8 @@ impl Window {
         if times.contains(&tick) {
             return Some(*pane);
         }
-        let pane = self.parts.grid.pane(tick)?;
-        let (start, end) = self.parts.grid.bounds(pane);
+        let pane = self.grid.pane(tick)?;
+        let (start, end) = self.grid.bounds(pane);
         self.near = (start..end, pane);
         Some(pane)
     }
@@ -309,21 +259,23 @@ impl Window {
     }
 
     fn reach(&mut self, mark: i64) {
-        let before = self.clock.watermark().unwrap_or(i64::MIN);
+        let before = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if self.clock.reach(mark) {
-            let watermark = self.clock.watermark().unwrap_or(i64::MIN);
+            let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
             self.events.push_back(Event { fresh: self.fresh.len(), before, watermark });
         }
     }
 
     /// What becomes of a row behind the watermark.
-    fn admit(&mut self, current: &Current, row: usize, watermark: i64) -> Result<Admission> {
-        let (missed, open) = self.parts.grid.missed(current.time.ticks[row], watermark);
+    fn admit(&mut self, current: &Rows, row: usize, watermark: i64) -> Result<Admission> {
+        let (missed, open) = self.grid.missed(current.time.ticks[row], watermark);
         if missed == 0 {
             return Ok(Admission::Open);
         }
         if self.parts.late == Late::Error {
-            return Err(self.late_row(current, row, watermark, missed));
+            // Then the first of its windows would still have been open.
+            let enough = self.clock.mark.time() - self.grid.next_end(current.time.ticks[row]) + 1;
+            return Err(self.parts.late_row(current, row, missed, enough, &self.clock.mark));
         }
         if open > 0 && !self.events.is_empty() {
             return Ok(Admission::Later);
@@ -338,28 +290,6 @@ impl Window {
         self.ledger.late += 1;
         self.slots.push(NO_SLOT);
         Ok(Admission::Closed)
-    }
-
-    fn late_row(&self, current: &Current, row: usize, watermark: i64, missed: u64) -> Error {
-        Error::LateRow(Box::new(LateRow {
-            place: current.batch.origin().place(row),
-            dtype: self.parts.shape.time.clone(),
-            time: current.time.ticks[row],
-            watermark,
-            // Then the first of its windows would still have been open.
-            enough: self.clock.mark() - self.parts.grid.next_end(current.time.ticks[row]) + 1,
-            set_by: self.clock.set_by(&current.batch, row, current.mark),
-            missed,
-        }))
-    }
-
-    fn out_of_range(&self, current: &Current, row: usize) -> Error {
-        Error::Overflow(Box::new(Overflow {
-            place: current.batch.origin().place(row),
-            column: None,
-            what: format!("event time {}", show::time(current.time.ticks[row], &self.parts.shape.time)),
-            reason: "it is so near the end of its range that its window has no start or no end".into(),
-        }))
     }
 
     /// Replays an event: keys take their places, and windows are ready to close.
@@ -378,7 +308,7 @@ impl Window {
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
-        let edges = self.parts.grid.window(last);
+        let edges = self.grid.window(last);
         if edges.1 > watermark {
             return false;
         }
@@ -472,7 +402,7 @@ impl Window {
     fn flush(&mut self) -> Result<Option<Batch>> {
         self.lower();
         let rows = self.emission.len();
-        if rows == 0 && self.clock.watermark() == self.sent_watermark {
+        if rows == 0 && self.clock.mark.watermark() == self.sent_watermark {
             self.tidy()?;
             return Ok(None);
         }
@@ -482,26 +412,26 @@ impl Window {
         {
             self.fail(error);
         }
-        self.sent_watermark = self.clock.watermark();
+        self.sent_watermark = self.clock.mark.watermark();
         let high =
-            self.clock.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
+            self.clock.mark.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
         let time = batch.time().cloned().map(|time| EventTime { high, ..time });
         Ok(Some(batch.with_time(time)))
     }
 
     /// Ends the current batch: what it did to event time, and its late rows.
-    fn finish(&mut self, current: &Current) {
+    fn finish(&mut self, current: &Rows) {
         self.parts.aside.leave(&current.batch);
         // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
         self.ledger.held = (current.batch.rows() - current.row) as u64;
         let rows = current.batch.clone().with_time(Some(current.time.clone()));
         let highest = if current.time.passive { None } else { rows.highest() };
         if let Some(high) = highest.filter(|high| high.time > current.mark) {
-            self.clock.note(&current.batch, &high);
+            self.clock.mark.note(&current.batch, &high);
         }
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
-            self.clock.note(&current.batch, high);
+            self.clock.mark.note(&current.batch, high);
         }
     }
 }
@@ -529,7 +459,7 @@ impl Stage for Window {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.closing = Some((i64::MAX, self.clock.watermark().unwrap_or(i64::MIN)));
+        self.closing = Some((i64::MAX, self.clock.mark.watermark().unwrap_or(i64::MIN)));
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
@@ -583,7 +513,7 @@ impl Stage for Window {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        self.clock.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+        self.clock.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {

@@ -5,40 +5,17 @@
 //! round, so that the partials of both are complete when they are combined. At the end of the batch the
 //! sessions that are due go out, in the order of their ends.
 
-use super::emission::{Emission, Shape};
-use super::intake::{Intake, Rows};
-use super::late::{Aside, Late};
+use super::emission::Emission;
+use super::late::Late;
 use super::mark::Mark;
+use super::parts::{Parts, Rows};
 use super::sessions::{Closed, Fate, Sessions};
 use crate::aggregate::{Fold, NO_SLOT, Table};
 use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, LateRow, Overflow, Place, Result};
+use crate::error::{Error, Place, Result};
 use crate::memory;
-use crate::show;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
-
-/// What an operator of session windows is made of.
-pub(crate) struct SessionParts {
-    /// How far a row reaches: sessions are rows whose reaches overlap.
-    pub(crate) span: i64,
-    /// How far a row may lag behind, in ticks.
-    pub(crate) lateness: i64,
-    /// What becomes of rows that lag further.
-    pub(crate) late: Late,
-    /// How batches are read.
-    pub(crate) intake: Intake,
-    /// What results look like.
-    pub(crate) shape: Shape,
-    /// Nothing set aside.
-    pub(crate) aside: Aside,
-    /// How many results a batch may have.
-    pub(crate) batch_rows: usize,
-    /// How many bytes the state may take.
-    pub(crate) max_state: u64,
-    /// The stage, as in the plan.
-    pub(crate) name: String,
-}
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it before.
 const PIECE: usize = 2048;
@@ -46,15 +23,15 @@ const ROUND: usize = 8192;
 
 /// The operator of session windows.
 pub(crate) struct SessionWindow {
-    parts: SessionParts,
+    /// How far a row reaches: sessions are rows whose reaches overlap.
+    span: i64,
+    parts: Parts,
     mark: Mark,
     sessions: Sessions,
     table: Table,
     /// One slot, for what is combined into another slot of the table.
     spare: Table,
     current: Option<Rows>,
-    /// How far event time had come before the current batch.
-    mark_before: i64,
     slots: Vec<u32>,
     /// The watermarks that the current batch came by, from the one before it on.
     steps: Vec<i64>,
@@ -70,18 +47,17 @@ pub(crate) struct SessionWindow {
 
 impl SessionWindow {
     /// An operator that has seen nothing.
-    pub(crate) fn new(parts: SessionParts) -> Self {
-        let table = Table::new(&parts.intake.recipe);
+    pub(crate) fn new(span: i64, parts: Parts) -> Self {
+        let table = Table::new(&parts.recipe);
         let mut spare = table.fresh();
         spare.grow(1);
         Self {
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
-            sessions: Sessions::new(parts.span),
+            sessions: Sessions::new(span),
             table,
             spare,
             current: None,
-            mark_before: i64::MIN,
             slots: Vec::new(),
             steps: Vec::new(),
             closed: Vec::new().into_iter().peekable(),
@@ -89,15 +65,15 @@ impl SessionWindow {
             failure: None,
             ended: false,
             sent_watermark: None,
+            span,
             parts,
         }
     }
 
     fn open(&mut self, batch: Batch) -> Result<Rows> {
-        let (rows, failure) = self.parts.intake.read(batch)?;
+        let (rows, failure) = self.parts.read(batch, &self.mark)?;
         self.failure = failure;
-        self.sessions.prepare(self.parts.intake.keys.len());
-        self.mark_before = self.mark.time();
+        self.sessions.prepare(self.parts.keys.len());
         self.steps.clear();
         self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
         Ok(rows)
@@ -124,7 +100,7 @@ impl SessionWindow {
             let (row, key) = (current.row, current.numbers[current.row]);
             let tick = current.time.ticks[row];
             if !self.holds(tick) {
-                return Err(self.out_of_range(current, row));
+                return Err(self.parts.out_of_range(current, row));
             }
             if let Some(before) = &current.time.before {
                 self.reach(before[row]);
@@ -137,13 +113,13 @@ impl SessionWindow {
                     self.join(key, older, newer);
                     continue;
                 }
-                Fate::Partly(slot) => {
-                    self.miss(current, row, watermark, tick, 1)?;
+                Fate::Partly(slot, due) => {
+                    self.miss(current, row, due, 1)?;
                     self.ledger.partly_late += 1;
                     self.slots.push(slot);
                 }
                 Fate::Missed(due) => {
-                    self.miss(current, row, watermark, due, 0)?;
+                    self.miss(current, row, due, 0)?;
                     self.ledger.late += 1;
                     self.slots.push(NO_SLOT);
                 }
@@ -157,7 +133,7 @@ impl SessionWindow {
     }
 
     fn holds(&self, tick: i64) -> bool {
-        let room = self.parts.span + 1;
+        let room = self.span + 1;
         (i64::MIN + room..=i64::MAX - room).contains(&tick)
     }
 
@@ -177,30 +153,13 @@ impl SessionWindow {
     }
 
     /// Deals with a row that missed a session, which was due at this time.
-    fn miss(&mut self, current: &Rows, row: usize, watermark: i64, due: i64, open: u64) -> Result<()> {
-        let place = || current.batch.origin().place(row);
+    fn miss(&mut self, current: &Rows, row: usize, due: i64, open: u64) -> Result<()> {
+        let enough = self.mark.time() - due + 1;
         match self.parts.late {
             Late::Drop => Ok(()),
-            Late::Keep => self.parts.aside.keep(row, 1, open, place),
-            Late::Error => Err(Error::LateRow(Box::new(LateRow {
-                place: place(),
-                dtype: self.parts.shape.time.clone(),
-                time: current.time.ticks[row],
-                watermark,
-                enough: self.mark.time() - due + 1,
-                set_by: self.mark.set_by(&current.batch, row, self.mark_before),
-                missed: 1,
-            }))),
+            Late::Keep => self.parts.aside.keep(row, 1, open, || current.batch.origin().place(row)),
+            Late::Error => Err(self.parts.late_row(current, row, 1, enough, &self.mark)),
         }
-    }
-
-    fn out_of_range(&self, current: &Rows, row: usize) -> Error {
-        Error::Overflow(Box::new(Overflow {
-            place: current.batch.origin().place(row),
-            column: None,
-            what: format!("event time {}", show::time(current.time.ticks[row], &self.parts.shape.time)),
-            reason: "it is so near the end of its range that its window has no start or no end".into(),
-        }))
     }
 
     /// Closes the sessions that are due at a watermark.
@@ -217,12 +176,7 @@ impl SessionWindow {
             let end = session.due - i64::from(self.parts.shape.closed);
             self.emission.push(key, session.slot, (session.start, end), self.steps[step]);
         }
-        match self.emission.lower(
-            &self.table,
-            &self.parts.intake.recipe,
-            &mut self.parts.intake.keys,
-            &self.parts.shape,
-        ) {
+        match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
             Ok(slots) => {
                 self.table.clear(&slots);
                 self.sessions.give_back(&slots);
@@ -240,7 +194,7 @@ impl SessionWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.intake.keys, &self.parts.shape)
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
     }
 
     /// Ends the current batch: what it did to event time, and what that closes.
@@ -250,7 +204,7 @@ impl SessionWindow {
         self.ledger.held = (current.batch.rows() - current.row) as u64;
         let rows = current.batch.clone().with_time(Some(current.time.clone()));
         let highest = if current.time.passive { None } else { rows.highest() };
-        if let Some(high) = highest.filter(|high| high.time > self.mark_before) {
+        if let Some(high) = highest.filter(|high| high.time > current.mark) {
             self.mark.note(&current.batch, &high);
         }
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
@@ -285,7 +239,7 @@ impl SessionWindow {
 
     /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
-        let keys = &mut self.parts.intake.keys;
+        let keys = &mut self.parts.keys;
         let idle = keys.held() - self.sessions.live_keys();
         if idle >= 1024 && idle >= self.sessions.live_keys() {
             let dead = self.sessions.forget(self.mark.watermark().unwrap_or(i64::MIN));
@@ -295,7 +249,7 @@ impl SessionWindow {
     }
 
     fn state_bytes(&self) -> u64 {
-        (self.table.bytes() + self.sessions.memory() + self.parts.intake.keys.memory()) as u64
+        (self.table.bytes() + self.sessions.memory() + self.parts.keys.memory()) as u64
             + self.emission.memory() as u64
     }
 }

@@ -37,8 +37,8 @@ pub(crate) struct Closed {
 pub(crate) enum Fate {
     /// It is in the session that has this slot.
     In(u32),
-    /// It is in the session that has this slot, and missed the one before it, which is closed.
-    Partly(u32),
+    /// It is in the session that has this slot, and missed the one before it, which was due at this time.
+    Partly(u32, i64),
     /// It missed its session, which was due at this time.
     Missed(i64),
     /// It joins two sessions into one: the second's slot must be combined into the first's, and then asked
@@ -147,7 +147,11 @@ impl Sessions {
                     session.start = session.start.min(time);
                     session.due = session.due.max(time + span);
                 });
-                if missed { Fate::Partly(session.slot) } else { Fate::In(session.slot) }
+                if missed {
+                    Fate::Partly(session.slot, self.lanes[key as usize].gone)
+                } else {
+                    Fate::In(session.slot)
+                }
             }
             [older, newer, ..] => Fate::Joins(older.slot, newer.slot),
         }

@@ -1,0 +1,98 @@
+//! [`Parts`]: what every operator of windows is made of, and [`Rows`]: a batch as it reads it.
+
+use super::emission::Shape;
+use super::keys::Keys;
+use super::late::{Aside, Late};
+use super::mark::Mark;
+use crate::aggregate::{Inputs, Recipe};
+use crate::batch::{Batch, EventTime};
+use crate::error::{Error, LateRow, Overflow, Result};
+use crate::expr::{Bound, evaluate_all};
+use crate::show;
+use crate::time;
+
+/// What an operator of windows is made of, whatever its windows are.
+pub(crate) struct Parts {
+    /// The columns of the keys.
+    pub(crate) by: Vec<Bound>,
+    /// No keys.
+    pub(crate) keys: Keys,
+    /// The aggregates.
+    pub(crate) recipe: Recipe,
+    /// Event time, where it is not what the batches carry.
+    pub(crate) time: Option<Bound>,
+    /// How far a row may lag behind, in ticks.
+    pub(crate) lateness: i64,
+    /// What becomes of rows that lag further.
+    pub(crate) late: Late,
+    /// Nothing set aside.
+    pub(crate) aside: Aside,
+    /// What results look like.
+    pub(crate) shape: Shape,
+    /// How many results a batch may have.
+    pub(crate) batch_rows: usize,
+    /// How many bytes the state may take.
+    pub(crate) max_state: u64,
+    /// The stage, as in the plan.
+    pub(crate) name: String,
+}
+
+/// The rows of a batch, read.
+pub(crate) struct Rows {
+    pub(crate) batch: Batch,
+    pub(crate) time: EventTime,
+    /// The number of each row's key.
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) inputs: Inputs,
+    /// The next row to work off.
+    pub(crate) row: usize,
+    /// The rows before this one are good.
+    pub(crate) end: usize,
+    /// How far event time had come before the batch.
+    pub(crate) mark: i64,
+}
+
+impl Parts {
+    /// Reads a batch, up to its first row that is in error; gives that error too.
+    ///
+    /// # Errors
+    /// If a row has no event time.
+    pub(crate) fn read(&mut self, batch: Batch, mark: &Mark) -> Result<(Rows, Option<Error>)> {
+        let (inputs, mut fault) = self.recipe.read(&batch);
+        let columns = evaluate_all(&self.by, &batch, &mut fault);
+        let time = match &self.time {
+            None => batch.time().cloned().expect("the plan has an event time"),
+            Some(bound) => {
+                let columns = evaluate_all([bound], &batch, &mut fault);
+                EventTime::new(bound.dtype().clone(), time::ticks(&columns[0], &batch)?)
+            }
+        };
+        let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
+        let failure = fault.map(|fault| fault.into_error(&batch));
+        let numbers = self.keys.number(&columns, batch.rows());
+        Ok((Rows { batch, time, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
+    }
+
+    /// The error of a row that missed windows, and would have missed none with a lateness of `enough`.
+    pub(crate) fn late_row(&self, rows: &Rows, row: usize, missed: u64, enough: i64, mark: &Mark) -> Error {
+        Error::LateRow(Box::new(LateRow {
+            place: rows.batch.origin().place(row),
+            dtype: self.shape.time.clone(),
+            time: rows.time.ticks[row],
+            watermark: mark.watermark().unwrap_or(i64::MIN),
+            enough,
+            set_by: mark.set_by(&rows.batch, row, rows.mark),
+            missed,
+        }))
+    }
+
+    /// The error of a row whose windows have edges beyond the range of event time.
+    pub(crate) fn out_of_range(&self, rows: &Rows, row: usize) -> Error {
+        Error::Overflow(Box::new(Overflow {
+            place: rows.batch.origin().place(row),
+            column: None,
+            what: format!("event time {}", show::time(rows.time.ticks[row], &self.shape.time)),
+            reason: "it is so near the end of its range that its window has no start or no end".into(),
+        }))
+    }
+}
