@@ -7,6 +7,8 @@ pub(crate) struct Calendar {
     /// How much time a bucket covers.
     width: i64,
     buckets: BTreeMap<i64, Vec<u32>>,
+    /// The bucket that was last put into, which is not among the others: mostly it is the next one too.
+    latest: (i64, Vec<u32>),
     /// Per key: the bucket that it is armed for.
     armed: Vec<i64>,
 }
@@ -17,7 +19,7 @@ const NEVER: i64 = i64::MAX;
 impl Calendar {
     /// Nothing to look at.
     pub(crate) fn new(width: i64) -> Self {
-        Self { width: width.max(1), buckets: BTreeMap::new(), armed: Vec::new() }
+        Self { width: width.max(1), buckets: BTreeMap::new(), latest: (0, Vec::new()), armed: Vec::new() }
     }
 
     /// Makes room for keys of these numbers.
@@ -30,19 +32,33 @@ impl Calendar {
         let bucket = due.div_euclid(self.width);
         if bucket < self.armed[key as usize] {
             self.armed[key as usize] = bucket;
-            self.buckets.entry(bucket).or_default().push(key);
+            if self.latest.0 != bucket {
+                self.turn_to(bucket);
+            }
+            self.latest.1.push(key);
+        }
+    }
+
+    /// Makes this bucket the latest.
+    fn turn_to(&mut self, bucket: i64) {
+        let keys = self.buckets.remove(&bucket).unwrap_or_default();
+        let (other, keys) = std::mem::replace(&mut self.latest, (bucket, keys));
+        if !keys.is_empty() {
+            self.buckets.insert(other, keys);
         }
     }
 
     /// Takes out the keys of one bucket that has begun at this time; none are left when it gives `None`.
     /// They are armed for nothing then.
     pub(crate) fn begun(&mut self, time: i64) -> Option<Vec<u32>> {
-        let first = self.buckets.first_entry()?;
-        let bucket = *first.key();
-        if bucket > time.div_euclid(self.width) {
+        let begun = time.div_euclid(self.width);
+        let others = self.buckets.first_key_value().map_or(NEVER, |(&bucket, _)| bucket);
+        let bucket = if self.latest.1.is_empty() { others } else { others.min(self.latest.0) };
+        if bucket > begun || bucket == NEVER {
             return None;
         }
-        let mut keys = first.remove();
+        self.turn_to(bucket);
+        let mut keys = std::mem::take(&mut self.latest.1);
         keys.retain(|&key| {
             let armed = &mut self.armed[key as usize];
             let counts = *armed == bucket;
@@ -55,7 +71,7 @@ impl Calendar {
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
         let keys: usize = self.buckets.values().map(Vec::capacity).sum();
-        keys * 4 + self.armed.capacity() * 8
+        (keys + self.latest.1.capacity()) * 4 + self.armed.capacity() * 8
     }
 }
 

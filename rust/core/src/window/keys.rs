@@ -39,7 +39,7 @@ pub(crate) struct Keys {
     encoded: Vec<u8>,
     /// For each number its code in the column that is being made, and 1; 0 if it has none.
     seen: Vec<u32>,
-    /// The numbers of keys that are texts of up to 7 bytes, and of up to 15.
+    /// The numbers of keys that are texts of up to 7 bytes; and of up to 15, or words.
     short: Words<u64>,
     long: Words<u128>,
 }
@@ -103,6 +103,12 @@ impl Keys {
         {
             return self.number_texts(columns, column);
         }
+        if let [column] = columns
+            && !matches!(column.data_type(), Arrow::Dictionary(..) | Arrow::Boolean)
+            && let Some(words) = words(column)
+        {
+            return self.number_words(&words, column.logical_nulls().as_ref());
+        }
         let mut local = Local::of(columns, rows);
         let mut known = vec![UNKNOWN; local.codes_len];
         for row in 0..rows {
@@ -135,6 +141,22 @@ impl Keys {
             numbers.push(number);
         }
         (self.short, self.long) = (short, long);
+        numbers
+    }
+
+    /// The number of each row's key, which is a word or null.
+    fn number_words(&mut self, words: &[i64], nulls: Option<&NullBuffer>) -> Vec<u32> {
+        let mut known = std::mem::take(&mut self.long);
+        let number = |(row, &word): (usize, &i64)| match nulls {
+            Some(nulls) if nulls.is_null(row) => known.number(u128::NULL, || self.find_or_add(&[0])),
+            _ => known.number(u128::from(word as u64), || {
+                let mut key = [1; 9];
+                key[1..].copy_from_slice(&word.to_le_bytes());
+                self.find_or_add(&key)
+            }),
+        };
+        let numbers = words.iter().enumerate().map(number).collect();
+        self.long = known;
         numbers
     }
 

@@ -179,7 +179,8 @@ impl Sessions {
     /// Takes out the sessions that are closed, in the order of their results.
     pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
         let mut closed = std::mem::take(&mut self.closed);
-        closed.sort_unstable_by_key(|closed| (closed.session.due, closed.session.start, closed.place));
+        // Most are in order already, which this way of sorting makes use of.
+        closed.sort_by_key(|closed| (closed.session.due, closed.session.start, closed.place));
         closed
     }
 
