@@ -144,7 +144,7 @@ def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
             continue
         t, key = item[time], tuple(as_key(item[name]) for name in by)
         touched = [entries for entries in opened.get(key, []) if touches(entries, t)]
-        missed = any(touches(entries, t) for entries in gone.get(key, [])) or not touched and has_closed(t)
+        missed = any(touches(entries, t) for entries in gone.get(key, [])) or (not touched and has_closed(t))
         if missed:
             done.late.append(item | {"_reason": "partly late" if touched else "late", "_missed": 1})
         if touched or not missed:

@@ -52,9 +52,7 @@ def test_no_bit_depends_on_batches(data, gap, by, lateness, aggs, cuts):
     ours, _ = aggs
 
     def run(rows_of):
-        plan = source(data, batch_rows=rows_of).window(
-            rl.session(gap), by=by or None, lateness=lateness, late="drop"
-        )
+        plan = source(data, batch_rows=rows_of).window(rl.session(gap), by=by or None, lateness=lateness, late="drop")
         return exact(dicts(plan.agg(**ours)))
 
     assert run(cuts[0]) == run(cuts[1])

@@ -32,15 +32,16 @@ impl Calendar {
         let bucket = due.div_euclid(self.width);
         if bucket < self.armed[key as usize] {
             self.armed[key as usize] = bucket;
-            if self.latest.0 != bucket {
-                self.turn_to(bucket);
-            }
+            self.turn_to(bucket);
             self.latest.1.push(key);
         }
     }
 
     /// Makes this bucket the latest.
     fn turn_to(&mut self, bucket: i64) {
+        if self.latest.0 == bucket {
+            return;
+        }
         let keys = self.buckets.remove(&bucket).unwrap_or_default();
         let (other, keys) = std::mem::replace(&mut self.latest, (bucket, keys));
         if !keys.is_empty() {
