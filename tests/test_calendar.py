@@ -81,12 +81,15 @@ moments = st.integers(-30, 30) | st.integers(-400, 400).map(lambda h: h * 1800) 
 
 @settings(max_examples=150)
 @given(
-    calendars(), st.lists(st.tuples(moments, st.sampled_from("ab")), max_size=12), st.sampled_from([0, 1, 3600, 10**6])
+    calendars(),
+    st.lists(st.tuples(moments, st.sampled_from("ab")), max_size=12),
+    st.sampled_from([0, 1, 3600, 10**6]),
+    st.sampled_from([1, 3, 100]),
 )
-def test_windows_are_those_of_the_oracle(windows, cells, lateness):
+def test_windows_are_those_of_the_oracle(windows, cells, lateness, rows_of):
     ours, theirs, around = windows
     data = [{"t": around + t, "k": k} for t, k in cells]
-    plan = table([row["t"] for row in data], k=pa.array([row["k"] for row in data], pa.string()))
+    plan = table([row["t"] for row in data], k=pa.array([row["k"] for row in data], pa.string())).rebatch(rows_of)
     it = iter(plan.window(ours, by="k", lateness=f"{lateness}s", late="keep").agg(n=rl.count()))
     want = window(stream(data), {"n": Agg("count")}, by=["k"], lateness=lateness, **theirs)
     assert_rows(dicts(it), want.rows)
