@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rillet_core::expr::Expr;
-use rillet_core::plan::{Host, Node, WindowSpec, Windows};
+use rillet_core::plan::{Hopping, Host, Node, WindowSpec, Windows};
 use rillet_core::{
     Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
@@ -37,11 +37,7 @@ fn batches(disorder: i64) -> Vec<Batch> {
 fn plan(size: i64, every: i64, lateness: i64) -> Arc<Plan> {
     let of = |function| Aggregate::new(function, Some(Expr::column("x")));
     let spec = WindowSpec {
-        windows: Windows::Hopping {
-            size: Length::Ticks(size),
-            every: Length::Ticks(every),
-            offset: Length::Ticks(0),
-        },
+        windows: Windows::Hopping(Hopping::new(Length::Ticks(size), Length::Ticks(every))),
         by: vec![("k".into(), Expr::column("k"))],
         time: None,
         lateness: Length::Ticks(lateness),

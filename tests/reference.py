@@ -62,23 +62,49 @@ def starts(time, size, step, offset=0):
     return sorted(s for s in range(last, time - size, -step))
 
 
-def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=0):
+HOLDS = {
+    "left": lambda start, time, end: start <= time < end,
+    "right": lambda start, time, end: start < time <= end,
+    "both": lambda start, time, end: start <= time <= end,
+}
+
+
+def fixed(size, step, offset, closed):
+    """Of a time, the windows (start, end) that hold it."""
+
+    def of(time):
+        near = {s for t in (time - 1, time) for s in starts(t, size, step, offset)}
+        return sorted((s, s + size) for s in near if HOLDS[closed](s, time, s + size))
+
+    return of
+
+
+def window(
+    items, aggs, *, size=1, step=None, offset=0, by=(), time="t", lateness=0, closed="left", label=None, holding=None
+):
     """One row per window and key. `time` is a column, or a function of the row.
 
-    A row is accepted by the windows that have not closed; then its mark moves
-    the watermark; then the windows with end <= watermark close, in order of
-    their ends. A key has its place from the first row accepted while no open
+    `holding` gives, of a time, the windows (start, end) that hold it: by
+    default those of `size` and `step`. A row is accepted by the windows that
+    have not closed; then its mark moves the watermark; then the windows with
+    end <= watermark close, or < where they have their end, in order of their
+    ends. A key has its place from the first row accepted while no open
     window held it until the last window that holds it closes.
     """
-    step = step or size
+    holding = holding or fixed(size, step or size, offset, closed)
+    shown = {None: ["window_start", "window_end"], "left": ["window_start"], "right": ["window_end"]}[label]
     when = time if callable(time) else lambda row: row[time]
     done, opened, places, watermark = Windowed(), {}, {}, -math.inf
 
-    def close(until):
-        for start in sorted(start for start in opened if start + size <= until):
-            groups = opened.pop(start)
+    def has_closed(end):
+        return end <= watermark if closed == "left" else end < watermark
+
+    def close():
+        for start, end in sorted((edges for edges in opened if has_closed(edges[1])), key=lambda e: (e[1], e[0])):
+            groups = opened.pop((start, end))
             for key in sorted(groups, key=places.__getitem__):
-                edges = {"window_start": start, "window_end": start + size}
+                edges = {"window_start": start, "window_end": end}
+                edges = {name: edges[name] for name in shown}
                 values = {name: agg(groups[key]) for name, agg in aggs.items()}
                 done.items.append(edges | dict(zip(by, key, strict=True)) | values)
                 if not any(key in others for others in opened.values()):
@@ -87,21 +113,22 @@ def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=
     for arrival, item in enumerate(items):
         if isinstance(item, Mark):
             watermark = max(watermark, item.time - lateness)
-            close(watermark)
+            close()
             done.items.append(Mark(watermark))
             continue
-        holding = starts(when(item), size, step, offset)
-        live = [start for start in holding if start + size > watermark]
-        missed = len(holding) - len(live)
+        windows = holding(when(item))
+        live = [(start, end) for start, end in windows if not has_closed(end)]
+        missed = len(windows) - len(live)
         if missed:
             reason = "partly late" if live else "late"
             done.late.append(item | {"_reason": reason, "_missed": missed})
-        done.windowless += not holding
+        done.windowless += not windows
         key = tuple(as_key(item[name]) for name in by)
-        for start in live:
+        for edges in live:
             places.setdefault(key, arrival)
-            opened.setdefault(start, {}).setdefault(key, []).append((when(item), arrival, item))
-    close(math.inf)
+            opened.setdefault(edges, {}).setdefault(key, []).append((when(item), arrival, item))
+    watermark = math.inf
+    close()
     return done
 
 

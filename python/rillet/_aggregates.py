@@ -3,7 +3,7 @@
 Nulls are skipped. Of no values, a count is 0 and everything else null.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from rillet._core import Aggregate, Expr, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
@@ -123,30 +123,78 @@ def std(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggreg
     return Aggregate("std", column, ddof=_ddof(ddof), filter=where)
 
 
-def tumbling(every: Any, *, offset: Any = 0) -> Windows:
+def tumbling(
+    every: Any,
+    *,
+    offset: Any = 0,
+    tz: str | None = None,
+    closed: Literal["left", "right", "both"] = "left",
+    label: Literal["left", "right"] | None = None,
+) -> Windows:
     """Windows ``[start, start + every)`` that follow one another, from the epoch (Monday for weeks) on.
 
-    ``every`` is a text such as ``"90s"``, ``"1h"``, ``"1d"`` or ``"1w"``, a ``timedelta``, or ticks of the time column.
-    ``offset`` shifts the starts, either way. A length that is no length of time or not positive is an
-    ``ArgumentError``, here or, if the time column's unit is too coarse for it, at ``.schema`` or ``iter()``.
+    Parameters
+    ----------
+    every
+        A fixed length: a text such as ``"90s"``, ``"1h"`` or ``"24h"``, a ``timedelta``, or ticks of the time column.
+        Or a length of the calendar: ``"1d"``, ``"1w"``, ``"1mo"``, ``"1q"``, ``"1y"`` and multiples, counted from
+        1970-01-01. A day starts at its first instant, which is midnight where clocks show it, and lasts until the next
+        one starts: 23 or 25 hours where they change. A day that a zone skipped has no window.
+    offset
+        Shifts the starts, either way. Of calendar windows it shifts what clocks show at the start: ``offset="5h"`` is
+        5 o'clock also on days of 23 hours, ``tumbling("1w", offset="-1d")`` starts on Sundays, and
+        ``tumbling("1y", offset="3mo")`` in April.
+    tz
+        The zone of calendar lengths, such as ``"Europe/Berlin"``: by default that of the time column, or UTC if it has
+        none. A time column without a zone takes ``tz="UTC"`` only, and dates need none.
+    closed
+        Which of its edges a window has: ``"left"``, ``[start, end)``; ``"right"``, ``(start, end]``; or ``"both"``,
+        ``[start, end]``, so that a row at an edge is in two windows. A window that has its end closes once the
+        watermark is past it. (``"both"`` windows that end with a day that the zone skipped do without their end.)
+    label
+        ``"left"`` gives ``window_start`` only, ``"right"`` ``window_end`` only; both by default.
 
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        A length that is none or not positive, or a zone that there is not; what depends on the type of the time column,
+        at ``.schema`` or ``iter()``.
+
+    Examples
+    --------
     >>> import rillet as rl
     >>> rl.tumbling("1m")
     tumbling("1m")
+    >>> text = b"t,x\\n2024-03-31T01:30:00+01:00,1\\n2024-03-31T23:30:00+02:00,2\\n2024-04-01T00:00:00+02:00,4\\n"
+    >>> stream = rl.read_csv(text, time="t", schema={"t": "timestamp[s, UTC]"})
+    >>> days = stream.window(rl.tumbling("1d", tz="Europe/Berlin", label="left")).agg(x=rl.sum("x"))
+    >>> [row for batch in days for row in zip(batch["window_start"].astype(str).tolist(), batch["x"].tolist())]
+    [('2024-03-30T23:00:00', 3), ('2024-03-31T22:00:00', 4)]
     """
-    return Windows(every, every, offset)
+    return Windows(every, every, offset, _tz(tz), closed, label)
 
 
-def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
+def hopping(
+    size: Any,
+    every: Any,
+    *,
+    offset: Any = 0,
+    tz: str | None = None,
+    closed: Literal["left", "right", "both"] = "left",
+    label: Literal["left", "right"] | None = None,
+) -> Windows:
     """Windows of ``size`` that start ``every`` so often, so that they overlap if ``every`` is shorter.
 
-    If it is longer, rows between windows belong to none. Lengths, ``offset`` and errors are those of ``tumbling``.
+    If it is longer, rows between windows belong to none. Lengths, options and errors are those of ``tumbling``. Both
+    lengths are in months, quarters or years, or none is; and, in a zone other than UTC, in days or weeks.
 
     >>> import rillet as rl
     >>> rl.hopping("1h", "5m")
     hopping("1h", "5m")
+    >>> rl.hopping("1q", "1mo", tz="Asia/Tokyo", closed="right")
+    hopping("1q", "1mo", tz="Asia/Tokyo", closed="right")
     """
-    return Windows(size, every, offset)
+    return Windows(size, every, offset, _tz(tz), closed, label)
 
 
 def session(gap: Any, *, gap_closed: bool = False) -> Windows:
@@ -163,6 +211,12 @@ def session(gap: Any, *, gap_closed: bool = False) -> Windows:
     [(1, 14, 2), (20, 30, 1)]
     """
     return Windows.session(gap, bool(gap_closed))
+
+
+def _tz(tz: Any) -> str | None:
+    if tz is not None and not isinstance(tz, str):
+        raise ArgumentTypeError(f'tz must be the name of a zone, such as "Europe/Berlin", not {type(tz).__name__}')
+    return tz
 
 
 def _ddof(ddof: Any) -> int:

@@ -258,7 +258,15 @@ class Aggregate:
 class Windows:
     """Windows over event time. Made with ``rl.tumbling``, ``rl.hopping`` and ``rl.session``."""
 
-    def __new__(cls, size: _Length, every: _Length, offset: _Length) -> Self: ...
+    def __new__(
+        cls,
+        size: _Length,
+        every: _Length,
+        offset: _Length,
+        tz: str | None,
+        closed: Literal["left", "right", "both"],
+        label: Literal["left", "right"] | None,
+    ) -> Self: ...
     @staticmethod
     def session(gap: _Length, gap_closed: bool) -> Windows: ...
     def __eq__(self, other: object, /) -> bool: ...

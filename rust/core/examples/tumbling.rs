@@ -8,7 +8,7 @@ use std::time::Instant;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use rillet_core::expr::Expr;
-use rillet_core::plan::{CsvInput, Node, ReadCsv, WindowSpec, Windows};
+use rillet_core::plan::{CsvInput, Hopping, Node, ReadCsv, WindowSpec, Windows};
 use rillet_core::{Aggregate, Function, Late, Length, Plan, Prepared, Result};
 
 /// The allocator of the Python package, so that both can be compared.
@@ -21,7 +21,7 @@ fn aggregate(function: Function, column: Option<&str>) -> Aggregate {
 
 fn window(size: &str, every: &str, aggregates: Vec<(String, Aggregate)>) -> Result<Node> {
     Ok(Node::Window(Box::new(WindowSpec {
-        windows: Windows::Hopping { size: size.parse()?, every: every.parse()?, offset: Length::Ticks(0) },
+        windows: Windows::Hopping(Hopping::new(size.parse()?, every.parse()?)),
         by: vec![("symbol".into(), Expr::column("symbol"))],
         time: None,
         lateness: Length::Ticks(0),

@@ -252,7 +252,7 @@ fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
 }
 
 /// The known name closest to the one asked for, if it is close enough to be a slip.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let best = known.iter().take(1000).map(|other| (distance(name, other), other)).min()?;
     let length = name.chars().count();
     (best.0 <= 1 + length / 4 && best.0 < length).then_some(best.1)

@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{ArrayRef, Int64Array};
 use proptest::prelude::*;
 use rillet_core::expr::Expr;
-use rillet_core::plan::{Host, Node, WindowSpec, Windows};
+use rillet_core::plan::{Hopping, Host, Node, WindowSpec, Windows};
 use rillet_core::{
     Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
@@ -35,11 +35,10 @@ fn schema() -> Schema {
 fn plan(case: &Case) -> Arc<Plan> {
     let of = |function, column: &str| Aggregate::new(function, Some(Expr::column(column)));
     let spec = WindowSpec {
-        windows: Windows::Hopping {
-            size: Length::Ticks(case.size),
-            every: Length::Ticks(case.every),
+        windows: Windows::Hopping(Hopping {
             offset: Length::Ticks(case.offset),
-        },
+            ..Hopping::new(Length::Ticks(case.size), Length::Ticks(case.every))
+        }),
         by: vec![("k".into(), Expr::column("k"))],
         time: None,
         lateness: Length::Ticks(case.lateness),

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::{PyBool, PyDate, PyDateTime, PyDelta, PyFloat, PyInt, PyString};
 use rillet_core::expr::{Expr, Literal, UnaryOp};
-use rillet_core::plan::Windows;
-use rillet_core::{Aggregate, DataType, Function, Length, TimeUnit};
+use rillet_core::plan::{Hopping, Windows};
+use rillet_core::{Aggregate, Closed, DataType, Function, Label, Length, TimeUnit};
 
 use crate::errors::{to_py, type_error, value_error};
 use crate::infer::type_name;
@@ -384,18 +384,34 @@ impl PyWindows {
         size: &Bound<'_, PyAny>,
         every: &Bound<'_, PyAny>,
         offset: &Bound<'_, PyAny>,
+        tz: Option<&str>,
+        closed: &str,
+        label: Option<&str>,
     ) -> PyResult<Self> {
         // The step first: of tumbling windows, which have no size of their own, it is what the caller has set.
         let (every, size) = (length(every, "every")?, length(size, "size")?);
-        for (argument, length) in [("every", every), ("size", size)] {
-            if !length.is_positive() {
-                return Err(value_error(
-                    py,
-                    &format!("{argument}={length}: a window must be longer than nothing"),
-                ));
+        let closed = match closed {
+            "left" => Closed::Left,
+            "right" => Closed::Right,
+            "both" => Closed::Both,
+            other => {
+                let message = format!("closed must be \"left\", \"right\" or \"both\", not {other:?}");
+                return Err(value_error(py, &message));
             }
-        }
-        Ok(Self(Windows::Hopping { size, every, offset: length(offset, "offset")? }))
+        };
+        let label = match label {
+            None => Label::Both,
+            Some("left") => Label::Left,
+            Some("right") => Label::Right,
+            Some(other) => {
+                let message = format!("label must be \"left\", \"right\" or None, not {other:?}");
+                return Err(value_error(py, &message));
+            }
+        };
+        let (offset, tz) = (length(offset, "offset")?, tz.map(Arc::from));
+        let hopping = Hopping { size, every, offset, tz, closed, label };
+        hopping.check().map_err(|error| to_py(py, &error))?;
+        Ok(Self(Windows::Hopping(hopping)))
     }
 
     /// Windows that last as long as no gap between rows is too long.

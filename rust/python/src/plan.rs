@@ -143,7 +143,7 @@ impl PyPlan {
             }
         };
         let spec = WindowSpec {
-            windows: windows.get().0,
+            windows: windows.get().0.clone(),
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,

@@ -5,6 +5,7 @@
 //! batches, its functions) is named by a number.
 
 mod csv;
+mod hopping;
 mod shown;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,9 +17,10 @@ use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::types::Schema;
-use crate::window::{Late, Length};
+use crate::window::{Label, Late, Length, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
+pub use hopping::Hopping;
 
 /// How many rows a batch has if nothing else is asked for.
 pub const BATCH_ROWS: usize = 65_536;
@@ -83,18 +85,11 @@ pub struct Map {
 }
 
 /// Windows over event time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Windows {
     /// Windows of one size that start every so often.
-    Hopping {
-        /// How long a window is.
-        size: Length,
-        /// How far apart starts are.
-        every: Length,
-        /// How far the first start is from the origin.
-        offset: Length,
-    },
+    Hopping(Hopping),
     /// Windows that last as long as no gap between rows is too long.
     Session {
         /// The least gap that ends a session.
@@ -167,14 +162,23 @@ impl Plan {
         serde_json::from_str(text).map_err(|error| Error::argument(format!("not a plan: {error}")))
     }
 
-    /// A number that plans have in common only if they do the same.
+    /// A number that plans have in common only if they do the same. Windows of a calendar do not do the same
+    /// with another version of the time zone database.
     ///
     /// # Errors
     /// As [`to_json`](Self::to_json).
     pub fn fingerprint(&self) -> Result<u64> {
         let mut hasher = DefaultHasher::new();
         self.to_json()?.hash(&mut hasher);
+        if self.has_calendar() {
+            version().hash(&mut hasher);
+        }
         Ok(hasher.finish())
+    }
+
+    fn has_calendar(&self) -> bool {
+        let own = matches!(&self.node, Node::Window(spec) if spec.windows.is_calendar());
+        own || self.inputs.iter().any(|input| input.has_calendar())
     }
 
     /// The leaves of the tree, in the order in which they are read.
@@ -206,9 +210,26 @@ impl Node {
 }
 
 impl Windows {
+    fn is_calendar(&self) -> bool {
+        matches!(self, Self::Hopping(hopping) if hopping.is_calendar())
+    }
+
+    /// Which of its edges a result shows.
+    pub(crate) fn label(&self) -> Label {
+        if let Self::Hopping(hopping) = self { hopping.label } else { Label::Both }
+    }
+
+    /// Whether a window has the time at its end.
+    pub(crate) fn has_end(&self) -> bool {
+        match self {
+            Self::Hopping(hopping) => hopping.closed.has_end(),
+            Self::Session { gap_closed, .. } => *gap_closed,
+        }
+    }
+
     fn check(&self) -> Result<()> {
         let lengths = match self {
-            Self::Hopping { size, every, .. } => vec![("every", every), ("size", size)],
+            Self::Hopping(hopping) => return hopping.check(),
             Self::Session { gap, .. } => vec![("gap", gap)],
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
@@ -228,7 +249,7 @@ impl WindowSpec {
         }
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
-        unique(["window_start", "window_end"].into_iter().chain(keys).chain(aggregates), "output")
+        unique(self.windows.label().columns().iter().copied().chain(keys).chain(aggregates), "output")
     }
 }
 

@@ -121,15 +121,9 @@ impl fmt::Display for WindowSpec {
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Hopping { size, every, .. } if size == every => write!(f, "tumbling({every}")?,
-            Self::Hopping { size, every, .. } => write!(f, "hopping({size}, {every}")?,
-            Self::Session { gap, .. } => write!(f, "session({gap}")?,
+            Self::Hopping(hopping) => write!(f, "{hopping}"),
+            Self::Session { gap, gap_closed: false } => write!(f, "session({gap})"),
+            Self::Session { gap, gap_closed: true } => write!(f, "session({gap}, gap_closed=True)"),
         }
-        match self {
-            Self::Hopping { offset, .. } if *offset != Length::Ticks(0) => write!(f, ", offset={offset}")?,
-            Self::Session { gap_closed: true, .. } => f.write_str(", gap_closed=True")?,
-            _ => {}
-        }
-        f.write_str(")")
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::ruler::ruler;
 use crate::aggregate::Recipe;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -12,9 +13,7 @@ use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
-use crate::window::{
-    Aside, Grid, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema,
-};
+use crate::window::{Aside, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema};
 
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,10 +126,11 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let schema = results_schema(&time, &fields, &recipe)?;
+    let schema = results_schema(&time, spec.windows.label(), &fields, &recipe)?;
     let shape = Shape {
         schema: Arc::clone(&schema),
-        closed: matches!(spec.windows, Windows::Session { gap_closed: true, .. }),
+        closed: spec.windows.has_end(),
+        label: spec.windows.label(),
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
     };
@@ -147,12 +147,10 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let stage: Box<dyn Stage> = match spec.windows {
-        Windows::Hopping { size, every, offset } => {
-            Box::new(Window::new(grid(size, every, offset, &time)?, parts))
-        }
+    let stage: Box<dyn Stage> = match &spec.windows {
+        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
         Windows::Session { gap, gap_closed } => {
-            let span = in_range(gap, "gap", &time)? + i64::from(gap_closed);
+            let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
             Box::new(SessionWindow::new(span, parts))
         }
     };
@@ -177,19 +175,11 @@ fn event_time(spec: &WindowSpec, input: &Carries) -> Result<(Option<Bound>, Data
 }
 
 /// The ticks of a window's length.
-fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
+pub(super) fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
     match length.ticks(time, argument)? {
         ticks if (1..=MAX_LENGTH).contains(&ticks) => Ok(ticks),
         _ => Err(Error::argument(format!("{argument}={length}: it is out of the range of a window"))),
     }
-}
-
-fn grid(size: Length, every: Length, offset: Length, time: &DataType) -> Result<Grid> {
-    // The step first: of tumbling windows it is the only one that users have set.
-    let (step, size) = (in_range(every, "every", time)?, in_range(size, "size", time)?);
-    let origin = every.origin().ticks(time, "every")?;
-    let offset = offset.ticks(time, "offset")?.rem_euclid(step);
-    Ok(Grid::new(size, step, origin % step + offset))
 }
 
 fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {

@@ -7,6 +7,7 @@
 mod build;
 mod prepared;
 mod rejects;
+mod ruler;
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::grid::Grid;
 use super::panes::MAX_WAYS;
+use super::ruler::Ruler;
 
 /// The times of rows that miss no window and close none, wherever the mark stands between two closes. Rows
 /// in disorder can then be worked off together.
@@ -24,14 +24,14 @@ pub(crate) struct Calm {
 impl Calm {
     /// The times of calm rows while `next_end` is the next end of a window to come and `threshold` the mark
     /// at which it does.
-    pub(crate) fn new(grid: Grid, next_end: i64, threshold: i64) -> Self {
-        let (active, end) = (grid.active(next_end), threshold.min(grid.last_time() + 1));
-        let Some(last) = grid.pane(end - 1).filter(|_| !grid.has_gaps()) else { return Self::default() };
+    pub(crate) fn new(ruler: &Ruler, next_end: i64, threshold: i64) -> Self {
+        let (active, end) = (ruler.active(next_end), threshold.min(ruler.last_time() + 1));
+        let Some(last) = ruler.pane(end - 1).filter(|_| !ruler.grid().has_gaps()) else { return Self::default() };
         let first = active.max(last - (MAX_WAYS - 1) as i64);
-        let start = |pane| grid.bounds(pane).0;
+        let start = |pane| ruler.bounds(pane).0;
         let starts = std::array::from_fn(|at| Some(first + 1 + at as i64).filter(|&pane| pane <= last));
         Self {
-            times: start(first).max(grid.first_time())..end,
+            times: start(first).max(ruler.first_time())..end,
             active,
             first,
             panes: (last - first + 1) as usize,
@@ -56,9 +56,10 @@ impl Calm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::Closed;
 
     /// Holds the times that are calm before an end to what makes them so, for any mark until then.
-    fn check(grid: Grid, lateness: i64, next_end: i64) {
+    fn check(grid: &Ruler, lateness: i64, next_end: i64) {
         let threshold = next_end + lateness;
         let calm = Calm::new(grid, next_end, threshold);
         let all = grid.pane(threshold - 1).is_some_and(|last| last < grid.active(next_end) + MAX_WAYS as i64);
@@ -73,7 +74,7 @@ mod tests {
                 );
                 assert!(calm.panes > 1 || calm.first == calm.pane::<1>(time));
             } else {
-                assert!(!is_calm || !all || grid.has_gaps(), "{grid:?} {lateness} {time}");
+                assert!(!is_calm || !all || grid.grid().has_gaps(), "{grid:?} {lateness} {time}");
             }
         }
     }
@@ -83,14 +84,14 @@ mod tests {
         for (size, step, lateness) in
             (1..9).flat_map(|size| (1..9).flat_map(move |step| [0, 1, 5, 40].map(|late| (size, step, late))))
         {
-            let grid = Grid::new(size, step, 3);
+            let grid = &Ruler::fixed(size, step, 3, Closed::Left);
             (-9..9).for_each(|time| check(grid, lateness, grid.next_end(time)));
         }
     }
 
     #[test]
     fn no_calm_time_is_too_near_the_ends_of_the_scale() {
-        let grid = Grid::new(7, 3, 1);
+        let grid = &Ruler::fixed(7, 3, 1, Closed::Left);
         for time in [grid.first_time(), grid.last_time()] {
             let calm = Calm::new(grid, grid.next_end(time), i64::MAX);
             assert!(grid.holds(calm.times.start) && grid.holds(calm.times.end - 1), "{:?}", calm.times);
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_row_is_calm_only_after_marks_that_close_nothing() {
-        let calm = Calm::new(Grid::new(10, 10, 0), 10, 15);
+        let calm = Calm::new(&Ruler::fixed(10, 10, 0, Closed::Left), 10, 15);
         assert_eq!(calm.rows(&[3, 0, 14, 12], &[]), 4);
         assert_eq!(calm.rows(&[3, 0, 15, 12], &[]), 2);
         assert_eq!(calm.rows(&[3, -1, 14, 12], &[]), 1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use arrow_select::concat::concat;
 
+use super::edges::Label;
 use super::keys::Keys;
 use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
@@ -35,6 +36,8 @@ pub(crate) struct Shape {
     pub(crate) schema: Arc<Schema>,
     /// Whether a window has the time at its end.
     pub(crate) closed: bool,
+    /// Which of its edges are columns.
+    pub(crate) label: Label,
     /// The type of event time.
     pub(crate) time: DataType,
     /// The names of the keys, for errors.
@@ -119,8 +122,13 @@ impl Emission {
         let arrow = shape.time.to_arrow();
         let ends: Vec<i64> = self.ends.drain(..rows).collect();
         let numbers: Vec<u32> = self.keys.drain(..rows).collect();
-        let mut columns: Vec<ArrayRef> =
-            vec![from_i64(&arrow, self.starts.drain(..rows), None), from_i64(&arrow, ends.iter().copied(), None)];
+        let first = from_i64(&arrow, self.starts.drain(..rows), None);
+        let last = from_i64(&arrow, ends.iter().copied(), None);
+        let mut columns: Vec<ArrayRef> = match shape.label {
+            Label::Both => vec![first, last],
+            Label::Left => vec![first],
+            Label::Right => vec![last],
+        };
         columns.extend(keys.columns(&numbers));
         columns.extend(self.take(rows));
         let time = EventTime {

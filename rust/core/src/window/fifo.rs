@@ -50,7 +50,7 @@ impl Fifo {
         }
     }
 
-    /// The last pane of the next window that has rows, of those that end after `closed`: a row may come
+    /// The last pane of the next window that has rows, of those that end after the number `closed`: a row may come
     /// late to windows that were closed without any.
     pub(crate) fn next_window(&self, panes: &Panes, closed: i64) -> Option<i64> {
         let oldest = self.grid.last_pane(panes.front()?.id);

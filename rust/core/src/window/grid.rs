@@ -21,15 +21,10 @@ impl Grid {
     /// Windows of this size, step and offset.
     ///
     /// # Panics
-    /// In debug builds, if size or step are not in `1..=MAX_LENGTH`.
+    /// In debug builds, if size or step are not in `1..=MAX_LENGTH`, but for one tick more of size.
     pub(crate) fn new(size: i64, step: i64, offset: i64) -> Self {
-        debug_assert!((1..=MAX_LENGTH).contains(&size) && (1..=MAX_LENGTH).contains(&step));
+        debug_assert!((1..=MAX_LENGTH + 1).contains(&size) && (1..=MAX_LENGTH).contains(&step));
         Self { size, step, offset: offset.rem_euclid(step), cut: size % step }
-    }
-
-    /// Whether a time is so far from the ends of the scale that the edges around it do not overflow.
-    pub(crate) fn holds(&self, time: i64) -> bool {
-        (self.first_time()..=self.last_time()).contains(&time)
     }
 
     /// Whether there are times that no window has.

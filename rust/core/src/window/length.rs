@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::types::DataType;
 
+use super::zone::is_utc;
+
 /// A length of event time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -25,6 +27,8 @@ pub enum Length {
     Days(i64),
     /// Calendar weeks, which start on Monday.
     Weeks(i64),
+    /// Calendar months.
+    Months(i64),
 }
 
 /// The first Monday of 1970, in days since the first of January.
@@ -41,6 +45,11 @@ impl Length {
         let refused = |why: &str| Err(Error::argument(format!("{argument}={self}: {why}")));
         let (seconds, nanos) = match self {
             Self::Ticks(ticks) => return Ok(ticks),
+            Self::Months(_) if !time.is_integer() => {
+                return refused("months are not all of one length; give it in days or hours");
+            }
+            // Refused below.
+            Self::Months(_) => (None, 0),
             Self::Fixed { seconds, nanos } => (Some(seconds), nanos),
             Self::Days(days) => (days.checked_mul(DAY), 0),
             Self::Weeks(weeks) => (weeks.checked_mul(7 * DAY), 0),
@@ -56,10 +65,11 @@ impl Length {
             }
         };
         if let (Self::Days(_) | Self::Weeks(_), DataType::Timestamp(_, Some(zone))) = (self, time)
-            && !matches!(&**zone, "UTC" | "Z" | "+00:00" | "Etc/UTC")
+            && !is_utc(zone)
         {
             return refused(&format!(
-                "calendar days in the zone {zone} are not there yet; use \"24h\" for fixed lengths, or cast the column to UTC"
+                "days are not all of one length in the zone {zone}, which is that of the time column; give it in \
+                 hours, such as \"24h\""
             ));
         }
         let nanos = i128::from(seconds.unwrap_or(i64::MAX)) * 1_000_000_000 + i128::from(nanos);
@@ -86,10 +96,34 @@ impl Length {
         }
     }
 
+    /// The calendar days that it lasts.
+    pub(crate) fn days(self) -> Option<i64> {
+        match self {
+            Self::Days(n) => Some(n),
+            Self::Weeks(n) => n.checked_mul(7),
+            _ => None,
+        }
+    }
+
+    /// The calendar months that it lasts.
+    pub(crate) fn months(self) -> Option<i64> {
+        if let Self::Months(n) = self { Some(n) } else { None }
+    }
+
+    /// Whether it lasts months, quarters or years.
+    pub(crate) fn is_months(self) -> bool {
+        self.months().is_some()
+    }
+
+    /// Whether how long it lasts depends on the calendar of a zone.
+    pub(crate) fn is_calendar(self) -> bool {
+        matches!(self, Self::Days(_) | Self::Weeks(_) | Self::Months(_))
+    }
+
     /// Whether it is longer than nothing.
     pub fn is_positive(self) -> bool {
         match self {
-            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) => n > 0,
+            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) | Self::Months(n) => n > 0,
             Self::Fixed { seconds, nanos } => seconds > 0 || seconds == 0 && nanos > 0,
         }
     }
@@ -97,7 +131,7 @@ impl Length {
     /// Whether it is shorter than nothing.
     pub fn is_negative(self) -> bool {
         match self {
-            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) => n < 0,
+            Self::Ticks(n) | Self::Days(n) | Self::Weeks(n) | Self::Months(n) => n < 0,
             Self::Fixed { seconds, .. } => seconds < 0,
         }
     }
@@ -113,18 +147,25 @@ const UNITS: [(&str, i128); 6] = [
     ("h", 3_600_000_000_000),
 ];
 
+type Whole = fn(i64) -> Length;
+
+/// The units of the calendar: name, how many of the length's own units one has, and the length.
+const CALENDAR: [(&str, i64, Whole); 5] = [
+    ("d", 1, Length::Days),
+    ("w", 1, Length::Weeks),
+    ("mo", 1, Length::Months),
+    ("q", 3, Length::Months),
+    ("y", 12, Length::Months),
+];
+
 impl FromStr for Length {
     type Err = Error;
 
-    /// Reads `90s`, `1h30m`, `-5m`, `1d` or `2w`.
+    /// Reads `90s`, `1h30m`, `-5m`, `1d`, `2w`, `1mo`, `1q` or `1y`.
     fn from_str(text: &str) -> Result<Self> {
         parse(text).ok_or_else(|| {
-            let hint = match text.trim_end_matches(|c: char| c.is_alphabetic()).len() {
-                n if matches!(&text[n..], "mo" | "q" | "y") => "; calendar months, quarters and years are not there yet",
-                _ => "",
-            };
             Error::argument(format!(
-                "{text:?} is not a length of time; write it like \"250ms\", \"90s\", \"5m\", \"1h30m\", \"1d\" or \"1w\"{hint}"
+                "{text:?} is not a length of time; write it like \"250ms\", \"90s\", \"5m\", \"1h30m\", \"1d\", \"1w\" or \"1mo\""
             ))
         })
     }
@@ -133,9 +174,9 @@ impl FromStr for Length {
 fn parse(text: &str) -> Option<Length> {
     let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let sign = if negative { -1 } else { 1 };
-    for (suffix, whole) in [("d", Length::Days as fn(i64) -> Length), ("w", Length::Weeks)] {
+    for (suffix, units, whole) in CALENDAR {
         if let Some(Ok(n)) = body.strip_suffix(suffix).map(digits) {
-            return Some(whole(sign as i64 * n));
+            return n.checked_mul(sign as i64 * units).map(whole);
         }
     }
     let (mut rest, mut nanos) = (body, 0i128);
@@ -162,6 +203,9 @@ impl fmt::Display for Length {
             Self::Ticks(n) => write!(f, "{n}"),
             Self::Days(n) => write!(f, "\"{n}d\""),
             Self::Weeks(n) => write!(f, "\"{n}w\""),
+            Self::Months(n) if n % 12 == 0 => write!(f, "\"{}y\"", n / 12),
+            Self::Months(n) if n % 3 == 0 => write!(f, "\"{}q\"", n / 3),
+            Self::Months(n) => write!(f, "\"{n}mo\""),
             Self::Fixed { seconds, nanos } => {
                 let total = i128::from(*seconds) * 1_000_000_000 + i128::from(*nanos);
                 let whole = |(_, size): &&(&str, i128)| total % size == 0 && total != 0;
@@ -186,10 +230,13 @@ mod tests {
             ("-5m", "\"-5m\""),
             ("1d", "\"1d\""),
             ("250ms", "\"250ms\""),
+            ("2mo", "\"2mo\""),
+            ("-6mo", "\"-2q\""),
+            ("12mo", "\"1y\""),
         ] {
             assert_eq!(text.parse::<Length>().expect(text).to_string(), shown);
         }
-        for bad in ["", "5", "m", "1mo", "1x", "--1s", "1.5s", " 1s", "+1d"] {
+        for bad in ["", "5", "m", "mo", "1x", "1d2h", "9223372036854775807y", "--1s", "1.5s", " 1s", "+1d"] {
             assert!(bad.parse::<Length>().is_err(), "{bad}");
         }
     }

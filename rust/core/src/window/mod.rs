@@ -1,6 +1,6 @@
 //! Windows over event time, and groups.
 //!
-//! How a row flows: its key gets a number ([`Keys`]), its time a pane ([`Grid`]), key and pane together a
+//! How a row flows: its key gets a number ([`Keys`]), its time a pane ([`Ruler`]), key and pane together a
 //! slot ([`Panes`]); the aggregates' partials are folded by slot ([`crate::aggregate::Table`]). When the
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
@@ -8,6 +8,7 @@
 mod calendar;
 mod calm;
 mod clock;
+mod edges;
 mod emission;
 mod fifo;
 mod grid;
@@ -20,12 +21,16 @@ mod operator;
 mod panes;
 mod parts;
 mod places;
+mod ruler;
 mod session;
 mod sessions;
+mod units;
 mod words;
+mod zone;
 
+pub use edges::{Closed, Label};
 pub(crate) use emission::Shape;
-pub(crate) use grid::{Grid, MAX_LENGTH};
+pub(crate) use grid::MAX_LENGTH;
 pub(crate) use group::Group;
 pub(crate) use keys::Keys;
 pub(crate) use late::Aside;
@@ -33,4 +38,7 @@ pub use late::Late;
 pub use length::Length;
 pub(crate) use operator::{Window, results_schema};
 pub(crate) use parts::Parts;
+pub(crate) use ruler::Ruler;
 pub(crate) use session::SessionWindow;
+pub(crate) use units::{Unit, Units};
+pub(crate) use zone::{Zone, is_utc, version};

@@ -11,13 +11,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::edges::Label;
 use super::emission::Emission;
 use super::fifo::Fifo;
-use super::grid::Grid;
 use super::late::Late;
 use super::panes::Panes;
 use super::parts::{Parts, Rows};
 use super::places::Places;
+use super::ruler::Ruler;
 use crate::aggregate::{Fold, NO_SLOT, Recipe, Table};
 use crate::batch::{Batch, EventTime, High};
 use crate::error::{Error, Place, Result};
@@ -52,7 +53,7 @@ enum Admission {
 
 /// The operator of tumbling and hopping windows.
 pub(crate) struct Window {
-    grid: Grid,
+    ruler: Ruler,
     parts: Parts,
     clock: Clock,
     panes: Panes,
@@ -83,11 +84,11 @@ pub(crate) struct Window {
 
 impl Window {
     /// An operator that has seen nothing.
-    pub(crate) fn new(grid: Grid, parts: Parts) -> Self {
+    pub(crate) fn new(ruler: Ruler, parts: Parts) -> Self {
         let table = Table::new(&parts.recipe);
-        let fifo = (grid.panes() > 1).then(|| (Fifo::new(grid, &table), table.fresh()));
+        let fifo = (ruler.grid().panes() > 1).then(|| (Fifo::new(ruler.grid(), &table), table.fresh()));
         Self {
-            clock: Clock::new(grid, parts.lateness),
+            clock: Clock::new(ruler.clone(), parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             panes: Panes::new(),
             places: Places::default(),
@@ -106,7 +107,7 @@ impl Window {
             failure: None,
             ended: false,
             sent_watermark: None,
-            grid,
+            ruler,
             parts,
         }
     }
@@ -115,12 +116,12 @@ impl Window {
     fn open(&mut self, batch: Batch) -> Result<Rows> {
         let (rows, failure) = self.parts.read(batch, &self.clock.mark)?;
         self.failure = failure;
-        self.panes.prepare(self.parts.keys.len(), self.grid.active_panes(self.parts.lateness));
-        let (time, grid) = (&rows.time, self.grid);
+        self.panes.prepare(self.parts.keys.len(), self.ruler.active_panes(self.parts.lateness));
+        let (time, ruler) = (&rows.time, &self.ruler);
         self.sorted = !time.passive
             && time.is_sorted()
-            && time.ticks.first().is_none_or(|&first| first >= rows.mark && grid.holds(first))
-            && time.ticks.last().is_none_or(|&last| grid.holds(last))
+            && time.ticks.first().is_none_or(|&first| first >= rows.mark && ruler.holds(first))
+            && time.ticks.last().is_none_or(|&last| ruler.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
         Ok(rows)
     }
@@ -155,9 +156,9 @@ impl Window {
                 current.row += 1;
                 continue;
             }
-            let (limit, pane) = match self.grid.pane(tick) {
-                Some(pane) => (self.grid.bounds(pane).1, Some(pane)),
-                None => (self.grid.next_start(tick), None),
+            let (limit, pane) = match self.ruler.pane(tick) {
+                Some(pane) => (self.ruler.bounds(pane).1, Some(pane)),
+                None => (self.ruler.next_start(tick), None),
             };
             let until = row + gallop(&ticks[row..end], limit.min(self.clock.threshold()));
             match pane {
@@ -208,7 +209,7 @@ impl Window {
     /// windows must wait until those are gone.
     fn step(&mut self, current: &Rows, row: usize) -> Result<bool> {
         let tick = current.time.ticks[row];
-        if !self.grid.holds(tick) {
+        if !self.ruler.holds(tick) {
             return Err(self.parts.out_of_range(current, row));
         }
         if let Some(before) = &current.time.before {
@@ -238,8 +239,8 @@ impl Window {
         if times.contains(&tick) {
             return Some(*pane);
         }
-        let pane = self.grid.pane(tick)?;
-        let (start, end) = self.grid.bounds(pane);
+        let pane = self.ruler.pane(tick)?;
+        let (start, end) = self.ruler.bounds(pane);
         self.near = (start..end, pane);
         Some(pane)
     }
@@ -268,13 +269,13 @@ impl Window {
 
     /// What becomes of a row behind the watermark.
     fn admit(&mut self, current: &Rows, row: usize, watermark: i64) -> Result<Admission> {
-        let (missed, open) = self.grid.missed(current.time.ticks[row], watermark);
+        let (missed, open) = self.ruler.missed(current.time.ticks[row], watermark);
         if missed == 0 {
             return Ok(Admission::Open);
         }
         if self.parts.late == Late::Error {
             // Then the first of its windows would still have been open.
-            let enough = self.clock.mark.time() - self.grid.next_end(current.time.ticks[row]) + 1;
+            let enough = self.clock.mark.time() - self.ruler.next_end(current.time.ticks[row]) + 1;
             return Err(self.parts.late_row(current, row, missed, enough, &self.clock.mark));
         }
         if open > 0 && !self.events.is_empty() {
@@ -304,18 +305,21 @@ impl Window {
     /// Closes the next window that ends at or before the watermark; tells whether there was one.
     fn close_next(&mut self, watermark: i64, before: i64) -> bool {
         let next = match &self.fifo {
-            Some((fifo, _)) => fifo.next_window(&self.panes, self.closed),
+            Some((fifo, _)) => fifo.next_window(&self.panes, self.ruler.number(self.closed)),
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
-        let edges = self.grid.window(last);
-        if edges.1 > watermark {
+        if self.ruler.closes_at(last) > watermark {
             return false;
         }
+        let edges = self.ruler.edges(last);
         match &mut self.fifo {
             Some((fifo, results)) => {
                 fifo.advance(last, &self.panes, &self.table, &self.places);
-                fifo.results(&self.places, results, &mut self.emission.keys);
+                // A day that the zone skipped has no window, even if its edges are closed.
+                if edges.0 < edges.1 {
+                    fifo.results(&self.places, results, &mut self.emission.keys);
+                }
                 fifo.leave(last, &mut self.panes, &mut self.table, &mut self.places);
                 self.emission.slots.extend(self.emission.slots.len() as u32..results.len() as u32);
             }
@@ -521,11 +525,11 @@ impl Stage for Window {
     }
 }
 
-/// The schema of the results: the window's edges, the keys, the aggregates.
+/// The schema of the results: the window's edges that are shown, the keys, the aggregates.
 ///
 /// # Errors
 /// If a name is given twice.
-pub(crate) fn results_schema(time: &DataType, by: &[Field], recipe: &Recipe) -> Result<Arc<Schema>> {
-    let edges = ["window_start", "window_end"].map(|name| Field::new(name, time.clone()));
-    Schema::new(edges.into_iter().chain(by.iter().cloned()).chain(recipe.fields()).collect()).map(Arc::new)
+pub(crate) fn results_schema(time: &DataType, label: Label, by: &[Field], recipe: &Recipe) -> Result<Arc<Schema>> {
+    let edges = label.columns().iter().map(|&name| Field::new(name, time.clone()));
+    Schema::new(edges.chain(by.iter().cloned()).chain(recipe.fields()).collect()).map(Arc::new)
 }

@@ -332,7 +332,7 @@ impl Panes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Grid;
+    use crate::window::{Closed, Ruler};
 
     /// Numbers that look random.
     fn mixed(state: &mut u64) -> i64 {
@@ -353,7 +353,7 @@ mod tests {
     }
 
     /// Sends rows into panes, the calm ones together, which are let go of as windows close.
-    fn check(grid: Grid, lateness: i64) {
+    fn check(grid: &Ruler, lateness: i64) {
         let (mut panes, mut state, mut known) = (Panes::new(), lateness as u64, HashMap::<_, Vec<u32>>::new());
         panes.prepare(6, grid.active_panes(lateness));
         for end in (1..40).map(|time| grid.next_end(time)) {
@@ -394,7 +394,7 @@ mod tests {
     #[test]
     fn calm_rows_get_the_slots_of_their_panes_and_keys() {
         for (size, step) in [(3, 3), (4, 2), (5, 2), (9, 4)] {
-            (0..12).chain([30]).for_each(|lateness| check(Grid::new(size, step, 1), lateness));
+            (0..12).chain([30]).for_each(|lateness| check(&Ruler::fixed(size, step, 1, Closed::Left), lateness));
         }
     }
 }
