@@ -5,6 +5,7 @@
 //! batches, its functions) is named by a number.
 
 mod csv;
+mod rolling;
 mod shown;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,6 +20,7 @@ use crate::types::Schema;
 use crate::window::{Late, Length};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
+pub use rolling::{Closed, Frame, RollingSpec};
 
 /// How many rows a batch has if nothing else is asked for.
 pub const BATCH_ROWS: usize = 65_536;
@@ -54,6 +56,8 @@ pub enum Node {
     Limit(u64),
     /// Aggregates over windows.
     Window(Box<WindowSpec>),
+    /// Aggregates over windows of which each row has its own.
+    Rolling(Box<RollingSpec>),
     /// Aggregates over groups.
     GroupBy(Box<GroupSpec>),
 }
@@ -196,6 +200,7 @@ impl Node {
             }
             Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
             Self::Window(spec) => spec.check(),
+            Self::Rolling(spec) => spec.check(),
             Self::GroupBy(spec) => {
                 let keys = spec.by.iter().map(|(name, _)| name.as_str());
                 unique(keys.chain(spec.aggregates.iter().map(|(name, _)| name.as_str())), "output")
