@@ -24,9 +24,9 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    /// Takes in a batch of which so many rows will go out. Gives its number.
-    pub(crate) fn enter(&mut self, batch: Batch, rows: usize) -> u32 {
-        let held = (rows > 0).then_some(Held { batch, rows, bytes: 0 });
+    /// Takes in a batch, which is kept until it is released. Gives its number.
+    pub(crate) fn enter(&mut self, batch: Batch) -> u32 {
+        let held = Some(Held { batch, rows: 1, bytes: 0 });
         match self.free.pop() {
             Some(number) => {
                 self.held[number as usize] = held;
@@ -37,6 +37,11 @@ impl Passage {
                 self.held.len() as u32 - 1
             }
         }
+    }
+
+    /// Keeps a batch for the sake of so many more rows.
+    pub(crate) fn hold(&mut self, number: u32, rows: usize) {
+        self.held[number as usize].as_mut().expect("it is not released").rows += rows;
     }
 
     /// How many of these rows, each given by batch and row, go out together: a run of neighbours, or all
@@ -101,7 +106,8 @@ impl Passage {
         self.held[number as usize].as_ref().expect("it has rows left")
     }
 
-    fn release(&mut self, number: u32) {
+    /// Keeps a batch for the sake of one row less, or not for its own sake any more.
+    pub(crate) fn release(&mut self, number: u32) {
         let entry = &mut self.held[number as usize];
         let held = entry.as_mut().expect("it has rows left");
         held.rows -= 1;

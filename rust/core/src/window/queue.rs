@@ -46,8 +46,13 @@ impl Queue {
         self.steps.push(watermark);
     }
 
-    /// Adds rows, which arrived after all others.
-    pub(crate) fn add(&mut self, rows: impl Iterator<Item = Waiting>) {
+    /// Whether no row that waits is later than this time.
+    pub(crate) fn ends_before(&self, time: Option<&i64>) -> bool {
+        time.zip(self.rows.back()).is_none_or(|(&time, last)| last.tick <= time)
+    }
+
+    /// Adds rows, which arrived after all others; tells how many they are.
+    pub(crate) fn add(&mut self, rows: impl Iterator<Item = Waiting>) -> usize {
         let old = self.rows.len();
         self.rows.extend(rows);
         let rows = self.rows.make_contiguous();
@@ -55,6 +60,7 @@ impl Queue {
         if !rows[old.saturating_sub(1)..].is_sorted_by_key(|row| row.tick) {
             rows.sort_by_key(|row| row.tick);
         }
+        rows.len() - old
     }
 
     /// Gives all rows before this time their turn.

@@ -29,6 +29,15 @@ use crate::types::DataType;
 /// How many results are made columns at a time.
 const PIECE: usize = 2048;
 
+/// The batch that is being worked off.
+struct Current {
+    rows: Rows,
+    /// Its number among those with rows that have yet to go out.
+    number: u32,
+    /// How many rows are worked off at a time.
+    round: usize,
+}
+
 /// The operator of windows of which each row has its own.
 pub(crate) struct Rolling {
     span: Span,
@@ -37,6 +46,7 @@ pub(crate) struct Rolling {
     /// How many values a result needs.
     min_periods: u64,
     parts: Parts,
+    current: Option<Current>,
     mark: Mark,
     trails: Trails,
     table: Table,
@@ -67,6 +77,7 @@ impl Rolling {
     /// An operator that has seen nothing.
     pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts) -> Self {
         Self {
+            current: None,
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             trails: Trails::new(span.length(), PIECE),
@@ -92,21 +103,38 @@ impl Rolling {
         }
     }
 
-    /// Reads a batch and lets its rows wait.
+    /// Reads a batch.
     fn open(&mut self, batch: Batch) -> Result<()> {
         let timed = if self.by_arrival { self.numbered(&batch) } else { batch.clone() };
-        let (mut rows, failure) = self.parts.read(timed, &self.mark)?;
+        let (rows, failure) = self.parts.read(timed, &self.mark)?;
         self.failure = failure;
-        self.queue.begin(self.watermark_or_least());
         self.trails.prepare(self.parts.keys.len());
         self.lines.resize_with(if self.ahead() > 0 { self.parts.keys.len() } else { 0 }, VecDeque::new);
-        let slots = self.walk(&mut rows);
+        // Rows in order go by a few at a time, while their cells are near; others are sorted together.
+        let in_order = self.by_arrival || rows.time.is_sorted() && self.queue.ends_before(rows.time.ticks.first());
+        let round = if in_order { PIECE } else { rows.end };
+        let number = self.passage.enter(batch);
+        self.current = Some(Current { rows, number, round });
+        Ok(())
+    }
+
+    /// Lets rows of the current batch wait, up to its end or to an error.
+    fn round(&mut self, current: &mut Current) {
+        let Current { rows, number, round } = current;
+        self.queue.begin(self.watermark_or_least());
+        let start = rows.row;
+        let slots = self.walk(rows, rows.end.min(start + *round));
         self.table.grow(self.trails.slots());
         let times = Some(&rows.time.ticks[..]);
-        self.table.fold(Fold { inputs: &rows.inputs, start: 0, slots: &slots, times });
-        self.wait(batch, &rows, &slots);
-        self.finish(&rows);
-        Ok(())
+        self.table.fold(Fold { inputs: &rows.inputs, start, slots: &slots, times });
+        self.wait(*number, rows, start, &slots);
+        if rows.row == rows.end {
+            self.finish(rows);
+            self.passage.release(*number);
+        }
+        // Rows of one time wait for all of them.
+        let shared = i64::from(self.span.is_shared());
+        self.queue.release(self.watermark_or_least().saturating_add(1 - shared));
     }
 
     /// The same rows with the number of each for event time.
@@ -119,13 +147,14 @@ impl Rolling {
     }
 
     /// Gives each row a slot, but for those that are late.
-    fn walk(&mut self, rows: &mut Rows) -> Vec<u32> {
-        let mut slots = Vec::with_capacity(rows.end);
-        while rows.row < rows.end {
+    fn walk(&mut self, rows: &mut Rows, end: usize) -> Vec<u32> {
+        let mut slots = Vec::with_capacity(end - rows.row);
+        while rows.row < end {
             match self.accept(rows) {
                 Ok(slot) => slots.push(slot),
                 Err(error) => {
                     self.failure = Some(error);
+                    rows.end = rows.row;
                     break;
                 }
             }
@@ -181,23 +210,19 @@ impl Rolling {
     }
 
     /// Lets the rows that have a slot wait.
-    fn wait(&mut self, batch: Batch, rows: &Rows, slots: &[u32]) {
-        let accepted = slots.iter().filter(|&&slot| slot != NO_SLOT).count();
-        if accepted == 0 {
-            return;
-        }
-        let number = self.passage.enter(batch, accepted);
-        let with_slot = slots.iter().enumerate().filter(|(_, slot)| **slot != NO_SLOT);
-        self.queue.add(with_slot.map(|(row, &slot)| Waiting {
+    fn wait(&mut self, number: u32, rows: &Rows, start: usize, slots: &[u32]) {
+        let with_slot = (start..).zip(slots).filter(|(_, slot)| **slot != NO_SLOT);
+        let added = self.queue.add(with_slot.map(|(row, &slot)| Waiting {
             tick: rows.time.ticks[row],
             key: rows.numbers[row],
             slot,
             batch: number,
             row: row as u32,
         }));
+        self.passage.hold(number, added);
     }
 
-    /// Ends a batch: what it did to event time, and which rows that gives their turn.
+    /// Ends a batch: what it did to event time.
     fn finish(&mut self, rows: &Rows) {
         self.parts.aside.leave(&rows.batch);
         let timed = rows.batch.clone().with_time(Some(rows.time.clone()));
@@ -209,9 +234,6 @@ impl Rolling {
             self.reach(high.time);
             self.mark.note(&rows.batch, high);
         }
-        // Rows of one time wait for all of them.
-        let shared = i64::from(self.span.is_shared());
-        self.queue.release(self.watermark_or_least().saturating_add(1 - shared));
     }
 
     /// How many rows of its window come after a row.
@@ -236,8 +258,7 @@ impl Rolling {
         }
         self.queue.trim();
         self.table.grow(self.trails.slots());
-        let merges = self.trails.take_merges();
-        self.table.merge(&merges);
+        self.table.merge(self.trails.merges());
         if let Err(error) = self.lower(from) {
             self.fail(error);
         }
@@ -317,15 +338,17 @@ impl Rolling {
         }
     }
 
+    /// Lets all be combined, and empties the slots that are not needed any more.
     fn clear(&mut self) {
-        let left = self.trails.take_left();
-        self.table.clear(&left);
+        self.table.clear(self.trails.left());
+        self.trails.settle();
     }
 
     /// Drops what is under way: after the results that are ready comes an error.
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.queue = Queue::default();
+        self.current = None;
     }
 
     /// Sends rows that have their results, as many as lie together.
@@ -456,6 +479,11 @@ impl Stage for Rolling {
             }
             if self.queue.ready() > 0 {
                 self.tell();
+                continue;
+            }
+            if let Some(mut current) = self.current.take() {
+                self.round(&mut current);
+                self.current = Some(current).filter(|current| current.rows.row < current.rows.end);
                 continue;
             }
             if let Some(batch) = self.flush() {

@@ -128,15 +128,19 @@ impl Trails {
     }
 
     /// What is to be combined, in order.
-    pub(crate) fn take_merges(&mut self) -> Vec<Merge> {
-        std::mem::take(&mut self.merges)
+    pub(crate) fn merges(&self) -> &[Merge] {
+        &self.merges
     }
 
-    /// Slots that are not needed any more once all is combined, and will be given out anew.
-    pub(crate) fn take_left(&mut self) -> Vec<u32> {
-        let left = std::mem::take(&mut self.left);
-        self.free.extend(left.iter().rev());
-        left
+    /// The slots that are not needed any more once all is combined.
+    pub(crate) fn left(&self) -> &[u32] {
+        &self.left
+    }
+
+    /// Hears that all has been combined, and that the slots that are not needed any more are empty.
+    pub(crate) fn settle(&mut self) {
+        self.merges.clear();
+        self.free.extend(self.left.drain(..).rev());
     }
 
     /// Lets go of rows before a position, where all windows still to come start later. Gives the keys that
@@ -254,16 +258,16 @@ mod tests {
             trails.push(key, slot, time);
             trails.result(key, (time - length + 1, time), 1);
             table.grow(trails.slots());
-            let made = trails.take_merges();
-            merges += made.len();
-            table.merge(&made);
+            merges += trails.merges().len();
+            table.merge(trails.merges());
             let in_window = |&&(other, at): &&(u32, i64)| other == key && time - length < at;
             let want: Vec<i64> = rows.iter().filter(in_window).map(|&(_, at)| at).collect();
             assert_eq!(words(&*table.parts[0])[1], want, "{length} {gap} {time}");
             if forget && mixed(&mut state) % 5 == 0 {
                 trails.forget(time - length + 1);
             }
-            table.clear(&trails.take_left());
+            table.clear(trails.left());
+            trails.settle();
         }
         assert!(merges <= 3 * rows.len(), "{merges} combinations");
     }
