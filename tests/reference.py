@@ -183,6 +183,77 @@ def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
     return done
 
 
+def rolling(
+    items,
+    aggs,
+    *,
+    size=None,
+    rows=None,
+    by=(),
+    time="t",
+    lateness=0,
+    closed="right",
+    center=False,
+    min_periods=1,
+):
+    """Every row, with the aggregates of its own window: of the time up to its own, or of the last rows.
+
+    In order of time the rows of a key wait in a list until the watermark is past
+    them (of windows of rows: has reached them); a row behind the watermark is late.
+    With `time=None` rows come in the order of their arrival, each as soon as the
+    rows after it that its window has are there, or cannot come any more.
+    """
+    done, lists, waiting, watermark = Windowed(), {}, [], -math.inf
+    ahead = (rows - 1) // 2 if center else 0
+
+    def key_of(row):
+        return tuple(as_key(row[name]) for name in by)
+
+    def own_window(entry):
+        same = sorted(lists[key_of(entry[2])], key=lambda other: other[:2])
+        if rows:
+            end = next(n for n, other in enumerate(same) if other[1] == entry[1]) + ahead + 1
+            return same[max(end - rows, 0) : end]
+        start, end = entry[0] - size, entry[0]
+        return [
+            other
+            for other in same
+            if start < other[0] < end
+            or (closed in ("left", "both") and other[0] == start)
+            or (closed in ("right", "both") and other[0] == end)
+        ]
+
+    def hand_out(entry):
+        entries = own_window(entry)
+        enough = {name: agg.kind == "count" or agg.values_of(entries) >= min_periods for name, agg in aggs.items()}
+        done.items.append(entry[2] | {name: agg(entries) if enough[name] else None for name, agg in aggs.items()})
+        done.items.extend([Mark(entry[0])] if time else [])
+
+    def release(ready):
+        for entry in sorted(ready, key=lambda entry: entry[:2]):
+            waiting.remove(entry)
+            hand_out(entry)
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            watermark = max(watermark, item.time - lateness)
+            if time:
+                release([entry for entry in waiting if entry[0] < watermark or (rows and entry[0] == watermark)])
+                done.items.append(Mark(watermark))
+            continue
+        if time and item[time] < watermark:
+            done.late.append(item | {"_reason": "late", "_missed": 1})
+            continue
+        entry = (item[time] if time else 0, arrival, item)
+        same = lists.setdefault(key_of(item), [])
+        same.append(entry)
+        waiting.append(entry)
+        if not time:
+            release(same[-1 - ahead :][:1] if len(same) > ahead else [])
+    release(list(waiting))
+    return done
+
+
 def group_by(rows, keys, aggs, time=None):
     """One row per key, in order of first appearance."""
     groups = {}
@@ -234,9 +305,7 @@ class Agg:
             return len(rows)
         if self.weight:
             return weighted_mean([(row[self.column], row[self.weight]) for row in rows])
-        values = [row[self.column] for row in rows]
-        if self.skip_nulls:
-            values = [value for value in values if value is not None]
+        values = self._values(rows)
         if self.kind == "count":
             return len(values)
         if not values:
@@ -244,6 +313,17 @@ class Agg:
         if self.kind in ("var", "std"):
             return SPREADS[self.kind](values, self.ddof)
         return FOLDS[self.kind](values)
+
+    def values_of(self, entries):
+        """How many values it has in these rows."""
+        rows = [row for _, _, row in entries if self.where is None or self.where(row) is True]
+        if self.weight:
+            rows = [row for row in rows if row[self.weight] is not None]
+        return len(self._values(rows))
+
+    def _values(self, rows):
+        values = [row[self.column] for row in rows]
+        return [value for value in values if value is not None] if self.skip_nulls else values
 
 
 def total(values):

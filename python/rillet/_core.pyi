@@ -356,6 +356,16 @@ class Plan:
         max_state_bytes: int | None,
         aggs: _Aggregates,
     ) -> Plan: ...
+    def rolling(
+        self,
+        frame: tuple[_Length | None, int | None, bool, str],
+        by: _Named,
+        time: _Column | None,
+        lateness: _Length,
+        late: Literal["error", "drop", "keep"],
+        limits: tuple[int, int, int | None],
+        aggs: _Aggregates,
+    ) -> Plan: ...
     def group_by(self, by: _Named, max_state_bytes: int | None, aggs: _Aggregates) -> Plan: ...
     def is_enough(self, sample: bytes, complete: bool) -> bool:
         """Whether so much of a file is enough to know its columns."""

@@ -189,10 +189,98 @@ class Stream:
         """
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys = _named([] if by is None else by if isinstance(by, (list, tuple)) else [by], "by")
+        keys = _keys(by)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             return self._plan.window(spec, keys, time, lateness, late, max_kept, max_state_bytes, aggregates)
+
+        make([])
+        return Grouped(self, make)
+
+    def rolling(
+        self,
+        size: Any = None,
+        /,
+        *,
+        rows: int | None = None,
+        by: Column | list[Column] | tuple[Column, ...] | None = None,
+        time: Column | None = None,
+        lateness: Any = 0,
+        late: Literal["error", "drop", "keep"] = "error",
+        closed: Literal["right", "left", "both", "neither"] | None = None,
+        center: bool = False,
+        min_periods: int = 1,
+        max_kept: int = 100_000,
+        max_state_bytes: int | None = None,
+    ) -> "Grouped":
+        """A window for each row: the time up to its own, or the last rows; ``.agg(...)`` says what is computed of it.
+
+        Out come all rows with their columns and the aggregates. Rows of one time (and key) share a window of time,
+        ``(t - size, t]``, and none of them is missing in it: a row goes out as soon as the watermark is past its
+        time, in the order of times and, within one time, of arrival. Windows of rows go out at once, in the order of
+        arrival; with ``time=`` they are of rows in the order of that time, and go out once the watermark has reached
+        it. A window's answer depends on its own rows alone, to the bit: what has left it leaves no trace.
+
+        Parameters
+        ----------
+        size
+            How long a window is: a text such as ``"1h"``, a ``timedelta``, or ticks of the event time.
+        rows
+            Or how many rows it has, with the row itself.
+        by
+            The keys, of which each has windows of its own: the name of a column, an expression with a name, or
+            several of them. None by default.
+        time
+            The event time, by default that of the source, by which windows of time are; ``rows`` are in order of
+            arrival without it.
+        lateness
+            How far a row may lag behind the latest time so far: a text such as ``"30s"``, a ``timedelta``, or ticks
+            of the event time. 0 by default.
+        late
+            What becomes of rows that lag further, behind the watermark: ``"error"`` (the default: a ``LateRowError``
+            names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted). They
+            are in no window.
+        closed
+            Which ends of a window of time belong to it: ``"right"`` (the default), ``"left"``, ``"both"`` or
+            ``"neither"``.
+        center
+            Of ``rows``: whether the row is in the middle of its window (just behind it, if ``rows`` is even) rather
+            than at its end. It then waits for the rows that come after it, the last ones for the end of the input;
+            rows of different ``by`` go out as their windows are complete, and event time is not passed on.
+        min_periods
+            How many values an aggregate needs in a window: of fewer (nulls do not count) it is null. Counts are
+            always numbers.
+        max_kept
+            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+        max_state_bytes
+            How many bytes the rows in windows, those that wait, and keys may take; more are a ``StateLimitError``. By
+            default half of the memory that the process may use. Of windows of time, keys without rows in them are
+            forgotten; of ``rows``, each key holds its last ones.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            At the call. What depends on the columns (``ColumnNotFoundError``, ``SchemaError``, an aggregate with the
+            name of a column) is raised at ``.schema`` or ``iter()``.
+
+        Examples
+        --------
+        >>> import rillet as rl
+        >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n", time="t")
+        >>> [row for batch in ticks.rolling(10).agg(total=rl.sum("x")) for row in batch.rows()]
+        [(1, 2, 2), (3, 4, 6), (12, 5, 9)]
+        >>> [row for batch in ticks.rolling(rows=2).agg(most=rl.max("x")) for row in batch.rows()]
+        [(1, 2, 2), (3, 4, 4), (12, 5, 5)]
+        """
+        _check_frame(size, rows, center, closed)
+        check_count("min_periods", min_periods)
+        check_count("max_kept", max_kept)
+        check_count("max_state_bytes", max_state_bytes)
+        keys, frame = _keys(by), (size, rows, bool(center), closed or "right")
+
+        def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
+            limits = (min_periods, max_kept, max_state_bytes)
+            return self._plan.rolling(frame, keys, time, lateness, late, limits, aggregates)
 
         make([])
         return Grouped(self, make)
@@ -249,7 +337,8 @@ class Grouped:
     def agg(self, /, *unnamed: Any, **aggregates: Aggregate) -> Stream:
         """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``.
 
-        A name that is given twice, or is that of a key, ``window_start`` or ``window_end``, is an ``ArgumentError``.
+        A name that is given twice, or is that of a key, ``window_start`` or ``window_end`` (of ``rolling``: of a column
+        of the input), is an ``ArgumentError``.
 
         >>> import rillet as rl
         >>> rl.read_csv(b"k,x\\na,1\\n").group_by("k").agg(n=rl.count(), mean=rl.mean("x")).schema
@@ -267,6 +356,22 @@ class Grouped:
 
 def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:
     return Stream(_core.Plan.from_json(plan), hosts)
+
+
+def _check_frame(size: Any, rows: int | None, center: bool, closed: str | None) -> None:
+    if (size is None) == (rows is None):
+        raise ArgumentTypeError("rolling takes either a size, such as \"1h\", or rows=")
+    if rows is None:
+        if center:
+            raise ArgumentError("center=True is for windows of rows=, not of time")
+        return
+    check_count("rows", rows)
+    if closed is not None:
+        raise ArgumentError("closed= is for windows of time, not of rows=")
+
+
+def _keys(by: Any) -> list[tuple[str, Column]]:
+    return _named([] if by is None else by if isinstance(by, (list, tuple)) else [by], "by")
 
 
 def _named(columns: Any, where: str) -> list[tuple[str, Column]]:

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
-use rillet_core::plan::{Check, CsvInput, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, WindowSpec};
+use rillet_core::plan::{
+    Check, CsvInput, Ends, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec, WindowSpec,
+};
 use rillet_core::{DataType, Error, Late, Offer, Prepared, Sample, Schema, is_enough};
 
 use crate::errors::{enter, to_py, type_error, value_error};
@@ -131,28 +134,51 @@ impl PyPlan {
                 format!("a window is made with rl.tumbling, rl.hopping or rl.session, not {}", type_name(windows));
             return Err(type_error(py, &message));
         };
-        let late = match late {
-            "error" => Late::Error,
-            "drop" => Late::Drop,
-            "keep" => Late::Keep,
-            other => {
-                return Err(value_error(
-                    py,
-                    &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"),
-                ));
-            }
-        };
         let spec = WindowSpec {
             windows: windows.get().0.clone(),
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late,
+            late: late_rows(py, late)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
         };
         self.then(py, Node::Window(Box::new(spec)))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of Stream.rolling and of its agg")]
+    fn rolling(
+        &self,
+        py: Python<'_>,
+        frame: (Option<Bound<'_, PyAny>>, Option<u64>, bool, PyBackedStr),
+        by: Vec<(String, Bound<'_, PyAny>)>,
+        time: Option<&Bound<'_, PyAny>>,
+        lateness: &Bound<'_, PyAny>,
+        late: &str,
+        limits: (u64, usize, Option<u64>),
+        aggs: Vec<(String, Bound<'_, PyAny>)>,
+    ) -> PyResult<Self> {
+        let (min_periods, max_kept, max_state_bytes) = limits;
+        let frame = match frame {
+            (Some(size), None, _, closed) => {
+                Frame::Time { size: length(&size, "size")?, closed: closed_ends(py, &closed)? }
+            }
+            (None, Some(rows), center, _) => Frame::Rows { rows, center },
+            _ => return Err(type_error(py, "rolling takes a size, such as \"1h\", or rows=")),
+        };
+        let spec = RollingSpec {
+            frame,
+            by: named(by)?,
+            time: time.map(expression).transpose()?,
+            lateness: length(lateness, "lateness")?,
+            late: late_rows(py, late)?,
+            min_periods,
+            max_kept,
+            max_state_bytes,
+            aggregates: aggregates(aggs)?,
+        };
+        self.then(py, Node::Rolling(Box::new(spec)))
     }
 
     fn group_by(
@@ -190,6 +216,28 @@ impl PyPlan {
 
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+}
+
+fn late_rows(py: Python<'_>, late: &str) -> PyResult<Late> {
+    match late {
+        "error" => Ok(Late::Error),
+        "drop" => Ok(Late::Drop),
+        "keep" => Ok(Late::Keep),
+        other => Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
+    }
+}
+
+fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {
+    match closed {
+        "right" => Ok(Ends::Right),
+        "left" => Ok(Ends::Left),
+        "both" => Ok(Ends::Both),
+        "neither" => Ok(Ends::Neither),
+        other => {
+            let message = format!("closed must be \"right\", \"left\", \"both\" or \"neither\", not {other:?}");
+            Err(value_error(py, &message))
+        }
     }
 }
 

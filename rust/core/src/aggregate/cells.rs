@@ -8,6 +8,17 @@ use arrow_array::ArrayRef;
 use super::fused;
 use super::partial::Lift;
 
+/// A cell that becomes the combination of two cells of the same table, of which either may be the cell itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Merge {
+    /// The cell.
+    pub(crate) to: u32,
+    /// The cell of the older rows.
+    pub(crate) older: u32,
+    /// The cell of the newer rows.
+    pub(crate) newer: u32,
+}
+
 /// The rows that are folded in one go, and where each of them goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
@@ -69,6 +80,8 @@ pub(crate) trait Cells: Send {
     /// Puts into cells, and into those of the newer that they are made of, the combinations of the same
     /// cells of the older and of these.
     fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]);
+    /// Combines cells of this table, one after the other: each finds what those before it have made.
+    fn merge(&mut self, merges: &[Merge]);
     /// Copies cells of another table into this one.
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]);
     /// Empties cells.
@@ -139,6 +152,10 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
     fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
         let newer: &mut Self = newer.any_mut().downcast_mut().expect("cells of one plan are of one type");
         fused::join(&mut self.cells, slots, &Self::of(older).cells, &mut newer.cells, at);
+    }
+
+    fn merge(&mut self, merges: &[Merge]) {
+        fused::merge(&mut self.cells, merges);
     }
 
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {

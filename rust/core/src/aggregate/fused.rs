@@ -3,7 +3,7 @@
 //! instruction it is a call. Slots are checked once for all rows.
 #![allow(unsafe_code)]
 
-use super::cells::{Rows, Value};
+use super::cells::{Merge, Rows, Value};
 use super::partial::{Lift, Max, Min, Moments, Number, Partial};
 
 /// Lifts each value into the cell of its row.
@@ -45,6 +45,16 @@ pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newe
         return unsafe { join_fma(cells, slots, older, newer, at) };
     }
     join_each(cells, slots, older, newer, at);
+}
+
+/// Combines cells one after the other.
+pub(super) fn merge<P: Partial>(cells: &mut [P], merges: &[Merge]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { merge_fma(cells, merges) };
+    }
+    merge_each(cells, merges);
 }
 
 /// The variance of each slot.
@@ -94,6 +104,12 @@ fn append_fma<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u3
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
     join_each(cells, slots, older, newer, at);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn merge_fma<P: Partial>(cells: &mut [P], merges: &[Merge]) {
+    merge_each(cells, merges);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -150,6 +166,14 @@ fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mu
             let [joined] = P::joined([&older[slot as usize]], [&newer[at as usize]]);
             (cells[slot as usize], newer[at as usize]) = (joined, joined);
         }
+    }
+}
+
+#[inline(always)]
+fn merge_each<P: Partial>(cells: &mut [P], merges: &[Merge]) {
+    for &Merge { to, older, newer } in merges {
+        let [joined] = P::joined([&cells[older as usize]], [&cells[newer as usize]]);
+        cells[to as usize] = joined;
     }
 }
 
@@ -242,6 +266,9 @@ mod tests {
         combine(&mut one, &[0, 1], &two, &[2, 3]);
         let copy = two.clone();
         combine_each(&mut two, &[0, 1], &copy, &[2, 3]);
+        let merges = [(4, 5, 6), (5, 4, 4), (4, 5, 0)].map(|(to, older, newer)| Merge { to, older, newer });
+        merge(&mut one, &merges);
+        merge_each(&mut two, &merges);
         assert!(one.iter().zip(&two).all(|(a, b)| a.total().to_bits() == b.total().to_bits()));
         let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5];
         let (mut fast, mut slow) = (Vec::new(), Vec::new());

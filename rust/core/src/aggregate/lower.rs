@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Decimal128Array, Float32Array, Float64Array, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, StringArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_select::nullif::nullif;
 
 use super::cells::{Value, cells};
 use super::double::Double;
@@ -48,6 +49,31 @@ impl Table {
                 .find(|unfit| unfit.at == at)
                 .expect("it was found")),
         }
+    }
+}
+
+impl Table {
+    /// The same, with null for results of fewer values than these. Counts are always numbers.
+    ///
+    /// # Errors
+    /// As [`lower`](Self::lower).
+    pub(crate) fn lower_of_least(
+        &self,
+        outputs: &[Output],
+        slots: &[u32],
+        least: u64,
+    ) -> Result<Vec<ArrayRef>, Unfit> {
+        let mut columns = self.lower(outputs, slots)?;
+        if least > 1 {
+            let of_values =
+                outputs.iter().zip(&mut columns).filter(|(output, _)| output.function != Function::Count);
+            for (output, column) in of_values {
+                let counts = self.counts_of(output.selection, slots);
+                let few = BooleanBuffer::collect_bool(counts.len(), |i| counts[i] < least);
+                *column = nullif(column, &BooleanArray::new(few, None)).expect("of one length");
+            }
+        }
+        Ok(columns)
     }
 }
 

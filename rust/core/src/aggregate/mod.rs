@@ -16,6 +16,7 @@ mod partial;
 mod recipe;
 mod table;
 
+pub(crate) use cells::Merge;
 pub use function::{Aggregate, Function};
 pub(crate) use input::Inputs;
 pub(crate) use recipe::Recipe;

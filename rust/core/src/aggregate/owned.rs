@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 
-use super::cells::{Cells, Rows, Values};
+use super::cells::{Cells, Merge, Rows, Values};
 use crate::column::Texts;
 
 /// Which of several values a cell keeps.
@@ -156,6 +156,17 @@ macro_rules! chosen_cells {
                 self.copy(slots, older, slots);
                 self.combine(slots, newer, at);
                 newer.copy(at, self, slots);
+            }
+
+            fn merge(&mut self, merges: &[Merge]) {
+                for &Merge { to, older, newer } in merges {
+                    let (before, after) = (&self.cells[older as usize], &self.cells[newer as usize]);
+                    let wins = after
+                        .as_ref()
+                        .is_some_and(|(time, value)| self.wins(older as usize, *time, |old| value.order(old)));
+                    let cell = if wins { after.clone() } else { before.clone() };
+                    self.put(to as usize, cell);
+                }
             }
 
             fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {

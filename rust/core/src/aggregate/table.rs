@@ -3,7 +3,7 @@
 use arrow_buffer::BooleanBuffer;
 
 use super::NO_SLOT;
-use super::cells::{Cells, Rows};
+use super::cells::{Cells, Merge, Rows};
 use super::input::{Chosen, Inputs, Scratch};
 use super::recipe::Recipe;
 
@@ -213,6 +213,16 @@ impl Table {
         for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&mut newer.parts) {
             cells.join(slots, &**older, &mut **newer, at);
         }
+    }
+
+    /// Combines slots of this table, one after the other: each finds what those before it have made.
+    pub(crate) fn merge(&mut self, merges: &[Merge]) {
+        for counts in self.counts.all_mut() {
+            for &Merge { to, older, newer } in merges {
+                counts[to as usize] = counts[older as usize] + counts[newer as usize];
+            }
+        }
+        self.parts.iter_mut().for_each(|cells| cells.merge(merges));
     }
 
     /// Copies slots of another table into slots of this one.

@@ -6,6 +6,7 @@
 
 mod csv;
 mod hopping;
+mod rolling;
 mod shown;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,6 +22,7 @@ use crate::window::{Label, Late, Length, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
+pub use rolling::{Ends, Frame, RollingSpec};
 
 /// How many rows a batch has if nothing else is asked for.
 pub const BATCH_ROWS: usize = 65_536;
@@ -56,6 +58,8 @@ pub enum Node {
     Limit(u64),
     /// Aggregates over windows.
     Window(Box<WindowSpec>),
+    /// Aggregates over windows of which each row has its own.
+    Rolling(Box<RollingSpec>),
     /// Aggregates over groups.
     GroupBy(Box<GroupSpec>),
 }
@@ -200,6 +204,7 @@ impl Node {
             }
             Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
             Self::Window(spec) => spec.check(),
+            Self::Rolling(spec) => spec.check(),
             Self::GroupBy(spec) => {
                 let keys = spec.by.iter().map(|(name, _)| name.as_str());
                 unique(keys.chain(spec.aggregates.iter().map(|(name, _)| name.as_str())), "output")

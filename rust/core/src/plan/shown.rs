@@ -28,6 +28,7 @@ impl fmt::Display for Node {
             Self::Rebatch(rows) => write!(f, "rebatch({rows})"),
             Self::Limit(rows) => write!(f, "limit({rows})"),
             Self::Window(spec) => write!(f, "{spec}"),
+            Self::Rolling(spec) => write!(f, "{spec}"),
             Self::GroupBy(spec) => {
                 let keys: Vec<_> = spec.by.iter().map(one).collect();
                 write!(f, "group_by({}).agg({})", keys.join(", "), listed(&spec.aggregates))
@@ -37,8 +38,17 @@ impl fmt::Display for Node {
 }
 
 /// `name=what` for each.
-fn listed<T: fmt::Display>(items: &[(String, T)]) -> String {
+pub(super) fn listed<T: fmt::Display>(items: &[(String, T)]) -> String {
     items.iter().map(|(name, item)| format!("{name}={item}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `, by=...`, if there are keys.
+pub(super) fn keys(by: &[(String, Expr)]) -> String {
+    match by {
+        [] => String::new(),
+        [one_key] => format!(", by={}", one(one_key)),
+        _ => format!(", by=[{}]", named(by)),
+    }
 }
 
 fn named(columns: &[(String, Expr)]) -> String {
@@ -96,15 +106,7 @@ impl fmt::Display for Host {
 
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "window({}", self.windows)?;
-        if !self.by.is_empty() {
-            let keys: Vec<_> = self.by.iter().map(one).collect();
-            write!(
-                f,
-                ", by={}",
-                if keys.len() == 1 { keys[0].clone() } else { format!("[{}]", keys.join(", ")) }
-            )?;
-        }
+        write!(f, "window({}{}", self.windows, keys(&self.by))?;
         if let Some(time) = &self.time {
             write!(f, ", time={time}")?;
         }

@@ -9,11 +9,14 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
+use crate::plan::{BATCH_ROWS, Ends, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
-use crate::window::{Aside, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema};
+use crate::window::{
+    Aside, Group, Keys, Label, Length, MAX_LENGTH, Parts, Rolling, SessionWindow, Shape, Span, Window,
+    results_schema,
+};
 
 /// What a stream carries.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +82,7 @@ pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
         Node::Window(spec) => window(spec, input, name),
+        Node::Rolling(spec) => rolling(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
     }
@@ -122,7 +126,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
 }
 
 fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
-    let (bound_time, time) = event_time(spec, input)?;
+    let (bound_time, time) = event_time(spec.time.as_ref(), input)?;
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
@@ -158,9 +162,61 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     Ok((stage, carries))
 }
 
+fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
+    let by_arrival = spec.is_by_arrival();
+    let (bound_time, time) =
+        if by_arrival { (None, DataType::Int64) } else { event_time(spec.time.as_ref(), input)? };
+    let (by, fields) = keys(&spec.by, &input.schema)?;
+    let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
+    let schema = Arc::new(Schema::new(input.schema.fields().iter().cloned().chain(recipe.fields()).collect())?);
+    let shape = Shape {
+        schema: Arc::clone(&schema),
+        closed: false,
+        label: Label::Both,
+        time: time.clone(),
+        by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+    };
+    let span = span(spec.frame, &time)?;
+    let parts = Parts {
+        by,
+        keys: Keys::new(&fields)?,
+        recipe,
+        time: bound_time,
+        lateness: spec.lateness.ticks(&time, "lateness")?,
+        late: spec.late,
+        aside: Aside::new(&input.schema, spec.max_kept)?,
+        shape,
+        batch_rows: BATCH_ROWS,
+        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+        name,
+    };
+    let time = match (&spec.time, spec.frame) {
+        (Some(_), _) => Some(EventTimeOf { column: None, dtype: time }),
+        // Rows of different keys come out of their order.
+        (None, Frame::Rows { center: true, .. }) => None,
+        (None, _) => input.time.clone(),
+    };
+    Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts)), Carries { schema, time }))
+}
+
+/// Which rows are in the window of a row, in ticks of this event time.
+fn span(frame: Frame, time: &DataType) -> Result<Span> {
+    let (size, closed) = match frame {
+        Frame::Time { size, closed } => (in_range(size, "size", time)?, closed),
+        Frame::Rows { rows, center } => {
+            let ahead = if center { (rows as usize - 1) / 2 } else { 0 };
+            return Ok(Span::Rows { rows: rows as i64, ahead });
+        }
+    };
+    if size == 1 && closed == Ends::Neither {
+        return Err(Error::argument("size=1: with closed=\"neither\" no row is in such a window"));
+    }
+    Ok(Span::Time { from: size - i64::from(!closed.has_start()), to: i64::from(!closed.has_end()) })
+}
+
 /// The event time of windows, where they have one of their own, and its type.
-fn event_time(spec: &WindowSpec, input: &Carries) -> Result<(Option<Bound>, DataType)> {
-    match (&spec.time, &input.time) {
+fn event_time(time: Option<&Expr>, input: &Carries) -> Result<(Option<Bound>, DataType)> {
+    match (time, &input.time) {
         (Some(expr), _) => {
             let bound = expr.bind(&input.schema)?;
             time::check(&expr.to_string(), bound.dtype())?;

@@ -1,13 +1,12 @@
 //! [`Emission`]: results that are ready to go out.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef};
-use arrow_select::concat::concat;
+use arrow_array::ArrayRef;
 
 use super::edges::Label;
 use super::keys::Keys;
+use super::pieces::Pieces;
 use crate::aggregate::{Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
@@ -26,8 +25,8 @@ pub(crate) struct Emission {
     starts: Vec<i64>,
     ends: Vec<i64>,
     before: Vec<i64>,
-    /// The columns of the aggregates, and how many rows they have, piece by piece.
-    pieces: VecDeque<(usize, Vec<ArrayRef>)>,
+    /// The columns of the aggregates.
+    pieces: Pieces,
 }
 
 /// What results look like.
@@ -66,10 +65,9 @@ impl Emission {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        let columns = self.pieces.iter().flat_map(|(_, columns)| columns);
         (self.slots.capacity() + self.keys.capacity()) * 4
             + (self.starts.capacity() + self.ends.capacity() + self.before.capacity()) * 8
-            + columns.map(|column| column.get_buffer_memory_size()).sum::<usize>()
+            + self.pieces.memory()
     }
 
     /// Makes columns of the results that are none yet, read from the table that their slots are of. Gives
@@ -101,7 +99,7 @@ impl Emission {
         });
         match columns {
             Ok(columns) => {
-                self.pieces.push_back((self.slots.len(), columns));
+                self.pieces.push(self.slots.len(), columns);
                 Ok(std::mem::take(&mut self.slots))
             }
             Err(error) => self.lower(table, recipe, keys, shape).and(Err(error)),
@@ -130,7 +128,7 @@ impl Emission {
             Label::Right => vec![last],
         };
         columns.extend(keys.columns(&numbers));
-        columns.extend(self.take(rows));
+        columns.extend(self.pieces.take(rows));
         let time = EventTime {
             dtype: shape.time.clone(),
             ticks: ends.iter().map(|end| end - i64::from(!shape.closed)).collect(),
@@ -139,24 +137,6 @@ impl Emission {
             passive: true,
         };
         Batch::new(Arc::clone(&shape.schema), columns, rows).with_time(Some(time))
-    }
-
-    /// The columns of the aggregates of the next `rows` results.
-    fn take(&mut self, rows: usize) -> Vec<ArrayRef> {
-        let (mut taken, mut left): (Vec<Vec<ArrayRef>>, usize) = (Vec::new(), rows);
-        while let Some((len, columns)) = self.pieces.pop_front() {
-            let part = len.min(left);
-            taken.push(columns.iter().map(|column| column.slice(0, part)).collect());
-            left -= part;
-            if part < len {
-                let rest = columns.iter().map(|column| column.slice(part, len - part)).collect();
-                self.pieces.push_front((len - part, rest));
-                break;
-            }
-        }
-        let width = taken.first().map_or(0, Vec::len);
-        let column = |at: usize| taken.iter().map(|columns| &*columns[at]).collect::<Vec<_>>();
-        (0..width).map(|at| concat(&column(at)).expect("columns of one output are of one type")).collect()
     }
 
     /// Which result this is, for people.

@@ -219,17 +219,19 @@ fn slot_of(pane: &Pane, key: u32) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::any::Any;
 
     use super::*;
+    use crate::aggregate::Merge;
     use crate::aggregate::testing::{Cells, Rows, Values};
 
     /// Cells of the free monoid: all that was combined into them, in order.
     #[derive(Default)]
-    struct Words(Vec<Vec<i64>>);
+    pub(crate) struct Words(Vec<Vec<i64>>);
 
-    fn words(cells: &dyn Cells) -> &[Vec<i64>] {
+    /// What has been combined into each.
+    pub(crate) fn words(cells: &dyn Cells) -> &[Vec<i64>] {
         &cells.any().downcast_ref::<Words>().expect("cells of words").0
     }
 
@@ -259,6 +261,12 @@ mod tests {
                 self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
             }
             newer.copy(at, self, slots);
+        }
+
+        fn merge(&mut self, merges: &[Merge]) {
+            for &Merge { to, older, newer } in merges {
+                self.0[to as usize] = [&self.0[older as usize][..], &self.0[newer as usize]].concat();
+            }
         }
 
         fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {

@@ -1,0 +1,148 @@
+//! [`Passage`]: rows of the input on their way through.
+
+use crate::batch::{Batch, Origin};
+use crate::error::Place;
+use crate::stage::concat;
+
+/// How many rows in a row are worth a batch of their own, which is a slice of theirs.
+const RUN: usize = 1024;
+
+/// A batch with rows that have yet to go out.
+struct Held {
+    batch: Batch,
+    /// How many.
+    rows: usize,
+    /// Roughly how much memory it takes.
+    bytes: usize,
+}
+
+/// Batches with rows that have yet to go out, by number.
+#[derive(Default)]
+pub(crate) struct Passage {
+    held: Vec<Option<Held>>,
+    free: Vec<u32>,
+}
+
+impl Passage {
+    /// Takes in a batch, which is kept until it is released. Gives its number.
+    pub(crate) fn enter(&mut self, batch: Batch) -> u32 {
+        let held = Some(Held { batch, rows: 1, bytes: 0 });
+        match self.free.pop() {
+            Some(number) => {
+                self.held[number as usize] = held;
+                number
+            }
+            None => {
+                self.held.push(held);
+                self.held.len() as u32 - 1
+            }
+        }
+    }
+
+    /// Keeps a batch for the sake of so many more rows.
+    pub(crate) fn hold(&mut self, number: u32, rows: usize) {
+        self.held[number as usize].as_mut().expect("it is not released").rows += rows;
+    }
+
+    /// How many of these rows, each given by batch and row, go out together: a run of neighbours, or all
+    /// up to the next long one.
+    pub(crate) fn together(rows: &[(u32, u32)]) -> usize {
+        let mut start = 0;
+        while start < rows.len() {
+            let run = run(&rows[start..]);
+            if run >= RUN {
+                return if start == 0 { run } else { start };
+            }
+            start += run;
+        }
+        rows.len()
+    }
+
+    /// Lets rows out: their columns, their origin and, of neighbours, their event time.
+    pub(crate) fn leave(&mut self, rows: &[(u32, u32)]) -> Batch {
+        let (number, first) = rows[0];
+        let batch = if run(rows) == rows.len() {
+            self.of(number).batch.slice(first as usize, rows.len())
+        } else {
+            self.gather(rows)
+        };
+        rows.iter().for_each(|&(number, _)| self.release(number));
+        batch
+    }
+
+    /// Replaces what is kept of a batch for the sake of few rows by those rows, which must be all that are
+    /// left of it.
+    pub(crate) fn replace(&mut self, number: u32, rows: &[u32]) {
+        let held = self.held[number as usize].as_mut().expect("it has rows left");
+        held.batch = held.batch.pick(rows);
+        held.bytes = 0;
+    }
+
+    /// The batches that are kept for the sake of few of their rows.
+    pub(crate) fn sparse(&self) -> Vec<u32> {
+        let is_sparse = |held: &Held| held.rows < held.batch.rows() / 2;
+        let numbers = 0..self.held.len() as u32;
+        numbers.filter(|&number| self.held[number as usize].as_ref().is_some_and(is_sparse)).collect()
+    }
+
+    /// Roughly how much memory they take.
+    pub(crate) fn memory(&self) -> usize {
+        self.held.iter().flatten().map(|held| held.bytes).sum::<usize>() + self.held.capacity() * size_of::<Held>()
+    }
+
+    /// Finds out how much memory each takes.
+    pub(crate) fn weigh(&mut self) {
+        for held in self.held.iter_mut().flatten().filter(|held| held.bytes == 0) {
+            held.bytes = held.batch.bytes();
+        }
+    }
+
+    /// Where a row came from.
+    pub(crate) fn place(&self, number: u32, row: u32) -> Place {
+        self.of(number).batch.origin().place(row as usize)
+    }
+
+    fn of(&self, number: u32) -> &Held {
+        self.held[number as usize].as_ref().expect("it has rows left")
+    }
+
+    /// Keeps a batch for the sake of one row less, or not for its own sake any more.
+    pub(crate) fn release(&mut self, number: u32) {
+        let entry = &mut self.held[number as usize];
+        let held = entry.as_mut().expect("it has rows left");
+        held.rows -= 1;
+        if held.rows == 0 {
+            *entry = None;
+            self.free.push(number);
+        }
+    }
+
+    /// Copies rows together: those of each batch first, which then come into their order.
+    fn gather(&self, rows: &[(u32, u32)]) -> Batch {
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.sort_by_key(|&at| rows[at as usize].0);
+        let mut pieces = Vec::new();
+        for same in order.chunk_by(|&one, &other| rows[one as usize].0 == rows[other as usize].0) {
+            let picked: Vec<u32> = same.iter().map(|&at| rows[at as usize].1).collect();
+            pieces.push(self.of(rows[same[0] as usize].0).batch.pick(&picked));
+        }
+        if let [one] = &pieces[..] {
+            return one.clone();
+        }
+        // Rows of several batches have no common origin.
+        let together = concat(&pieces).with_origin(Origin::default());
+        if order.is_sorted() {
+            return together;
+        }
+        let mut places = vec![0; rows.len()];
+        order.iter().enumerate().for_each(|(place, &at)| places[at as usize] = place as u32);
+        together.pick(&places).with_origin(Origin::default())
+    }
+}
+
+/// How many rows, from the first on, are neighbours in one batch.
+fn run(rows: &[(u32, u32)]) -> usize {
+    let (number, first) = rows[0];
+    let follows = |&(place, &(batch, row)): &(usize, &(u32, u32))| batch == number && row == first + place as u32;
+    rows.iter().enumerate().take_while(follows).count()
+}

@@ -1,0 +1,124 @@
+//! [`Queue`]: rows that wait for their turn, in the order of their times and then of their arrival.
+
+use std::collections::VecDeque;
+
+/// A row that waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Its time.
+    pub(crate) tick: i64,
+    /// The number of its key.
+    pub(crate) key: u32,
+    /// The slot of its partials.
+    pub(crate) slot: u32,
+    /// The number of its batch.
+    pub(crate) batch: u32,
+    /// Its place there.
+    pub(crate) row: u32,
+}
+
+/// Rows that wait for their turn.
+#[derive(Default)]
+pub(crate) struct Queue {
+    rows: VecDeque<Waiting>,
+    /// How many, from the front on, have their turn.
+    ready: usize,
+    /// How many have had it.
+    told: usize,
+    /// How many have been taken into windows.
+    taken: usize,
+    /// The watermarks that the current batch came by, from the one before it on.
+    steps: Vec<i64>,
+    /// The last of them at which the row last told was still waiting.
+    step: usize,
+}
+
+impl Queue {
+    /// Begins a batch, before which the watermark stood here.
+    pub(crate) fn begin(&mut self, watermark: i64) {
+        self.steps.clear();
+        self.steps.push(watermark);
+        self.step = 0;
+    }
+
+    /// Notes that the watermark has moved on.
+    pub(crate) fn reach(&mut self, watermark: i64) {
+        self.steps.push(watermark);
+    }
+
+    /// Whether no row that waits is later than this time.
+    pub(crate) fn ends_before(&self, time: Option<&i64>) -> bool {
+        time.zip(self.rows.back()).is_none_or(|(&time, last)| last.tick <= time)
+    }
+
+    /// Adds rows, which arrived after all others; tells how many they are.
+    pub(crate) fn add(&mut self, rows: impl Iterator<Item = Waiting>) -> usize {
+        let old = self.rows.len();
+        self.rows.extend(rows);
+        let rows = self.rows.make_contiguous();
+        // A stable sort: rows of one time stay in the order of their arrival.
+        if !rows[old.saturating_sub(1)..].is_sorted_by_key(|row| row.tick) {
+            rows.sort_by_key(|row| row.tick);
+        }
+        rows.len() - old
+    }
+
+    /// Gives all rows before this time their turn.
+    pub(crate) fn release(&mut self, before: i64) {
+        self.ready = self.ready.max(self.rows.partition_point(|row| row.tick < before));
+    }
+
+    /// Gives all rows their turn.
+    pub(crate) fn release_all(&mut self) {
+        self.ready = self.rows.len();
+    }
+
+    /// How many rows have their turn, and have not had it.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready - self.told
+    }
+
+    /// The next row that has its turn.
+    pub(crate) fn tell(&mut self) -> Waiting {
+        self.told += 1;
+        self.rows[self.told - 1]
+    }
+
+    /// The next row that is to be taken into windows, if it has its turn and is not later than this.
+    pub(crate) fn take(&mut self, latest: i64) -> Option<Waiting> {
+        let row = self.rows.range(..self.ready).nth(self.taken).filter(|row| row.tick <= latest)?;
+        self.taken += 1;
+        Some(*row)
+    }
+
+    /// Where the watermark stood before it gave the rows before this time their turn. No earlier call was
+    /// about a later time.
+    pub(crate) fn before(&mut self, due: i64) -> i64 {
+        while self.steps.get(self.step + 1).is_some_and(|&step| step < due) {
+            self.step += 1;
+        }
+        self.steps[self.step]
+    }
+
+    /// Lets go of the rows that are done with.
+    pub(crate) fn trim(&mut self) {
+        let done = self.told.min(self.taken);
+        self.rows.drain(..done);
+        (self.ready, self.told, self.taken) = (self.ready - done, self.told - done, self.taken - done);
+    }
+
+    /// The rows that have not had their turn.
+    pub(crate) fn waiting(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.rows.range_mut(self.told..)
+    }
+
+    /// The keys of all rows that are kept.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u32> {
+        self.rows.iter().map(|row| row.key)
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.rows.capacity() * size_of::<Waiting>() + self.steps.capacity() * 8
+    }
+}
