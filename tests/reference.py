@@ -62,23 +62,39 @@ def starts(time, size, step, offset=0):
     return sorted(s for s in range(last, time - size, -step))
 
 
-def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=0):
-    """One row per window and key. `time` is a column, or a function of the row.
+def window(items, aggs, *, size, step=None, offset=0, **options):
+    """One row per window and key, of windows of one size that start every `step`."""
+    return windows(items, aggs, lambda t: [(s, s + size) for s in starts(t, size, step or size, offset)], **options)
+
+
+def cumulate(items, aggs, *, size, step, offset=0, **options):
+    """One row per window and key, of windows that expand step by step to `size`."""
+
+    def spans(t):
+        [start] = starts(t, size, size, offset)
+        return [(start, end) for end in range(start + step, start + size + 1, step) if t < end]
+
+    return windows(items, aggs, spans, **options)
+
+
+def windows(items, aggs, spans, *, by=(), time="t", lateness=0):
+    """One row per window and key. `spans` gives the windows (start, end) that hold a time.
+
+    `time` is a column, or a function of the row.
 
     A row is accepted by the windows that have not closed; then its mark moves
     the watermark; then the windows with end <= watermark close, in order of
     their ends. A key has its place from the first row accepted while no open
     window held it until the last window that holds it closes.
     """
-    step = step or size
     when = time if callable(time) else lambda row: row[time]
     done, opened, places, watermark = Windowed(), {}, {}, -math.inf
 
     def close(until):
-        for start in sorted(start for start in opened if start + size <= until):
-            groups = opened.pop(start)
+        for end, start in sorted((end, start) for start, end in opened if end <= until):
+            groups = opened.pop((start, end))
             for key in sorted(groups, key=places.__getitem__):
-                edges = {"window_start": start, "window_end": start + size}
+                edges = {"window_start": start, "window_end": end}
                 values = {name: agg(groups[key]) for name, agg in aggs.items()}
                 done.items.append(edges | dict(zip(by, key, strict=True)) | values)
                 if not any(key in others for others in opened.values()):
@@ -90,17 +106,17 @@ def window(items, aggs, *, size, step=None, offset=0, by=(), time="t", lateness=
             close(watermark)
             done.items.append(Mark(watermark))
             continue
-        holding = starts(when(item), size, step, offset)
-        live = [start for start in holding if start + size > watermark]
+        holding = spans(when(item))
+        live = [(start, end) for start, end in holding if end > watermark]
         missed = len(holding) - len(live)
         if missed:
             reason = "partly late" if live else "late"
             done.late.append(item | {"_reason": reason, "_missed": missed})
         done.windowless += not holding
         key = tuple(as_key(item[name]) for name in by)
-        for start in live:
+        for span in live:
             places.setdefault(key, arrival)
-            opened.setdefault(start, {}).setdefault(key, []).append((when(item), arrival, item))
+            opened.setdefault(span, {}).setdefault(key, []).append((when(item), arrival, item))
     close(math.inf)
     return done
 

@@ -149,6 +149,22 @@ def hopping(size: Any, every: Any, *, offset: Any = 0) -> Windows:
     return Windows(size, every, offset)
 
 
+def cumulate(size: Any, step: Any, *, offset: Any = 0) -> Windows:
+    """Windows that expand: ``[s, s + step)``, ``[s, s + 2 * step)`` and so on to ``[s, s + size)``, then from there on.
+
+    A window comes out for every key that has a row since ``s``, also if its last step brought none. A row counts in
+    those windows that end after it, and misses those that have closed before it came. ``size`` must be a multiple of
+    ``step``; lengths, ``offset`` and errors are those of ``tumbling``.
+
+    >>> import rillet as rl
+    >>> sales = rl.read_csv(b"t,amount\\n1,5\\n4,2\\n12,1\\n", time="t")
+    >>> so_far = sales.window(rl.cumulate(9, 3)).agg(total=rl.sum("amount"))
+    >>> [row for batch in so_far for row in batch.rows()]
+    [(0, 3, 5), (0, 6, 7), (0, 9, 7), (9, 15, 1), (9, 18, 1)]
+    """
+    return Windows.cumulate(size, step, offset)
+
+
 def session(gap: Any, *, gap_closed: bool = False) -> Windows:
     """Windows that last, per key, as long as rows follow one another in less than ``gap``.
 

@@ -155,7 +155,7 @@ class Stream:
         Parameters
         ----------
         spec
-            ``rl.tumbling(...)`` or ``rl.hopping(...)``.
+            ``rl.tumbling(...)``, ``rl.hopping(...)``, ``rl.cumulate(...)`` or another kind of windows.
         by
             The keys: the name of a column, an expression with a name, or several of them. None by default.
         time

@@ -127,8 +127,10 @@ impl PyPlan {
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
         let Ok(windows) = windows.cast::<PyWindows>() else {
-            let message =
-                format!("a window is made with rl.tumbling, rl.hopping or rl.session, not {}", type_name(windows));
+            let message = format!(
+                "a window is made with rl.tumbling, rl.hopping or another of its kind, not {}",
+                type_name(windows)
+            );
             return Err(type_error(py, &message));
         };
         let late = match late {

@@ -95,6 +95,15 @@ pub enum Windows {
         /// How far the first start is from the origin.
         offset: Length,
     },
+    /// Windows that start together and expand step by step to a size, one size after the other.
+    Cumulate {
+        /// How long the longest window is.
+        size: Length,
+        /// How much longer each is than the one before.
+        step: Length,
+        /// How far the first start is from the origin.
+        offset: Length,
+    },
     /// Windows that last as long as no gap between rows is too long.
     Session {
         /// The least gap that ends a session.
@@ -206,8 +215,13 @@ impl Node {
 }
 
 impl Windows {
-    fn check(&self) -> Result<()> {
+    /// Checks what can be checked without a schema.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a length cannot be right, whatever the time column is.
+    pub fn check(&self) -> Result<()> {
         let lengths = match self {
+            Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
             Self::Hopping { size, every, .. } => vec![("every", every), ("size", size)],
             Self::Session { gap, .. } => vec![("gap", gap)],
         };
@@ -215,8 +229,18 @@ impl Windows {
             Some((argument, length)) => {
                 Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")))
             }
-            None => Ok(()),
+            None => match self {
+                Self::Cumulate { size, step, .. } if size.is_multiple_of(*step) == Some(false) => {
+                    Err(Self::uneven(*size, *step))
+                }
+                _ => Ok(()),
+            },
         }
+    }
+
+    /// The error of windows that do not expand to their size in whole steps.
+    pub(crate) fn uneven(size: Length, step: Length) -> Error {
+        Error::argument(format!("size={size} is not a multiple of step={step}; windows expand in whole steps"))
     }
 }
 

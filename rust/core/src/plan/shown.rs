@@ -123,10 +123,13 @@ impl fmt::Display for Windows {
         match self {
             Self::Hopping { size, every, .. } if size == every => write!(f, "tumbling({every}")?,
             Self::Hopping { size, every, .. } => write!(f, "hopping({size}, {every}")?,
+            Self::Cumulate { size, step, .. } => write!(f, "cumulate({size}, {step}")?,
             Self::Session { gap, .. } => write!(f, "session({gap}")?,
         }
         match self {
-            Self::Hopping { offset, .. } if *offset != Length::Ticks(0) => write!(f, ", offset={offset}")?,
+            Self::Hopping { offset, .. } | Self::Cumulate { offset, .. } if *offset != Length::Ticks(0) => {
+                write!(f, ", offset={offset}")?
+            }
             Self::Session { gap_closed: true, .. } => f.write_str(", gap_closed=True")?,
             _ => {}
         }

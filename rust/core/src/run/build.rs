@@ -151,6 +151,9 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         Windows::Hopping { size, every, offset } => {
             Box::new(Window::new(grid(size, every, offset, &time)?, parts))
         }
+        Windows::Cumulate { size, step, offset } => {
+            Box::new(Window::new(expanding(size, step, offset, &time)?, parts))
+        }
         Windows::Session { gap, gap_closed } => {
             let span = in_range(gap, "gap", &time)? + i64::from(gap_closed);
             Box::new(SessionWindow::new(span, parts))
@@ -190,6 +193,16 @@ fn grid(size: Length, every: Length, offset: Length, time: &DataType) -> Result<
     let origin = every.origin().ticks(time, "every")?;
     let offset = offset.ticks(time, "offset")?.rem_euclid(step);
     Ok(Grid::new(size, step, origin % step + offset))
+}
+
+fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Result<Grid> {
+    let (steps, span) = (in_range(step, "step", time)?, in_range(size, "size", time)?);
+    if span % steps != 0 {
+        return Err(Windows::uneven(size, step));
+    }
+    let origin = size.origin().ticks(time, "size")?;
+    let offset = offset.ticks(time, "offset")?.rem_euclid(span);
+    Ok(Grid::expanding(span, steps, origin % span + offset))
 }
 
 fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
