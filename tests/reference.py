@@ -172,6 +172,66 @@ def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
     return done
 
 
+class Timed(dict):
+    """A row that has an event time which no column shows."""
+
+    def __init__(self, row, time):
+        super().__init__(row)
+        self.time = time
+
+
+def count(items, aggs, *, size, every=None, by=(), time="t", lateness=0):
+    """One row per `size` rows of a key, beginning at every `every`-th row of it.
+
+    A row is numbered once the watermark is at its time: in the order of times,
+    then of arrival. With `time=None` rows are numbered as they come.
+    """
+    every = every or size
+    when = time if callable(time) else lambda row: row[time] if time else 0
+    done, waiting, numbered, opened, places = Windowed(), [], {}, {}, {}
+    high, latest, watermark = -math.inf, -math.inf, -math.inf if time else 0
+
+    def send(start, key, entries, at, complete):
+        edges = {"window_start": start, "window_end": start + size}
+        values = {name: agg(entries) for name, agg in aggs.items()} | {"complete": complete}
+        done.items.append(Timed(edges | dict(zip(by, key, strict=True)) | values, at))
+
+    def number(until):
+        nonlocal latest
+        for entry in sorted((entry for entry in waiting if entry[0] <= until), key=lambda entry: entry[:2]):
+            waiting.remove(entry)
+            key = tuple(as_key(entry[2][name]) for name in by)
+            row = numbered.get(key, 0)
+            numbered[key] = row + 1
+            windows = opened.setdefault(key, {})
+            if not windows:
+                places[key] = sum(numbered.values())
+            if row % every == 0:
+                windows[row] = []
+            done.windowless += not windows
+            for entries in windows.values():
+                entries.append(entry)
+            for start in [start for start in windows if start + size == row + 1]:
+                send(start, key, windows.pop(start), entry[0], complete=True)
+            latest = entry[0]
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            high, watermark = max(high, item.time), max(watermark, item.time - lateness)
+        elif when(item) < watermark:
+            done.late.append(item | {"_reason": "late", "_missed": 1})
+        else:
+            waiting.append((when(item), arrival, item))
+        number(watermark)
+        if isinstance(item, Mark):
+            done.items.append(Mark(watermark))
+    number(math.inf)
+    for key in sorted(opened, key=places.__getitem__):
+        for start, entries in opened[key].items():
+            send(start, key, entries, max(high, latest), complete=False)
+    return done
+
+
 def group_by(rows, keys, aggs, time=None):
     """One row per key, in order of first appearance."""
     groups = {}

@@ -158,7 +158,7 @@ def test_arguments():
     assert rl.cumulate("60s", "1s") == rl.cumulate("1m", "1s") != rl.cumulate("1m", "2s")
     for size, step in [(10, 3), ("1h", "7m"), ("1d", "5h"), ("1w", "2d"), (5, 10)]:
         with pytest.raises(
-            rl.ArgumentError, match="size=.* is not a multiple of step=.*; windows expand in whole steps"
+            rl.ArgumentError, match=r"size=.* is not a multiple of step=.*; windows expand in whole steps"
         ):
             rl.cumulate(size, step)
     with pytest.raises(rl.ArgumentError, match="step=0"):

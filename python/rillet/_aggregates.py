@@ -3,21 +3,57 @@
 Nulls are skipped. Of no values, a count is 0 and everything else null.
 """
 
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
+from rillet._checks import check_count
 from rillet._core import Aggregate, Expr, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 
 Column = str | Expr
 
 
-def count(column: Column | None = None, *, where: Column | None = None) -> Aggregate:
-    """How many rows, or, of a column, how many values that are not null; int64.
+@overload
+def count(size: SupportsIndex, /, every: SupportsIndex | None = None) -> Windows: ...
+@overload
+def count(column: Column | None = None, *, where: Column | None = None) -> Aggregate: ...
+def count(column: Any = None, every: Any = None, *, where: Any = None) -> Aggregate | Windows:
+    """Two things, by the first argument: of rows or values how many there are, or, of a number, windows of rows.
+
+    **An aggregate**, ``count()``, ``count("x")``: how many rows, or, of a column, how many values that are not null;
+    int64.
 
     >>> import rillet as rl
     >>> rl.count(where=rl.col("side") == "B")
     count(where=col("side") == "B")
+
+    **Windows**, ``count(size)``, ``count(size, every)``, for ``Stream.window``: windows of ``size`` rows of a key that
+    begin ``every`` rows, by default ``size``. ``window_start`` and ``window_end`` number the key's rows, from 0 on; the
+    end is the first row behind. ``complete``, a column after the aggregates, is false in the windows that the end of
+    the input cut short. If ``every`` is more than ``size``, the rows between belong to no window.
+
+    Rows count in the order of their event time and, at one time, of their arrival: each once the watermark is there,
+    so that a ``lateness`` puts rows in order, and a row is late if its time is before the watermark. Without event time
+    the order is that of arrival. Results come in the order of the rows that complete them, with the event time of
+    those rows; windows that are cut short come last, key by key. How many rows a key has had is kept for every key.
+
+    >>> steps = rl.read_csv(b"x\\n1\\n2\\n4\\n8\\n16\\n")
+    >>> [row for batch in steps.window(rl.count(2)).agg(total=rl.sum("x")) for row in batch.rows()]
+    [(0, 2, 3, True), (2, 4, 12, True), (4, 6, 16, False)]
+    >>> [row for batch in steps.window(rl.count(3, 1)).agg(total=rl.sum("x")).limit(3) for row in batch.rows()]
+    [(0, 3, 7, True), (1, 4, 14, True), (2, 5, 28, True)]
+
+    A number of rows below 1 is an ``ArgumentError``; ``where=`` with a number, or ``every`` with a column, is an
+    ``ArgumentTypeError``.
     """
+    if not isinstance(column, bool) and hasattr(column, "__index__"):
+        if where is not None:
+            raise ArgumentTypeError("count of a number makes windows of rows, which have no where=; filter the stream")
+        every = column if every is None else every
+        check_count("size", column)
+        check_count("every", every)
+        return Windows.count(column, every)
+    if every is not None:
+        raise ArgumentTypeError(f"every= is for windows of rows, such as count(100, 10), not for count({column!r})")
     return Aggregate("count", column, filter=where)
 
 

@@ -256,13 +256,18 @@ class Aggregate:
 
 @final
 class Windows:
-    """Windows over event time. Made with ``rl.tumbling``, ``rl.hopping``, ``rl.cumulate`` and ``rl.session``."""
+    """Windows over event time or of rows.
+
+    Made with ``rl.tumbling``, ``rl.hopping``, ``rl.cumulate``, ``rl.session`` and ``rl.count``.
+    """
 
     def __new__(cls, size: _Length, every: _Length, offset: _Length) -> Self: ...
     @staticmethod
     def cumulate(size: _Length, step: _Length, offset: _Length) -> Windows: ...
     @staticmethod
     def session(gap: _Length, gap_closed: bool) -> Windows: ...
+    @staticmethod
+    def count(size: int, every: int) -> Windows: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 

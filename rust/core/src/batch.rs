@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use crate::error::{Place, Result};
@@ -236,6 +236,25 @@ impl Batch {
             time,
             origin: self.origin.pick(keep.set_indices_u32()),
         }
+    }
+
+    /// These rows, in this order, without event time.
+    pub(crate) fn pick(&self, rows: &[u32]) -> Self {
+        let picked = UInt32Array::from(rows.to_vec());
+        let take = |column: &ArrayRef| arrow_select::take::take(column, &picked, None).expect("rows of the batch");
+        Self {
+            schema: Arc::clone(&self.schema),
+            columns: self.columns.iter().map(take).collect(),
+            rows: rows.len(),
+            time: None,
+            origin: self.origin.pick(rows.iter().copied()),
+        }
+    }
+
+    /// Roughly how much memory the rows take.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
+        self.columns.iter().map(bytes).sum()
     }
 
     /// The highest event time of the rows, and the first row that has it.

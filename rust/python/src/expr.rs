@@ -371,7 +371,9 @@ impl PyAggregate {
     }
 }
 
-/// Windows over event time. Made with `rl.tumbling`, `rl.hopping`, `rl.cumulate` and `rl.session`.
+/// Windows over event time or of rows.
+///
+/// Made with `rl.tumbling`, `rl.hopping`, `rl.cumulate`, `rl.session` and `rl.count`.
 #[pyclass(frozen, eq, module = "rillet", name = "Windows")]
 #[derive(Clone, PartialEq)]
 pub struct PyWindows(pub Windows);
@@ -418,6 +420,12 @@ impl PyWindows {
             return Err(value_error(py, &format!("gap={gap}: a gap must be longer than nothing")));
         }
         Ok(Self(Windows::Session { gap, gap_closed }))
+    }
+
+    /// Windows of so many rows of a key.
+    #[staticmethod]
+    fn count(py: Python<'_>, size: i64, every: i64) -> PyResult<Self> {
+        Self::checked(py, Windows::Count { size, every })
     }
 
     fn __repr__(&self) -> String {

@@ -16,7 +16,7 @@ use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::types::Schema;
-use crate::window::{Late, Length};
+use crate::window::{Late, Length, MAX_LENGTH};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 
@@ -103,6 +103,13 @@ pub enum Windows {
         step: Length,
         /// How far the first start is from the origin.
         offset: Length,
+    },
+    /// Windows of so many rows of a key.
+    Count {
+        /// How many rows a window has.
+        size: i64,
+        /// How many rows apart starts are.
+        every: i64,
     },
     /// Windows that last as long as no gap between rows is too long.
     Session {
@@ -224,6 +231,7 @@ impl Windows {
             Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
             Self::Hopping { size, every, .. } => vec![("every", every), ("size", size)],
             Self::Session { gap, .. } => vec![("gap", gap)],
+            Self::Count { size, every } => return Self::check_rows(*size, *every),
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
             Some((argument, length)) => {
@@ -235,6 +243,24 @@ impl Windows {
                 }
                 _ => Ok(()),
             },
+        }
+    }
+
+    fn check_rows(size: i64, every: i64) -> Result<()> {
+        let rows = [("size", size), ("every", every)];
+        match rows.into_iter().find(|(_, rows)| !(1..=MAX_LENGTH).contains(rows)) {
+            Some((argument, rows)) => {
+                Err(Error::argument(format!("{argument}={rows}: it must be a number of rows, at least 1")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The outputs beside keys and aggregates.
+    fn columns(&self) -> &'static [&'static str] {
+        match self {
+            Self::Count { .. } => &["window_start", "window_end", "complete"],
+            _ => &["window_start", "window_end"],
         }
     }
 
@@ -252,7 +278,7 @@ impl WindowSpec {
         }
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
-        unique(["window_start", "window_end"].into_iter().chain(keys).chain(aggregates), "output")
+        unique(self.windows.columns().iter().copied().chain(keys).chain(aggregates), "output")
     }
 }
 

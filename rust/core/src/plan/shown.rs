@@ -125,6 +125,8 @@ impl fmt::Display for Windows {
             Self::Hopping { size, every, .. } => write!(f, "hopping({size}, {every}")?,
             Self::Cumulate { size, step, .. } => write!(f, "cumulate({size}, {step}")?,
             Self::Session { gap, .. } => write!(f, "session({gap}")?,
+            Self::Count { size, every } if size == every => write!(f, "count({size}")?,
+            Self::Count { size, every } => write!(f, "count({size}, {every}")?,
         }
         match self {
             Self::Hopping { offset, .. } | Self::Cumulate { offset, .. } if *offset != Length::Ticks(0) => {

@@ -13,7 +13,7 @@ use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, Grid, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema,
+    Aside, CountWindow, Grid, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -123,11 +123,14 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
 }
 
 fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
-    let (bound_time, time) = event_time(spec, input)?;
+    let is_count = matches!(spec.windows, Windows::Count { .. });
+    let timed = !is_count || spec.time.is_some() || input.time.is_some() || spec.lateness != Length::Ticks(0);
+    // Rows are counted as they come where they have no event time.
+    let (bound_time, time) = if timed { event_time(spec, input)? } else { (None, DataType::Int64) };
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let schema = results_schema(&time, &fields, &recipe)?;
+    let schema = results_schema(if is_count { &DataType::Int64 } else { &time }, &fields, &recipe)?;
     let shape = Shape {
         schema: Arc::clone(&schema),
         closed: matches!(spec.windows, Windows::Session { gap_closed: true, .. }),
@@ -158,9 +161,14 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
             let span = in_range(gap, "gap", &time)? + i64::from(gap_closed);
             Box::new(SessionWindow::new(span, parts))
         }
+        Windows::Count { size, every } => {
+            let stage = CountWindow::new(Grid::new(size, every, 0), timed, parts)?;
+            let time = timed.then_some(EventTimeOf { column: None, dtype: time });
+            let schema = Arc::clone(stage.schema());
+            return Ok((Box::new(stage), Carries { schema, time }));
+        }
     };
-    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
-    Ok((stage, carries))
+    Ok((stage, Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 /// The event time of windows, where they have one of their own, and its type.

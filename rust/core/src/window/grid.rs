@@ -41,6 +41,11 @@ impl Grid {
         Self { start: Some(offset.rem_euclid(size) / step), ..Self::new(size, step, offset) }
     }
 
+    /// Size and step.
+    pub(crate) fn shape(&self) -> (i64, i64) {
+        (self.size, self.step)
+    }
+
     /// Whether a time is so far from the ends of the scale that the edges around it do not overflow.
     pub(crate) fn holds(&self, time: i64) -> bool {
         (self.first_time()..=self.last_time()).contains(&time)

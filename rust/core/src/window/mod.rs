@@ -5,14 +5,17 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod backlog;
 mod calendar;
 mod calm;
 mod clock;
+mod count;
 mod emission;
 mod fifo;
 mod grid;
 mod group;
 mod keys;
+mod lanes;
 mod late;
 mod length;
 mod mark;
@@ -22,8 +25,10 @@ mod parts;
 mod places;
 mod session;
 mod sessions;
+mod strands;
 mod words;
 
+pub(crate) use count::CountWindow;
 pub(crate) use emission::Shape;
 pub(crate) use grid::{Grid, MAX_LENGTH};
 pub(crate) use group::Group;
