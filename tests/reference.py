@@ -244,6 +244,38 @@ def group_by(rows, keys, aggs, time=None):
     ]
 
 
+def running(items, keys, aggs, *, every, by_rows=False, time="t"):
+    """The groups so far, each time the mark passes a multiple of `every` or after so many rows; then all.
+
+    A multiple is left out if no row came since the one before.
+    """
+    rows, out, high, due = [], [], -math.inf, math.inf
+
+    def send(until):
+        groups = group_by(rows, keys, aggs, time=None if by_rows else time)
+        out.extend({"until": until} | group for group in groups)
+
+    def reach(mark):
+        nonlocal high, due
+        high = max(high, mark)
+        if due <= high:
+            send(due)
+            due = math.inf
+
+    for item in items:
+        if not by_rows:
+            reach(item.time if isinstance(item, Mark) else item[time])
+        if isinstance(item, Mark):
+            continue
+        rows.append(item)
+        if by_rows and len(rows) % every == 0:
+            send(len(rows))
+        elif not by_rows:
+            due = high // every * every + every
+    send(None)
+    return out
+
+
 def as_key(value):
     """`value` as a key: all NaN are one, and so are 0.0 and -0.0."""
     if isinstance(value, float):

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use rillet_core::plan::{Check, CsvInput, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, WindowSpec};
-use rillet_core::{DataType, Error, Late, Offer, Prepared, Sample, Schema, is_enough};
+use rillet_core::plan::{Check, CsvInput, Every, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, WindowSpec};
+use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
@@ -161,10 +161,15 @@ impl PyPlan {
         &self,
         py: Python<'_>,
         by: Vec<(String, Bound<'_, PyAny>)>,
+        every: Option<&Bound<'_, PyAny>>,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
-        let spec = GroupSpec { by: named(by)?, max_state_bytes, aggregates: aggregates(aggs)? };
+        let every = every.map(|every| length(every, "every")).transpose()?.map(|length| match length {
+            Length::Ticks(rows) => Every::Rows(rows),
+            length => Every::Time(length),
+        });
+        let spec = GroupSpec { by: named(by)?, every, max_state_bytes, aggregates: aggregates(aggs)? };
         self.then(py, Node::GroupBy(Box::new(spec)))
     }
 

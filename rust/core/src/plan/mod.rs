@@ -141,11 +141,22 @@ pub struct WindowSpec {
     pub aggregates: Vec<(String, Aggregate)>,
 }
 
+/// How often running results come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Every {
+    /// After so many rows.
+    Rows(i64),
+    /// When event time passes a multiple of this length.
+    Time(Length),
+}
+
 /// Aggregates over groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// The keys and their names.
     pub by: Vec<(String, Expr)>,
+    /// How often running results come, if they do.
+    pub every: Option<Every>,
     /// How many bytes the state may take; half of the memory if `None`.
     pub max_state_bytes: Option<u64>,
     /// The aggregates and their names.
@@ -212,10 +223,7 @@ impl Node {
             }
             Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
             Self::Window(spec) => spec.check(),
-            Self::GroupBy(spec) => {
-                let keys = spec.by.iter().map(|(name, _)| name.as_str());
-                unique(keys.chain(spec.aggregates.iter().map(|(name, _)| name.as_str())), "output")
-            }
+            Self::GroupBy(spec) => spec.check(),
             _ => Ok(()),
         }
     }
@@ -279,6 +287,24 @@ impl WindowSpec {
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         unique(self.windows.columns().iter().copied().chain(keys).chain(aggregates), "output")
+    }
+}
+
+impl GroupSpec {
+    fn check(&self) -> Result<()> {
+        match self.every {
+            Some(Every::Rows(rows)) if rows < 1 => {
+                return Err(Error::argument(format!("every={rows}: it must be a number of rows, at least 1")));
+            }
+            Some(Every::Time(length)) if !length.is_positive() => {
+                return Err(Error::argument(format!("every={length}: it must be longer than nothing")));
+            }
+            _ => {}
+        }
+        let until = self.every.map(|_| "until");
+        let keys = self.by.iter().map(|(name, _)| name.as_str());
+        let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
+        unique(until.into_iter().chain(keys).chain(aggregates), "output")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::csv::{Check, CsvInput, OnError, ReadCsv};
-use super::{BATCH_ROWS, Host, Node, Plan, WindowSpec, Windows};
+use super::{BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
@@ -29,8 +29,12 @@ impl fmt::Display for Node {
             Self::Limit(rows) => write!(f, "limit({rows})"),
             Self::Window(spec) => write!(f, "{spec}"),
             Self::GroupBy(spec) => {
-                let keys: Vec<_> = spec.by.iter().map(one).collect();
-                write!(f, "group_by({}).agg({})", keys.join(", "), listed(&spec.aggregates))
+                let every = spec.every.map(|every| match every {
+                    Every::Rows(rows) => format!("every={rows}"),
+                    Every::Time(length) => format!("every={length}"),
+                });
+                let arguments: Vec<_> = spec.by.iter().map(one).chain(every).collect();
+                write!(f, "group_by({}).agg({})", arguments.join(", "), listed(&spec.aggregates))
             }
         }
     }

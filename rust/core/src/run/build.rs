@@ -8,12 +8,13 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, GroupSpec, Map, Node, WindowSpec, Windows};
+use crate::plan::{BATCH_ROWS, Every, GroupSpec, Map, Node, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Keys, Length, MAX_LENGTH, Parts, SessionWindow, Shape, Window, results_schema,
+    Aside, CountWindow, Grid, Group, Keys, Length, MAX_LENGTH, Pace, Parts, Progress, SessionWindow, Shape,
+    Window, results_schema,
 };
 
 /// What a stream carries.
@@ -216,10 +217,31 @@ fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Res
 fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let schema = Arc::new(Schema::new(fields.iter().cloned().chain(recipe.fields()).collect())?);
+    let (until, progress) = spec.every.map(|every| pace(every, input)).transpose()?.unzip();
+    let fields_out = until.into_iter().chain(fields.iter().cloned()).chain(recipe.fields());
+    let schema = Arc::new(Schema::new(fields_out.collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
     let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
-    Ok((Box::new(stage), Carries { schema, time: None }))
+    Ok((Box::new(stage.paced(progress)), Carries { schema, time: None }))
+}
+
+/// The column that says how far running results have come, and when they are due.
+fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
+    let (dtype, pace) = match (every, &input.time) {
+        (Every::Rows(rows), _) => (DataType::Int64, Pace::Rows(rows)),
+        (Every::Time(length), Some(time)) => {
+            let (ticks, origin) = (in_range(length, "every", &time.dtype)?, length.origin());
+            let origin = origin.ticks(&time.dtype, "every")?;
+            (time.dtype.clone(), Pace::Time { every: ticks, origin })
+        }
+        (Every::Time(length), None) => {
+            return Err(Error::argument(format!(
+                "every={length}: there is no event time; name its column with time=, at the source, or give a number \
+                 of rows"
+            )));
+        }
+    };
+    Ok((Field::new("until", dtype), Progress::new(pace)))
 }
 
 fn keys(by: &[(String, Expr)], schema: &Schema) -> Result<(Vec<Bound>, Vec<Field>)> {
