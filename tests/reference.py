@@ -79,6 +79,16 @@ def fixed(size, step, offset, closed):
     return of
 
 
+def cumulate(items, aggs, *, size, step, offset=0, **options):
+    """One row per window and key, of windows that expand step by step to `size`."""
+
+    def holding(t):
+        [start] = starts(t, size, size, offset)
+        return [(start, end) for end in range(start + step, start + size + 1, step) if t < end]
+
+    return window(items, aggs, holding=holding, **options)
+
+
 def window(
     items, aggs, *, size=1, step=None, offset=0, by=(), time="t", lateness=0, closed="left", label=None, holding=None
 ):
@@ -254,6 +264,67 @@ def rolling(
     return done
 
 
+class Timed(dict):
+    """A row that has an event time which no column shows."""
+
+    def __init__(self, row, time):
+        super().__init__(row)
+        self.time = time
+
+
+def count(items, aggs, *, size, every=None, by=(), time="t", lateness=0):
+    """One row per `size` rows of a key, beginning at every `every`-th row of it.
+
+    A row is numbered once the watermark is at its time: in the order of times,
+    then of arrival. With `time=None` rows are numbered as they come.
+    """
+    every = every or size
+    when = time if callable(time) else lambda row: row[time] if time else 0
+    done, waiting, numbered, opened, places = Windowed(), [], {}, {}, {}
+    high, latest, watermark = -math.inf, -math.inf, -math.inf if time else 0
+
+    def send(start, key, entries, at, complete):
+        edges = {"window_start": start, "window_end": start + size}
+        values = {name: agg(entries) for name, agg in aggs.items()} | {"complete": complete}
+        done.items.append(Timed(edges | dict(zip(by, key, strict=True)) | values, at))
+
+    def number(until):
+        nonlocal latest
+        for entry in sorted((entry for entry in waiting if entry[0] <= until), key=lambda entry: entry[:2]):
+            waiting.remove(entry)
+            key = tuple(as_key(entry[2][name]) for name in by)
+            row = numbered.get(key, 0)
+            numbered[key] = row + 1
+            windows = opened.setdefault(key, {})
+            if not windows:
+                places[key] = sum(numbered.values())
+            if row % every == 0:
+                windows[row] = []
+            done.windowless += not windows
+            for entries in windows.values():
+                entries.append(entry)
+            for start in [start for start in windows if start + size == row + 1]:
+                send(start, key, windows.pop(start), entry[0], complete=True)
+            latest = entry[0]
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            high, watermark = max(high, item.time), max(watermark, item.time - lateness)
+        elif when(item) < watermark:
+            done.late.append(item | {"_reason": "late", "_missed": 1})
+        else:
+            waiting.append((when(item), arrival, item))
+        number(watermark)
+        if isinstance(item, Mark):
+            done.items.append(Mark(watermark))
+    number(math.inf)
+    for key in sorted(opened, key=places.__getitem__):
+        for start, entries in opened[key].items():
+            send(start, key, entries, max(high, latest), complete=False)
+    return done
+    return done
+
+
 def group_by(rows, keys, aggs, time=None):
     """One row per key, in order of first appearance."""
     groups = {}
@@ -264,6 +335,38 @@ def group_by(rows, keys, aggs, time=None):
         dict(zip(keys, key, strict=True)) | {name: agg(group) for name, agg in aggs.items()}
         for key, group in groups.items()
     ]
+
+
+def running(items, keys, aggs, *, every, by_rows=False, time="t"):
+    """The groups so far, each time the mark passes a multiple of `every` or after so many rows; then all.
+
+    A multiple is left out if no row came since the one before.
+    """
+    rows, out, high, due = [], [], -math.inf, math.inf
+
+    def send(until):
+        groups = group_by(rows, keys, aggs, time=None if by_rows else time)
+        out.extend({"until": until} | group for group in groups)
+
+    def reach(mark):
+        nonlocal high, due
+        high = max(high, mark)
+        if due <= high:
+            send(due)
+            due = math.inf
+
+    for item in items:
+        if not by_rows:
+            reach(item.time if isinstance(item, Mark) else item[time])
+        if isinstance(item, Mark):
+            continue
+        rows.append(item)
+        if by_rows and len(rows) % every == 0:
+            send(len(rows))
+        elif not by_rows:
+            due = high // every * every + every
+    send(None)
+    return out
 
 
 def as_key(value):

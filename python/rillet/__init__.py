@@ -13,7 +13,21 @@
 from collections.abc import Mapping as _Mapping
 from types import FunctionType as _FunctionType
 
-from rillet._aggregates import count, first, hopping, last, max, mean, min, session, std, sum, tumbling, var
+from rillet._aggregates import (
+    count,
+    cumulate,
+    first,
+    hopping,
+    last,
+    max,
+    mean,
+    min,
+    session,
+    std,
+    sum,
+    tumbling,
+    var,
+)
 from rillet._core import (
     Aggregate,
     Batch,
@@ -90,6 +104,7 @@ __all__ = [
     "categorical",
     "col",
     "count",
+    "cumulate",
     "first",
     "from_arrow",
     "from_batches",

@@ -3,21 +3,57 @@
 Nulls are skipped. Of no values, a count is 0 and everything else null.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex, overload
 
+from rillet._checks import check_count
 from rillet._core import Aggregate, Expr, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 
 Column = str | Expr
 
 
-def count(column: Column | None = None, *, where: Column | None = None) -> Aggregate:
-    """How many rows, or, of a column, how many values that are not null; int64.
+@overload
+def count(size: SupportsIndex, /, every: SupportsIndex | None = None) -> Windows: ...
+@overload
+def count(column: Column | None = None, *, where: Column | None = None) -> Aggregate: ...
+def count(column: Any = None, every: Any = None, *, where: Any = None) -> Aggregate | Windows:
+    """Two things, by the first argument: of rows or values how many there are, or, of a number, windows of rows.
+
+    **An aggregate**, ``count()``, ``count("x")``: how many rows, or, of a column, how many values that are not null;
+    int64.
 
     >>> import rillet as rl
     >>> rl.count(where=rl.col("side") == "B")
     count(where=col("side") == "B")
+
+    **Windows**, ``count(size)``, ``count(size, every)``, for ``Stream.window``: windows of ``size`` rows of a key that
+    begin ``every`` rows, by default ``size``. ``window_start`` and ``window_end`` number the key's rows, from 0 on; the
+    end is the first row behind. ``complete``, a column after the aggregates, is false in the windows that the end of
+    the input cut short. If ``every`` is more than ``size``, the rows between belong to no window.
+
+    Rows count in the order of their event time and, at one time, of their arrival: each once the watermark is there,
+    so that a ``lateness`` puts rows in order, and a row is late if its time is before the watermark. Without event time
+    the order is that of arrival. Results come in the order of the rows that complete them, with the event time of
+    those rows; windows that are cut short come last, key by key. How many rows a key has had is kept for every key.
+
+    >>> steps = rl.read_csv(b"x\\n1\\n2\\n4\\n8\\n16\\n")
+    >>> [row for batch in steps.window(rl.count(2)).agg(total=rl.sum("x")) for row in batch.rows()]
+    [(0, 2, 3, True), (2, 4, 12, True), (4, 6, 16, False)]
+    >>> [row for batch in steps.window(rl.count(3, 1)).agg(total=rl.sum("x")).limit(3) for row in batch.rows()]
+    [(0, 3, 7, True), (1, 4, 14, True), (2, 5, 28, True)]
+
+    A number of rows below 1 is an ``ArgumentError``; ``where=`` with a number, or ``every`` with a column, is an
+    ``ArgumentTypeError``.
     """
+    if not isinstance(column, bool) and hasattr(column, "__index__"):
+        if where is not None:
+            raise ArgumentTypeError("count of a number makes windows of rows, which have no where=; filter the stream")
+        every = column if every is None else every
+        check_count("size", column)
+        check_count("every", every)
+        return Windows.count(column, every)
+    if every is not None:
+        raise ArgumentTypeError(f"every= is for windows of rows, such as count(100, 10), not for count({column!r})")
     return Aggregate("count", column, filter=where)
 
 
@@ -195,6 +231,22 @@ def hopping(
     hopping("1q", "1mo", tz="Asia/Tokyo", closed="right")
     """
     return Windows(size, every, offset, _tz(tz), closed, label)
+
+
+def cumulate(size: Any, step: Any, *, offset: Any = 0) -> Windows:
+    """Windows that expand: ``[s, s + step)``, ``[s, s + 2 * step)`` and so on to ``[s, s + size)``, then from there on.
+
+    A window comes out for every key that has a row since ``s``, also if its last step brought none. A row counts in
+    those windows that end after it, and misses those that have closed before it came. ``size`` must be a multiple of
+    ``step``; lengths, ``offset`` and errors are those of ``tumbling``.
+
+    >>> import rillet as rl
+    >>> sales = rl.read_csv(b"t,amount\\n1,5\\n4,2\\n12,1\\n", time="t")
+    >>> so_far = sales.window(rl.cumulate(9, 3)).agg(total=rl.sum("amount"))
+    >>> [row for batch in so_far for row in batch.rows()]
+    [(0, 3, 5), (0, 6, 7), (0, 9, 7), (9, 15, 1), (9, 18, 1)]
+    """
+    return Windows.cumulate(size, step, offset)
 
 
 def session(gap: Any, *, gap_closed: bool = False) -> Windows:

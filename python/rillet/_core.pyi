@@ -256,7 +256,10 @@ class Aggregate:
 
 @final
 class Windows:
-    """Windows over event time. Made with ``rl.tumbling``, ``rl.hopping`` and ``rl.session``."""
+    """Windows over event time or of rows.
+
+    Made with ``rl.tumbling``, ``rl.hopping``, ``rl.cumulate``, ``rl.session`` and ``rl.count``.
+    """
 
     def __new__(
         cls,
@@ -268,7 +271,11 @@ class Windows:
         label: Literal["left", "right"] | None,
     ) -> Self: ...
     @staticmethod
+    def cumulate(size: _Length, step: _Length, offset: _Length) -> Windows: ...
+    @staticmethod
     def session(gap: _Length, gap_closed: bool) -> Windows: ...
+    @staticmethod
+    def count(size: int, every: int) -> Windows: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -366,7 +373,7 @@ class Plan:
         limits: tuple[int, int, int | None],
         aggs: _Aggregates,
     ) -> Plan: ...
-    def group_by(self, by: _Named, max_state_bytes: int | None, aggs: _Aggregates) -> Plan: ...
+    def group_by(self, by: _Named, every: _Length | None, max_state_bytes: int | None, aggs: _Aggregates) -> Plan: ...
     def is_enough(self, sample: bytes, complete: bool) -> bool:
         """Whether so much of a file is enough to know its columns."""
 

@@ -155,7 +155,7 @@ class Stream:
         Parameters
         ----------
         spec
-            ``rl.tumbling(...)`` or ``rl.hopping(...)``.
+            ``rl.tumbling(...)``, ``rl.hopping(...)``, ``rl.cumulate(...)`` or another kind of windows.
         by
             The keys: the name of a column, an expression with a name, or several of them. None by default.
         time
@@ -285,8 +285,8 @@ class Stream:
         make([])
         return Grouped(self, make)
 
-    def group_by(self, /, *keys: Column, max_state_bytes: int | None = None) -> "Grouped":
-        """Groups of rows with the same keys; ``.agg(...)`` says what is computed of them, once, at the end.
+    def group_by(self, /, *keys: Column, every: Any = None, max_state_bytes: int | None = None) -> "Grouped":
+        """Groups of rows with the same keys; ``.agg(...)`` says what is computed of them, at the end.
 
         Out come the keys and the aggregates, a row for each group, in the order in which the groups first appeared.
         Without ``keys`` there is one group, of all rows, even of none.
@@ -295,6 +295,11 @@ class Stream:
         ----------
         keys
             Names of columns, or expressions with a name.
+        every
+            Gives running results too: those of all groups so far, each time event time passes a multiple of a length
+            such as ``"1h"`` or a ``timedelta``, or after each so many rows, an integer. A column ``until`` comes first,
+            which is that multiple or the number of rows so far, and null in the results at the end. A multiple is left
+            out if there is no row since the one before it.
         max_state_bytes
             How many bytes the groups may take; more are a ``StateLimitError``. By default half of the memory that the
             process may use.
@@ -311,12 +316,15 @@ class Stream:
         >>> pets = rl.read_csv(b"kind,age\\ncat,2\\ndog,3\\ncat,4\\n").group_by("kind").agg(oldest=rl.max("age"))
         >>> [row for batch in pets for row in batch.rows()]
         [('cat', 4), ('dog', 3)]
+        >>> numbers = rl.read_csv(b"x\\n1\\n2\\n4\\n8\\n16\\n").group_by(every=2).agg(total=rl.sum("x"))
+        >>> [row for batch in numbers for row in batch.rows()]
+        [(2, 3), (4, 15), (None, 31)]
         """
         check_count("max_state_bytes", max_state_bytes)
         named = _named(keys, "group_by")
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.group_by(named, max_state_bytes, aggregates)
+            return self._plan.group_by(named, every, max_state_bytes, aggregates)
 
         make([])
         return Grouped(self, make)

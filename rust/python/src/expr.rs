@@ -371,7 +371,9 @@ impl PyAggregate {
     }
 }
 
-/// Windows over event time. Made with `rl.tumbling`, `rl.hopping` and `rl.session`.
+/// Windows over event time or of rows.
+///
+/// Made with `rl.tumbling`, `rl.hopping`, `rl.cumulate`, `rl.session` and `rl.count`.
 #[pyclass(frozen, eq, module = "rillet", name = "Windows")]
 #[derive(Clone, PartialEq)]
 pub struct PyWindows(pub Windows);
@@ -414,6 +416,18 @@ impl PyWindows {
         Ok(Self(Windows::Hopping(hopping)))
     }
 
+    /// Windows that start together and expand step by step to a size.
+    #[staticmethod]
+    fn cumulate(
+        py: Python<'_>,
+        size: &Bound<'_, PyAny>,
+        step: &Bound<'_, PyAny>,
+        offset: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let (size, step, offset) = (length(size, "size")?, length(step, "step")?, length(offset, "offset")?);
+        Self::checked(py, Windows::Cumulate { size, step, offset })
+    }
+
     /// Windows that last as long as no gap between rows is too long.
     #[staticmethod]
     fn session(py: Python<'_>, gap: &Bound<'_, PyAny>, gap_closed: bool) -> PyResult<Self> {
@@ -424,7 +438,19 @@ impl PyWindows {
         Ok(Self(Windows::Session { gap, gap_closed }))
     }
 
+    /// Windows of so many rows of a key.
+    #[staticmethod]
+    fn count(py: Python<'_>, size: i64, every: i64) -> PyResult<Self> {
+        Self::checked(py, Windows::Count { size, every })
+    }
+
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+}
+
+impl PyWindows {
+    fn checked(py: Python<'_>, windows: Windows) -> PyResult<Self> {
+        windows.check().map(|()| Self(windows)).map_err(|error| to_py(py, &error))
     }
 }

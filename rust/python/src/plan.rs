@@ -6,9 +6,10 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Check, CsvInput, Ends, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec, WindowSpec,
+    Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
+    WindowSpec,
 };
-use rillet_core::{DataType, Error, Late, Offer, Prepared, Sample, Schema, is_enough};
+use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
@@ -130,8 +131,10 @@ impl PyPlan {
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
         let Ok(windows) = windows.cast::<PyWindows>() else {
-            let message =
-                format!("a window is made with rl.tumbling, rl.hopping or rl.session, not {}", type_name(windows));
+            let message = format!(
+                "a window is made with rl.tumbling, rl.hopping or another of its kind, not {}",
+                type_name(windows)
+            );
             return Err(type_error(py, &message));
         };
         let spec = WindowSpec {
@@ -185,10 +188,15 @@ impl PyPlan {
         &self,
         py: Python<'_>,
         by: Vec<(String, Bound<'_, PyAny>)>,
+        every: Option<&Bound<'_, PyAny>>,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
-        let spec = GroupSpec { by: named(by)?, max_state_bytes, aggregates: aggregates(aggs)? };
+        let every = every.map(|every| length(every, "every")).transpose()?.map(|length| match length {
+            Length::Ticks(rows) => Every::Rows(rows),
+            length => Every::Time(length),
+        });
+        let spec = GroupSpec { by: named(by)?, every, max_state_bytes, aggregates: aggregates(aggs)? };
         self.then(py, Node::GroupBy(Box::new(spec)))
     }
 

@@ -18,7 +18,7 @@ use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::types::Schema;
-use crate::window::{Label, Late, Length, version};
+use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
@@ -94,6 +94,22 @@ pub struct Map {
 pub enum Windows {
     /// Windows of one size that start every so often.
     Hopping(Hopping),
+    /// Windows that start together and expand step by step to a size, one size after the other.
+    Cumulate {
+        /// How long the longest window is.
+        size: Length,
+        /// How much longer each is than the one before.
+        step: Length,
+        /// How far the first start is from the origin.
+        offset: Length,
+    },
+    /// Windows of so many rows of a key.
+    Count {
+        /// How many rows a window has.
+        size: i64,
+        /// How many rows apart starts are.
+        every: i64,
+    },
     /// Windows that last as long as no gap between rows is too long.
     Session {
         /// The least gap that ends a session.
@@ -124,11 +140,22 @@ pub struct WindowSpec {
     pub aggregates: Vec<(String, Aggregate)>,
 }
 
+/// How often running results come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Every {
+    /// After so many rows.
+    Rows(i64),
+    /// When event time passes a multiple of this length.
+    Time(Length),
+}
+
 /// Aggregates over groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// The keys and their names.
     pub by: Vec<(String, Expr)>,
+    /// How often running results come, if they do.
+    pub every: Option<Every>,
     /// How many bytes the state may take; half of the memory if `None`.
     pub max_state_bytes: Option<u64>,
     /// The aggregates and their names.
@@ -205,10 +232,7 @@ impl Node {
             Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
             Self::Window(spec) => spec.check(),
             Self::Rolling(spec) => spec.check(),
-            Self::GroupBy(spec) => {
-                let keys = spec.by.iter().map(|(name, _)| name.as_str());
-                unique(keys.chain(spec.aggregates.iter().map(|(name, _)| name.as_str())), "output")
-            }
+            Self::GroupBy(spec) => spec.check(),
             _ => Ok(()),
         }
     }
@@ -229,20 +253,53 @@ impl Windows {
         match self {
             Self::Hopping(hopping) => hopping.closed.has_end(),
             Self::Session { gap_closed, .. } => *gap_closed,
+            Self::Cumulate { .. } | Self::Count { .. } => false,
         }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks what can be checked without a schema.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if a length cannot be right, whatever the time column is.
+    pub fn check(&self) -> Result<()> {
         let lengths = match self {
             Self::Hopping(hopping) => return hopping.check(),
+            Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
             Self::Session { gap, .. } => vec![("gap", gap)],
+            Self::Count { size, every } => return Self::check_rows(*size, *every),
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
             Some((argument, length)) => {
                 Err(Error::argument(format!("{argument}={length}: a window must be longer than nothing")))
             }
+            None => match self {
+                Self::Cumulate { size, step, .. } if size.is_multiple_of(*step) == Some(false) => {
+                    Err(Self::uneven(*size, *step))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn check_rows(size: i64, every: i64) -> Result<()> {
+        let rows = [("size", size), ("every", every)];
+        match rows.into_iter().find(|(_, rows)| !(1..=MAX_LENGTH).contains(rows)) {
+            Some((argument, rows)) => {
+                Err(Error::argument(format!("{argument}={rows}: it must be a number of rows, at least 1")))
+            }
             None => Ok(()),
         }
+    }
+
+    /// The outputs beside keys and aggregates.
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        let complete = matches!(self, Self::Count { .. }).then_some("complete");
+        self.label().columns().iter().copied().chain(complete)
+    }
+
+    /// The error of windows that do not expand to their size in whole steps.
+    pub(crate) fn uneven(size: Length, step: Length) -> Error {
+        Error::argument(format!("size={size} is not a multiple of step={step}; windows expand in whole steps"))
     }
 }
 
@@ -254,7 +311,25 @@ impl WindowSpec {
         }
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
-        unique(self.windows.label().columns().iter().copied().chain(keys).chain(aggregates), "output")
+        unique(self.windows.columns().chain(keys).chain(aggregates), "output")
+    }
+}
+
+impl GroupSpec {
+    fn check(&self) -> Result<()> {
+        match self.every {
+            Some(Every::Rows(rows)) if rows < 1 => {
+                return Err(Error::argument(format!("every={rows}: it must be a number of rows, at least 1")));
+            }
+            Some(Every::Time(length)) if !length.is_positive() => {
+                return Err(Error::argument(format!("every={length}: it must be longer than nothing")));
+            }
+            _ => {}
+        }
+        let until = self.every.map(|_| "until");
+        let keys = self.by.iter().map(|(name, _)| name.as_str());
+        let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
+        unique(until.into_iter().chain(keys).chain(aggregates), "output")
     }
 }
 

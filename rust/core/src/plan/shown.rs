@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::csv::{Check, CsvInput, OnError, ReadCsv};
-use super::{BATCH_ROWS, Host, Node, Plan, WindowSpec, Windows};
+use super::{BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
@@ -30,8 +30,12 @@ impl fmt::Display for Node {
             Self::Window(spec) => write!(f, "{spec}"),
             Self::Rolling(spec) => write!(f, "{spec}"),
             Self::GroupBy(spec) => {
-                let keys: Vec<_> = spec.by.iter().map(one).collect();
-                write!(f, "group_by({}).agg({})", keys.join(", "), listed(&spec.aggregates))
+                let every = spec.every.map(|every| match every {
+                    Every::Rows(rows) => format!("every={rows}"),
+                    Every::Time(length) => format!("every={length}"),
+                });
+                let arguments: Vec<_> = spec.by.iter().map(one).chain(every).collect();
+                write!(f, "group_by({}).agg({})", arguments.join(", "), listed(&spec.aggregates))
             }
         }
     }
@@ -124,8 +128,12 @@ impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hopping(hopping) => write!(f, "{hopping}"),
+            Self::Cumulate { size, step, offset: Length::Ticks(0) } => write!(f, "cumulate({size}, {step})"),
+            Self::Cumulate { size, step, offset } => write!(f, "cumulate({size}, {step}, offset={offset})"),
             Self::Session { gap, gap_closed: false } => write!(f, "session({gap})"),
             Self::Session { gap, gap_closed: true } => write!(f, "session({gap}, gap_closed=True)"),
+            Self::Count { size, every } if size == every => write!(f, "count({size})"),
+            Self::Count { size, every } => write!(f, "count({size}, {every})"),
         }
     }
 }

@@ -9,13 +9,13 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, Group, Keys, Label, Length, MAX_LENGTH, Parts, Rolling, SessionWindow, Shape, Span, Window,
-    results_schema,
+    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
+    SessionWindow, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -126,11 +126,15 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
 }
 
 fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
-    let (bound_time, time) = event_time(spec.time.as_ref(), input)?;
+    let is_count = matches!(spec.windows, Windows::Count { .. });
+    let timed = !is_count || spec.time.is_some() || input.time.is_some() || spec.lateness != Length::Ticks(0);
+    // Rows are counted as they come where they have no event time.
+    let (bound_time, time) = if timed { event_time(spec.time.as_ref(), input)? } else { (None, DataType::Int64) };
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let schema = results_schema(&time, spec.windows.label(), &fields, &recipe)?;
+    let edges = if is_count { &DataType::Int64 } else { &time };
+    let schema = results_schema(edges, spec.windows.label(), &fields, &recipe)?;
     let shape = Shape {
         schema: Arc::clone(&schema),
         closed: spec.windows.has_end(),
@@ -153,13 +157,21 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     };
     let stage: Box<dyn Stage> = match &spec.windows {
         Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
+        Windows::Cumulate { size, step, offset } => {
+            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts))
+        }
         Windows::Session { gap, gap_closed } => {
             let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
             Box::new(SessionWindow::new(span, parts))
         }
+        Windows::Count { size, every } => {
+            let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
+            let time = timed.then_some(EventTimeOf { column: None, dtype: time });
+            let schema = Arc::clone(stage.schema());
+            return Ok((Box::new(stage), Carries { schema, time }));
+        }
     };
-    let carries = Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) };
-    Ok((stage, carries))
+    Ok((stage, Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
@@ -238,13 +250,44 @@ pub(super) fn in_range(length: Length, argument: &str, time: &DataType) -> Resul
     }
 }
 
+fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Result<Ruler> {
+    let (steps, span) = (in_range(step, "step", time)?, in_range(size, "size", time)?);
+    if span % steps != 0 {
+        return Err(Windows::uneven(size, step));
+    }
+    let origin = size.origin().ticks(time, "size")?;
+    let offset = offset.ticks(time, "offset")?.rem_euclid(span);
+    Ok(Ruler::expanding(span, steps, origin % span + offset))
+}
+
 fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let schema = Arc::new(Schema::new(fields.iter().cloned().chain(recipe.fields()).collect())?);
+    let (until, progress) = spec.every.map(|every| pace(every, input)).transpose()?.unzip();
+    let fields_out = until.into_iter().chain(fields.iter().cloned()).chain(recipe.fields());
+    let schema = Arc::new(Schema::new(fields_out.collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
     let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
-    Ok((Box::new(stage), Carries { schema, time: None }))
+    Ok((Box::new(stage.paced(progress)), Carries { schema, time: None }))
+}
+
+/// The column that says how far running results have come, and when they are due.
+fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
+    let (dtype, pace) = match (every, &input.time) {
+        (Every::Rows(rows), _) => (DataType::Int64, Pace::Rows(rows)),
+        (Every::Time(length), Some(time)) => {
+            let (ticks, origin) = (in_range(length, "every", &time.dtype)?, length.origin());
+            let origin = origin.ticks(&time.dtype, "every")?;
+            (time.dtype.clone(), Pace::Time { every: ticks, origin })
+        }
+        (Every::Time(length), None) => {
+            return Err(Error::argument(format!(
+                "every={length}: there is no event time; name its column with time=, at the source, or give a number \
+                 of rows"
+            )));
+        }
+    };
+    Ok((Field::new("until", dtype), Progress::new(pace)))
 }
 
 fn keys(by: &[(String, Expr)], schema: &Schema) -> Result<(Vec<Bound>, Vec<Field>)> {

@@ -43,6 +43,13 @@ pub(crate) struct Shape {
     pub(crate) by: Vec<String>,
 }
 
+impl Shape {
+    /// The type of the edges of windows.
+    fn edges(&self) -> &DataType {
+        &self.schema.fields()[0].dtype
+    }
+}
+
 impl Emission {
     /// How many results wait to go out.
     pub(crate) fn len(&self) -> usize {
@@ -117,7 +124,7 @@ impl Emission {
 
     /// The next `rows` results, which are columns all.
     pub(crate) fn send(&mut self, rows: usize, keys: &mut Keys, shape: &Shape) -> Batch {
-        let arrow = shape.time.to_arrow();
+        let arrow = shape.edges().to_arrow();
         let ends: Vec<i64> = self.ends.drain(..rows).collect();
         let numbers: Vec<u32> = self.keys.drain(..rows).collect();
         let first = from_i64(&arrow, self.starts.drain(..rows), None);
@@ -141,7 +148,7 @@ impl Emission {
 
     /// Which result this is, for people.
     fn describe(&self, at: usize, output: &str, keys: &mut Keys, shape: &Shape) -> String {
-        let end = crate::show::time(self.ends[at], &shape.time);
+        let end = crate::show::time(self.ends[at], shape.edges());
         let key = keys.columns(&self.keys[at..=at]);
         let key: Vec<String> = shape
             .by

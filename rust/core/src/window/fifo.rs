@@ -6,7 +6,7 @@
 //! combination of all panes so far is kept (`back`). A result is one combination of the two, so that it
 //! costs the same however many windows overlap; and the tree in which panes are combined depends on pane
 //! numbers alone, never on what has been before. (This is van Herk's and Gil and Werman's method, with
-//! keys for lanes.)
+//! keys for lanes.) Windows that expand start where blocks do, and are the newer block alone.
 
 use super::grid::Grid;
 use super::panes::{Pane, Panes};
@@ -69,10 +69,10 @@ impl Fifo {
     pub(crate) fn advance(&mut self, last: i64, panes: &Panes, table: &Table, places: &Places) {
         self.make_room(panes, places);
         self.repair(panes, table, places);
-        let first = self.first(last);
+        let first = self.grid.first_pane(last);
         let from = self.last.map_or(i64::MIN, |last| last + 1);
-        let block = self.block(last);
-        if self.last.is_none_or(|old| self.block(old) < block) {
+        let block = self.grid.block(last);
+        if self.last.is_none_or(|old| self.grid.block(old) < block) {
             self.turn(first..block, panes, table, places);
         }
         self.take_back(block.max(from)..last + 1, panes, table, places);
@@ -102,15 +102,6 @@ impl Fifo {
     pub(crate) fn memory(&self) -> usize {
         let tables = self.front.bytes() + self.back.bytes() + self.suffixes.bytes();
         tables + (self.heads.capacity() + self.next.capacity()) * 4
-    }
-
-    /// The first pane of the window that ends with this one.
-    fn first(&self, last: i64) -> i64 {
-        last - self.grid.panes() + 1
-    }
-
-    fn block(&self, pane: i64) -> i64 {
-        pane - pane.rem_euclid(self.grid.panes())
     }
 
     fn make_room(&mut self, panes: &Panes, places: &Places) {
@@ -152,7 +143,7 @@ impl Fifo {
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
     pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, table: &mut Table, places: &mut Places) {
-        let first = self.first(last + self.grid.stride());
+        let first = self.grid.first_pane(last + self.grid.stride());
         while let Some(pane) = pop_before(first, panes) {
             self.lead_on(&pane, places);
             places.release(&pane.keys);
@@ -188,7 +179,7 @@ impl Fifo {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
         changed.dedup();
-        let (first, block) = (self.first(last), self.block(last));
+        let (first, block) = (self.grid.first_pane(last), self.grid.block(last));
         for key in changed {
             let place = [places.of(key)];
             self.front.clear(&place);
@@ -306,15 +297,14 @@ pub(super) mod tests {
         (*state >> 33) as i64
     }
 
-    /// Sends rows of a few keys through windows of `size` every `step` ticks, and holds each window to the
-    /// rows that lie in it, in their order.
-    fn check(size: i64, step: i64, gap: i64) {
-        let grid = Grid::new(size, step, 0);
+    /// Sends rows of a few keys through windows, and holds each window to the rows that lie in it, in their
+    /// order.
+    fn check(grid: Grid, gap: i64) {
         let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
         let mut results = table.fresh();
         let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
         let (mut time, mut state, mut rows, mut closed) =
-            (0, size as u64 * 31 + step as u64, Vec::new(), i64::MIN);
+            (0, grid.panes() as u64 * 31 + gap as u64, Vec::new(), i64::MIN);
         panes.prepare(5, 1);
         for _ in 0..300 {
             time += mixed(&mut state) % gap;
@@ -351,7 +341,12 @@ pub(super) mod tests {
     fn windows_hold_their_rows_in_order() {
         for (size, step) in [(2, 1), (10, 1), (10, 3), (7, 2), (60, 7), (12, 4)] {
             for gap in [2, 5, 40] {
-                check(size, step, gap);
+                check(Grid::new(size, step, 0), gap);
+            }
+        }
+        for (size, step, offset) in [(2, 1, 0), (10, 1, 3), (10, 5, 7), (60, 10, 25)] {
+            for gap in [2, 5, 40] {
+                check(Grid::expanding(size, step, offset), gap);
             }
         }
     }

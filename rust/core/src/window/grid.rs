@@ -3,6 +3,9 @@
 //! Windows are `[o + k·step, o + k·step + size)` for every integer `k`. A *pane* is a piece between two
 //! neighbouring window edges: no edge lies within one, so that a window is a whole number of panes. With
 //! `p = size mod step` a step is cut into two panes at `p`, or is one pane if `p` is 0.
+//!
+//! Or windows *expand*: they are `[s, s + step)`, `[s, s + 2·step)`, … `[s, s + size)` for every
+//! `s = o + k·size`. Their panes are steps, and the panes of a window are those from `s` on.
 
 /// The longest size or step of a window.
 pub(crate) const MAX_LENGTH: i64 = i64::MAX / 4;
@@ -15,6 +18,8 @@ pub(crate) struct Grid {
     offset: i64,
     /// Where a step is cut; 0 if it is not.
     cut: i64,
+    /// A pane that expanding windows start with; `None` if windows do not expand.
+    start: Option<i64>,
 }
 
 impl Grid {
@@ -24,7 +29,21 @@ impl Grid {
     /// In debug builds, if size or step are not in `1..=MAX_LENGTH`, but for one tick more of size.
     pub(crate) fn new(size: i64, step: i64, offset: i64) -> Self {
         debug_assert!((1..=MAX_LENGTH + 1).contains(&size) && (1..=MAX_LENGTH).contains(&step));
-        Self { size, step, offset: offset.rem_euclid(step), cut: size % step }
+        Self { size, step, offset: offset.rem_euclid(step), cut: size % step, start: None }
+    }
+
+    /// Windows that expand step by step to this size, from this offset on.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), and if the size is no multiple of the step.
+    pub(crate) fn expanding(size: i64, step: i64, offset: i64) -> Self {
+        debug_assert!(size % step == 0);
+        Self { start: Some(offset.rem_euclid(size) / step), ..Self::new(size, step, offset) }
+    }
+
+    /// Size and step.
+    pub(crate) fn shape(&self) -> (i64, i64) {
+        (self.size, self.step)
     }
 
     /// Whether there are times that no window has.
@@ -76,7 +95,7 @@ impl Grid {
         i64::MAX - self.size - self.step - 1
     }
 
-    /// How many panes a window has.
+    /// How many panes a window has, at most.
     pub(crate) fn panes(&self) -> i64 {
         let steps = self.size / self.step;
         if self.cut == 0 { steps } else { 2 * steps + 1 }
@@ -99,10 +118,22 @@ impl Grid {
         self.pane(self.next_end(time) - 1).expect("a window's last tick is in a pane")
     }
 
+    /// The first pane of the block that a pane is in: of as many panes as a window has, at absolute numbers,
+    /// which for windows that expand are those that they start with.
+    pub(crate) fn block(&self, pane: i64) -> i64 {
+        pane - (pane - self.start.unwrap_or(0)).rem_euclid(self.panes())
+    }
+
+    /// The first pane of the window that ends with this one.
+    pub(crate) fn first_pane(&self, last_pane: i64) -> i64 {
+        if self.start.is_some() { self.block(last_pane) } else { last_pane - self.panes() + 1 }
+    }
+
     /// The start and end of the window that ends with this pane.
     pub(crate) fn window(&self, last_pane: i64) -> (i64, i64) {
         let (_, end) = self.bounds(last_pane);
-        (end - self.size, end)
+        let start = if self.start.is_some() { self.bounds(self.block(last_pane)).0 } else { end - self.size };
+        (start, end)
     }
 
     /// The first end of a window after a time.
@@ -128,8 +159,13 @@ impl Grid {
         if into >= self.size {
             return (0, 0);
         }
-        let windows = (self.size - 1 - into) / self.step + 1;
-        let last_end = self.offset + step * self.step + self.size;
+        let (windows, last_end) = match self.start {
+            None => ((self.size - 1 - into) / self.step + 1, self.offset + step * self.step + self.size),
+            Some(_) => {
+                let end = self.block(step) + self.panes();
+                (end - step, self.offset + end * self.step)
+            }
+        };
         let open = (last_end - watermark.min(last_end) + self.step - 1) / self.step;
         let open = open.min(windows);
         ((windows - open) as u64, open as u64)
@@ -142,6 +178,14 @@ mod tests {
 
     /// All windows that have the time, by trying.
     fn windows(grid: &Grid, time: i64) -> Vec<(i64, i64)> {
+        if let Some(start) = grid.start {
+            let from = grid.offset + start * grid.step;
+            let starts = (time - grid.size..=time).filter(|start| (start - from).rem_euclid(grid.size) == 0);
+            return starts
+                .flat_map(|start| (1..=grid.panes()).map(move |steps| (start, start + steps * grid.step)))
+                .filter(|&(start, end)| start <= time && time < end)
+                .collect();
+        }
         let near = (time - grid.size - grid.step)..=time;
         near.filter(|start| (start - grid.offset).rem_euclid(grid.step) == 0)
             .map(|start| (start, start + grid.size))
@@ -151,10 +195,11 @@ mod tests {
 
     #[test]
     fn formulas_agree_with_trying() {
-        for (size, step, offset) in
-            (1..9).flat_map(|size| (1..9).flat_map(move |step| [0, 1, 3, -2].map(|o| (size, step, o))))
-        {
-            let grid = Grid::new(size, step, offset);
+        let shapes = || (1..9).flat_map(|n| (1..9).flat_map(move |step| [0, 1, 3, -2].map(|o| (n, step, o))));
+        let moving = shapes().map(|(size, step, offset)| (Grid::new(size, step, offset), offset));
+        let expanding = shapes().map(|(n, step, offset)| (Grid::expanding(n * step, step, offset), offset));
+        for (grid, offset) in moving.chain(expanding) {
+            let (size, step) = (grid.size, grid.step);
             for time in -30..30 {
                 let all = windows(&grid, time);
                 let pane = grid.pane(time);
@@ -165,7 +210,7 @@ mod tests {
                 // The windows that end with a pane from this one on and start no later are those that have it.
                 let mut last = grid.last_pane(pane);
                 let mut found = Vec::new();
-                while last - grid.panes() < pane {
+                while grid.first_pane(last) <= pane {
                     found.push(grid.window(last));
                     last += grid.stride();
                 }

@@ -120,6 +120,27 @@ impl Length {
         matches!(self, Self::Days(_) | Self::Weeks(_) | Self::Months(_))
     }
 
+    /// Whether it is so many times another length, where both say so without a time column.
+    pub(crate) fn is_multiple_of(self, other: Self) -> Option<bool> {
+        match (self, other) {
+            (Self::Ticks(ticks), Self::Ticks(other)) => Some(ticks % other == 0),
+            _ => Some(self.nanos()? % other.nanos()? == 0),
+        }
+    }
+
+    /// How many nanoseconds it nominally is; `None` of ticks, which have no unit, and of months.
+    fn nanos(self) -> Option<i128> {
+        let seconds = match self {
+            Self::Ticks(_) | Self::Months(_) => return None,
+            Self::Fixed { seconds, nanos } => {
+                return Some(i128::from(seconds) * 1_000_000_000 + i128::from(nanos));
+            }
+            Self::Days(days) => i128::from(days) * i128::from(DAY),
+            Self::Weeks(weeks) => i128::from(weeks) * 7 * i128::from(DAY),
+        };
+        Some(seconds * 1_000_000_000)
+    }
+
     /// Whether it is longer than nothing.
     pub fn is_positive(self) -> bool {
         match self {

@@ -5,19 +5,23 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod backlog;
 mod calendar;
 mod calm;
 mod clock;
+mod count;
 mod edges;
 mod emission;
 mod fifo;
 mod grid;
 mod group;
 mod keys;
+mod lanes;
 mod late;
 mod length;
 mod mark;
 mod operator;
+mod pace;
 mod panes;
 mod parts;
 mod passage;
@@ -29,20 +33,23 @@ mod ruler;
 mod session;
 mod sessions;
 mod span;
+mod strands;
 mod trails;
 mod units;
 mod words;
 mod zone;
 
+pub(crate) use count::CountWindow;
 pub use edges::{Closed, Label};
 pub(crate) use emission::Shape;
-pub(crate) use grid::MAX_LENGTH;
+pub(crate) use grid::{Grid, MAX_LENGTH};
 pub(crate) use group::Group;
 pub(crate) use keys::Keys;
 pub(crate) use late::Aside;
 pub use late::Late;
 pub use length::Length;
 pub(crate) use operator::{Window, results_schema};
+pub(crate) use pace::{Pace, Progress};
 pub(crate) use parts::Parts;
 pub(crate) use rolling::Rolling;
 pub(crate) use ruler::Ruler;

@@ -1,4 +1,4 @@
-//! [`Window`]: the operator of tumbling and hopping windows.
+//! [`Window`]: the operator of tumbling, hopping and expanding windows.
 //!
 //! A batch is worked off in *rounds*. A round first goes through rows one by one as far as order matters:
 //! it gives each accepted row a slot and notes, as [`Event`]s, where the watermark closed windows. Then all
@@ -51,7 +51,7 @@ enum Admission {
     Later,
 }
 
-/// The operator of tumbling and hopping windows.
+/// The operator of tumbling, hopping and expanding windows.
 pub(crate) struct Window {
     ruler: Ruler,
     parts: Parts,

@@ -7,9 +7,10 @@ use super::mark::Mark;
 use crate::aggregate::{Inputs, Recipe};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, LateRow, Overflow, Result};
-use crate::expr::{Bound, evaluate_all};
+use crate::expr::{Bound, Fault, evaluate_all};
 use crate::show;
 use crate::time;
+use crate::types::DataType;
 
 /// What an operator of windows is made of, whatever its windows are.
 pub(crate) struct Parts {
@@ -58,10 +59,9 @@ impl Parts {
     /// # Errors
     /// If a row has no event time.
     pub(crate) fn read(&mut self, batch: Batch, mark: &Mark) -> Result<(Rows, Option<Error>)> {
-        let (inputs, mut fault) = self.recipe.read(&batch);
-        let columns = evaluate_all(&self.by, &batch, &mut fault);
+        let (inputs, numbers, mut fault) = self.values(&batch);
         let time = match &self.time {
-            None => batch.time().cloned().expect("the plan has an event time"),
+            None => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
             Some(bound) => {
                 let columns = evaluate_all([bound], &batch, &mut fault);
                 EventTime::new(bound.dtype().clone(), time::ticks(&columns[0], &batch)?)
@@ -69,8 +69,14 @@ impl Parts {
         };
         let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
         let failure = fault.map(|fault| fault.into_error(&batch));
-        let numbers = self.keys.number(&columns, batch.rows());
         Ok((Rows { batch, time, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
+    }
+
+    /// What aggregates read of a batch, the numbers of its keys, and what is wrong with its first row in error.
+    pub(crate) fn values(&mut self, batch: &Batch) -> (Inputs, Vec<u32>, Option<Fault>) {
+        let (inputs, mut fault) = self.recipe.read(batch);
+        let columns = evaluate_all(&self.by, batch, &mut fault);
+        (inputs, self.keys.number(&columns, batch.rows()), fault)
     }
 
     /// The error of a row that missed windows, and would have missed none with a lateness of `enough`.
@@ -95,4 +101,9 @@ impl Parts {
             reason: "it is so near the end of its range that its window has no start or no end".into(),
         }))
     }
+}
+
+/// The times of rows that have none, so that their order is that of arrival.
+fn by_arrival(rows: usize) -> EventTime {
+    EventTime::new(DataType::Int64, vec![0; rows].into())
 }

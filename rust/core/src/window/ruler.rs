@@ -23,6 +23,15 @@ impl Ruler {
             Closed::Right => Grid::new(size, step, offset + 1),
             Closed::Both => Grid::new(size + 1, step, offset),
         };
+        Self::of_ticks(grid, closed)
+    }
+
+    /// Windows that expand step by step to a size, in ticks.
+    pub(crate) fn expanding(size: i64, step: i64, offset: i64) -> Self {
+        Self::of_ticks(Grid::expanding(size, step, offset), Closed::Left)
+    }
+
+    fn of_ticks(grid: Grid, closed: Closed) -> Self {
         Self { grid, units: None, closed, times: (grid.first_time(), grid.last_time()) }
     }
 

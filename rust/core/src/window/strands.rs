@@ -1,0 +1,130 @@
+//! [`Strands`]: the panes of every key's overlapping windows of rows, combined without doing the same work
+//! for each window.
+//!
+//! It is the method of [`super::fifo`], whose panes have the same numbers for all keys, for panes that each
+//! key counts for itself: a window is the end of one block of panes and the beginning of the next, and the
+//! tree in which panes are combined depends on row numbers alone.
+
+use std::collections::VecDeque;
+
+use super::grid::Grid;
+use crate::aggregate::Table;
+
+/// The panes of a key, from the first one of its next window on.
+#[derive(Default)]
+struct Strand {
+    /// Their slots, of the operator's table.
+    slots: VecDeque<u32>,
+    /// The number of the first.
+    first: i64,
+}
+
+/// The combined panes of the windows that are open.
+pub(crate) struct Strands {
+    grid: Grid,
+    strands: Vec<Strand>,
+    /// Per key: the older block, from the first pane of the next window on.
+    front: Table,
+    /// Per key: the newer block so far.
+    back: Table,
+    /// Per slot: the pane and all newer ones of its block.
+    suffixes: Table,
+    /// The results that are no columns yet.
+    pub(crate) results: Table,
+    slots: usize,
+}
+
+impl Strands {
+    /// No panes of keys whose windows lie on this grid, which are made of such a table's slots.
+    pub(crate) fn new(grid: Grid, table: &Table) -> Self {
+        Self {
+            grid,
+            strands: Vec::new(),
+            front: table.fresh(),
+            back: table.fresh(),
+            suffixes: table.fresh(),
+            results: table.fresh(),
+            slots: 0,
+        }
+    }
+
+    /// Makes room for keys of these numbers.
+    pub(crate) fn prepare(&mut self, keys: usize) {
+        self.strands.resize_with(keys.max(self.strands.len()), Strand::default);
+        self.front.grow(keys);
+        self.back.grow(keys);
+    }
+
+    /// Takes in a key's next pane, which is full. If a window ends with it, appends its result, and gives
+    /// its start and end; lets go of slots, which are put into `gone`.
+    pub(crate) fn take(
+        &mut self,
+        key: u32,
+        (pane, slot): (i64, u32),
+        table: &Table,
+        gone: &mut Vec<u32>,
+    ) -> Option<(i64, i64)> {
+        if self.grid.block(pane) == pane {
+            self.turn(key, table);
+        }
+        self.strands[key as usize].slots.push_back(slot);
+        self.slots += 1;
+        self.back.combine(&[key], table, &[slot]);
+        let window = self.grid.window(pane);
+        if self.grid.last_pane(pane) != pane || window.0 < 0 {
+            return None;
+        }
+        self.results.append(&self.front, &self.back, &[key]);
+        self.leave(key, pane, gone);
+        Some(window)
+    }
+
+    /// Makes all panes of a key its older block, and the newer one empty.
+    fn turn(&mut self, key: u32, table: &Table) {
+        self.suffixes.grow(table.len());
+        self.front.clear(&[key]);
+        self.back.clear(&[key]);
+        for &slot in self.strands[key as usize].slots.iter().rev() {
+            self.suffixes.join(&[slot], table, &mut self.front, &[key]);
+        }
+    }
+
+    /// Leaves the window that ends with a pane: lets go of the panes that no later one has.
+    fn leave(&mut self, key: u32, last: i64, gone: &mut Vec<u32>) {
+        let strand = &mut self.strands[key as usize];
+        let (old, first) = (strand.first, self.grid.first_pane(last + self.grid.stride()));
+        gone.extend(strand.slots.drain(..(first - old) as usize));
+        self.slots -= (first - old) as usize;
+        strand.first = first;
+        self.front.clear(&[key]);
+        if first < self.grid.block(last) {
+            self.front.copy(&[key], &self.suffixes, &[strand.slots[0]]);
+        }
+    }
+
+    /// Appends results of windows that are not full, which are a key's panes from their starts on; the last
+    /// pane may not be full either.
+    pub(crate) fn finish(
+        &mut self,
+        key: u32,
+        last: Option<u32>,
+        starts: impl Iterator<Item = i64>,
+        table: &Table,
+    ) {
+        self.strands[key as usize].slots.extend(last);
+        self.turn(key, table);
+        let strand = &self.strands[key as usize];
+        for start in starts {
+            let pane = self.grid.pane(start).expect("a window's first row is in a pane");
+            let slot = strand.slots[(pane - strand.first) as usize];
+            self.front.copy(&[key], &self.suffixes, &[slot]);
+            self.results.append(&self.front, &self.back, &[key]);
+        }
+    }
+
+    /// Roughly how much memory they take.
+    pub(crate) fn memory(&self) -> usize {
+        let tables = self.front.bytes() + self.back.bytes() + self.suffixes.bytes() + self.results.bytes();
+        tables + self.strands.capacity() * size_of::<Strand>() + self.slots * 4
+    }
+}
