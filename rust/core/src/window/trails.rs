@@ -17,8 +17,8 @@ use crate::aggregate::Merge;
 /// The slot of no row, whose cells stay empty.
 pub(crate) const NOTHING: u32 = 0;
 
-/// The rows of a key. Both chains start with their last row to leave: the older block is chained from its
-/// first row on, the newer one from its last row back.
+/// The rows of a key, in two chains: of the older block from its first row on, of the newer one from its
+/// last row back.
 #[derive(Clone, Copy)]
 struct Lane {
     /// The first row of the older block that is still in the window.
