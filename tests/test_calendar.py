@@ -247,7 +247,7 @@ def test_times_beyond_the_calendar_are_located(time, spec):
     ("make", "message"),
     [
         (lambda: rl.tumbling("1d", tz="Europe/Berln"), 'did you mean "Europe/Berlin"'),
-        (lambda: rl.tumbling("24h", tz="Europe/Berlin"), "calendar lengths"),
+        (lambda: rl.tumbling("24h", tz="Europe/Berlin"), 'every="24h" is a fixed one'),
         (lambda: rl.tumbling(5, tz="UTC"), "calendar lengths"),
         (lambda: rl.hopping("1mo", "1d"), "either both"),
         (lambda: rl.hopping("30d", "1mo"), "either both"),

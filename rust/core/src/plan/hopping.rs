@@ -55,8 +55,8 @@ impl Hopping {
         }
         match &self.tz {
             Some(tz) if !self.is_calendar() => refused(format!(
-                "tz={tz:?}: only calendar lengths, such as \"1d\" or \"1mo\", have a zone; size={} is a fixed one",
-                self.size
+                "tz={tz:?}: only calendar lengths, such as \"1d\" or \"1mo\", have a zone; every={} is a fixed one",
+                self.every
             )),
             Some(tz) => Zone::new(tz).map(|_| ()),
             None => Ok(()),
