@@ -238,6 +238,13 @@ impl Batch {
         }
     }
 
+    /// After these rows event time has come as far as this, wherever it was seen.
+    pub(crate) fn with_high(self, watermark: Option<i64>) -> Self {
+        let high = watermark.map(|time| High { time, place: Place::default() });
+        let time = self.time.clone().map(|time| EventTime { high, ..time });
+        self.with_time(time)
+    }
+
     /// These rows, in this order, without event time.
     pub(crate) fn pick(&self, rows: &[u32]) -> Self {
         let picked = UInt32Array::from(rows.to_vec());

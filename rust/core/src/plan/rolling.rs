@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::shown::{keys, listed};
+use super::shown::{keys, lagging, listed};
 use super::unique;
 use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
@@ -120,15 +120,7 @@ impl RollingSpec {
 impl fmt::Display for RollingSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rolling({}{}", self.frame, keys(&self.by))?;
-        if let Some(time) = &self.time {
-            write!(f, ", time={time}")?;
-        }
-        if self.lateness != Length::Ticks(0) {
-            write!(f, ", lateness={}", self.lateness)?;
-        }
-        if self.late != Late::Error {
-            write!(f, ", late={:?}", format!("{:?}", self.late).to_lowercase())?;
-        }
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
         if self.min_periods != 1 {
             write!(f, ", min_periods={}", self.min_periods)?;
         }

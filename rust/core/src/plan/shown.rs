@@ -108,18 +108,22 @@ impl fmt::Display for Host {
     }
 }
 
+/// The event time of a stage, and what it does with rows that lag behind, as far as they are not the default.
+pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> String {
+    let mut parts = time.map(|time| format!(", time={time}")).unwrap_or_default();
+    if lateness != Length::Ticks(0) {
+        parts += &format!(", lateness={lateness}");
+    }
+    if late != Late::Error {
+        parts += &format!(", late={:?}", format!("{late:?}").to_lowercase());
+    }
+    parts
+}
+
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "window({}{}", self.windows, keys(&self.by))?;
-        if let Some(time) = &self.time {
-            write!(f, ", time={time}")?;
-        }
-        if self.lateness != Length::Ticks(0) {
-            write!(f, ", lateness={}", self.lateness)?;
-        }
-        if self.late != Late::Error {
-            write!(f, ", late={:?}", format!("{:?}", self.late).to_lowercase())?;
-        }
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

@@ -15,13 +15,12 @@ use super::backlog::Backlog;
 use super::emission::Emission;
 use super::grid::Grid;
 use super::lanes::Lanes;
-use super::late::Late;
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
 use super::strands::Strands;
 use crate::aggregate::{Fold, Inputs, NO_SLOT, Table};
-use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, Place, Result};
+use crate::batch::{Batch, EventTime};
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
@@ -190,14 +189,8 @@ impl CountWindow {
 
     /// Deals with a row that is late.
     fn miss(&mut self, current: &Rows, row: usize) -> Result<()> {
-        match self.parts.late {
-            Late::Drop => {}
-            Late::Keep => self.parts.aside.keep(row, 1, 0, || current.batch.origin().place(row))?,
-            Late::Error => {
-                let enough = self.mark.time() - current.time.ticks[row];
-                return Err(self.parts.late_row(current, row, 1, enough, &self.mark));
-            }
-        }
+        let enough = self.mark.time() - current.time.ticks[row];
+        self.parts.miss(current, row, (1, 0), enough, &self.mark)?;
         self.ledger.late += 1;
         self.ledger.held -= 1;
         Ok(())
@@ -206,11 +199,7 @@ impl CountWindow {
     /// Ends a batch that has been taken in: its late rows, and what it did to event time.
     fn finish(&mut self, current: &Rows) {
         self.parts.aside.leave(&current.batch);
-        let rows = current.batch.clone().with_time(Some(current.time.clone()));
-        let highest = if current.time.passive { None } else { rows.highest() };
-        if let Some(high) = highest.filter(|high| high.time > current.mark) {
-            self.mark.note(&current.batch, &high);
-        }
+        self.mark.note_highest(current);
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
             self.mark.note(&current.batch, high);
@@ -349,9 +338,7 @@ impl CountWindow {
             self.fail(error);
         }
         self.sent_watermark = watermark;
-        let high = watermark.filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
-        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
-        Ok(Some(batch.with_time(time)))
+        Ok(Some(batch.with_high(watermark.filter(|_| !self.ended))))
     }
 
     fn state_bytes(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! [`Mark`]: how far event time has come for one operator, and which row brought it there.
 
+use super::parts::Rows;
 use crate::batch::{Batch, High};
 use crate::error::Place;
 
@@ -39,6 +40,15 @@ impl Mark {
         }
         self.time = Some(time);
         true
+    }
+
+    /// Remembers, at the end of a batch, which of its rows set the mark, if one did.
+    pub(crate) fn note_highest(&mut self, rows: &Rows) {
+        let timed = rows.batch.clone().with_time(Some(rows.time.clone()));
+        let highest = if rows.time.passive { None } else { timed.highest() };
+        if let Some(high) = highest.filter(|high| high.time > rows.mark) {
+            self.note(&rows.batch, &high);
+        }
     }
 
     /// Remembers, at the end of a batch, which row set the mark.

@@ -20,8 +20,8 @@ use super::parts::{Parts, Rows};
 use super::places::Places;
 use super::ruler::Ruler;
 use crate::aggregate::{Fold, NO_SLOT, Recipe, Table};
-use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, Place, Result};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
@@ -273,17 +273,12 @@ impl Window {
         if missed == 0 {
             return Ok(Admission::Open);
         }
-        if self.parts.late == Late::Error {
-            // Then the first of its windows would still have been open.
-            let enough = self.clock.mark.time() - self.ruler.next_end(current.time.ticks[row]) + 1;
-            return Err(self.parts.late_row(current, row, missed, enough, &self.clock.mark));
-        }
-        if open > 0 && !self.events.is_empty() {
+        if open > 0 && !self.events.is_empty() && self.parts.late != Late::Error {
             return Ok(Admission::Later);
         }
-        if self.parts.late == Late::Keep {
-            self.parts.aside.keep(row, missed, open, || current.batch.origin().place(row))?;
-        }
+        // Then the first of its windows would still have been open.
+        let enough = self.clock.mark.time() - self.ruler.next_end(current.time.ticks[row]) + 1;
+        self.parts.miss(current, row, (missed, open), enough, &self.clock.mark)?;
         if open > 0 {
             self.ledger.partly_late += 1;
             return Ok(Admission::Open);
@@ -417,10 +412,7 @@ impl Window {
             self.fail(error);
         }
         self.sent_watermark = self.clock.mark.watermark();
-        let high =
-            self.clock.mark.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
-        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
-        Ok(Some(batch.with_time(time)))
+        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
     }
 
     /// Ends the current batch: what it did to event time, and its late rows.
@@ -428,11 +420,7 @@ impl Window {
         self.parts.aside.leave(&current.batch);
         // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
         self.ledger.held = (current.batch.rows() - current.row) as u64;
-        let rows = current.batch.clone().with_time(Some(current.time.clone()));
-        let highest = if current.time.passive { None } else { rows.highest() };
-        if let Some(high) = highest.filter(|high| high.time > current.mark) {
-            self.clock.mark.note(&current.batch, &high);
-        }
+        self.clock.mark.note_highest(current);
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
             self.clock.mark.note(&current.batch, high);

@@ -79,8 +79,28 @@ impl Parts {
         (inputs, self.keys.number(&columns, batch.rows()), fault)
     }
 
+    /// Deals with a row that missed windows, and would have missed none with a lateness of `enough`; so many
+    /// more that have it are open.
+    ///
+    /// # Errors
+    /// [`Error::LateRow`] if late rows are errors, [`Error::Limit`] if too many wait to be read.
+    pub(crate) fn miss(
+        &mut self,
+        rows: &Rows,
+        row: usize,
+        (missed, open): (u64, u64),
+        enough: i64,
+        mark: &Mark,
+    ) -> Result<()> {
+        match self.late {
+            Late::Drop => Ok(()),
+            Late::Keep => self.aside.keep(row, missed, open, || rows.batch.origin().place(row)),
+            Late::Error => Err(self.late_row(rows, row, missed, enough, mark)),
+        }
+    }
+
     /// The error of a row that missed windows, and would have missed none with a lateness of `enough`.
-    pub(crate) fn late_row(&self, rows: &Rows, row: usize, missed: u64, enough: i64, mark: &Mark) -> Error {
+    fn late_row(&self, rows: &Rows, row: usize, missed: u64, enough: i64, mark: &Mark) -> Error {
         Error::LateRow(Box::new(LateRow {
             place: rows.batch.origin().place(row),
             dtype: self.shape.time.clone(),

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, new_empty_array};
 
-use super::late::Late;
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
 use super::passage::Passage;
@@ -20,8 +19,8 @@ use super::queue::{Queue, Waiting};
 use super::span::Span;
 use super::trails::Trails;
 use crate::aggregate::{Fold, NO_SLOT, Table};
-use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, Overflow, Place, Result};
+use crate::batch::{Batch, EventTime};
+use crate::error::{Error, Overflow, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
@@ -173,7 +172,7 @@ impl Rolling {
             self.reach(before[rows.row]);
         }
         if self.mark.watermark().is_some_and(|watermark| tick < watermark) {
-            self.miss(rows, rows.row, tick)?;
+            self.parts.miss(rows, rows.row, (1, 0), self.mark.time() - tick, &self.mark)?;
             self.ledger.late += 1;
             return Ok(NO_SLOT);
         }
@@ -200,15 +199,6 @@ impl Rolling {
         self.mark.watermark().unwrap_or(i64::MIN)
     }
 
-    /// Deals with a late row.
-    fn miss(&mut self, rows: &Rows, row: usize, tick: i64) -> Result<()> {
-        match self.parts.late {
-            Late::Drop => Ok(()),
-            Late::Keep => self.parts.aside.keep(row, 1, 0, || rows.batch.origin().place(row)),
-            Late::Error => Err(self.parts.late_row(rows, row, 1, self.mark.time() - tick, &self.mark)),
-        }
-    }
-
     /// Lets the rows that have a slot wait.
     fn wait(&mut self, number: u32, rows: &Rows, start: usize, slots: &[u32]) {
         let with_slot = (start..).zip(slots).filter(|(_, slot)| **slot != NO_SLOT);
@@ -225,11 +215,7 @@ impl Rolling {
     /// Ends a batch: what it did to event time.
     fn finish(&mut self, rows: &Rows) {
         self.parts.aside.leave(&rows.batch);
-        let timed = rows.batch.clone().with_time(Some(rows.time.clone()));
-        let highest = if rows.time.passive { None } else { timed.highest() };
-        if let Some(high) = highest.filter(|high| high.time > rows.mark) {
-            self.mark.note(&rows.batch, &high);
-        }
+        self.mark.note_highest(rows);
         if let Some(high) = rows.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
             self.mark.note(&rows.batch, high);
@@ -396,10 +382,7 @@ impl Rolling {
     /// A batch after which event time has come as far as it has here.
     fn high(&mut self, batch: Batch) -> Batch {
         self.sent_watermark = self.mark.watermark();
-        let watermark = self.sent_watermark.filter(|_| !self.ended);
-        let high = watermark.map(|time| High { time, place: Place::default() });
-        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
-        batch.with_time(time)
+        batch.with_high(self.sent_watermark.filter(|_| !self.ended))
     }
 
     /// A batch without rows.

@@ -6,13 +6,12 @@
 //! sessions that are due go out, in the order of their ends.
 
 use super::emission::Emission;
-use super::late::Late;
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
 use super::sessions::{Closed, Fate, Sessions};
 use crate::aggregate::{Fold, NO_SLOT, Table};
-use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, Place, Result};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
@@ -155,11 +154,7 @@ impl SessionWindow {
     /// Deals with a row that missed a session, which was due at this time.
     fn miss(&mut self, current: &Rows, row: usize, due: i64, open: u64) -> Result<()> {
         let enough = self.mark.time() - due + 1;
-        match self.parts.late {
-            Late::Drop => Ok(()),
-            Late::Keep => self.parts.aside.keep(row, 1, open, || current.batch.origin().place(row)),
-            Late::Error => Err(self.parts.late_row(current, row, 1, enough, &self.mark)),
-        }
+        self.parts.miss(current, row, (1, open), enough, &self.mark)
     }
 
     /// Closes the sessions that are due at a watermark.
@@ -202,11 +197,7 @@ impl SessionWindow {
         self.parts.aside.leave(&current.batch);
         // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
         self.ledger.held = (current.batch.rows() - current.row) as u64;
-        let rows = current.batch.clone().with_time(Some(current.time.clone()));
-        let highest = if current.time.passive { None } else { rows.highest() };
-        if let Some(high) = highest.filter(|high| high.time > current.mark) {
-            self.mark.note(&current.batch, &high);
-        }
+        self.mark.note_highest(current);
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
             self.mark.note(&current.batch, high);
@@ -231,10 +222,7 @@ impl SessionWindow {
             self.fail(error);
         }
         self.sent_watermark = self.mark.watermark();
-        let high =
-            self.mark.watermark().filter(|_| !self.ended).map(|time| High { time, place: Place::default() });
-        let time = batch.time().cloned().map(|time| EventTime { high, ..time });
-        Ok(Some(batch.with_time(time)))
+        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
     }
 
     /// Lets go of memory that is not needed, when no result is left.
