@@ -239,6 +239,7 @@ def test_count_is_an_aggregate_or_windows():
     [
         (lambda: rl.count(0), rl.ArgumentError, "size must be at least 1"),
         (lambda: rl.count(5, -1), rl.ArgumentError, "every must be at least 1"),
+        (lambda: rl.count(2**61), rl.ArgumentError, "a number of rows, from 1 to"),
         (lambda: rl.count(2**63 - 1), rl.ArgumentError, "size=9223372036854775807: it must be"),
         (lambda: rl.count(2**70), rl.ArgumentError, "fit in 64 bits"),
         (lambda: rl.count(5, 1.5), rl.ArgumentTypeError, "every must be an integer, not float"),

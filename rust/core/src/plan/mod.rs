@@ -284,9 +284,9 @@ impl Windows {
     fn check_rows(size: i64, every: i64) -> Result<()> {
         let rows = [("size", size), ("every", every)];
         match rows.into_iter().find(|(_, rows)| !(1..=MAX_LENGTH).contains(rows)) {
-            Some((argument, rows)) => {
-                Err(Error::argument(format!("{argument}={rows}: it must be a number of rows, at least 1")))
-            }
+            Some((argument, rows)) => Err(Error::argument(format!(
+                "{argument}={rows}: it must be a number of rows, from 1 to {MAX_LENGTH}"
+            ))),
             None => Ok(()),
         }
     }
