@@ -136,7 +136,7 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     let edges = if is_count { &DataType::Int64 } else { &time };
     let schema = results_schema(edges, spec.windows.label(), &fields, &recipe)?;
     let shape = Shape {
-        schema: Arc::clone(&schema),
+        schema,
         closed: spec.windows.has_end(),
         label: spec.windows.label(),
         time: time.clone(),
@@ -155,7 +155,14 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let stage: Box<dyn Stage> = match &spec.windows {
+    let (stage, schema) = operator(&spec.windows, timed, parts)?;
+    Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
+}
+
+/// The operator of windows, and what its results look like.
+fn operator(windows: &Windows, timed: bool, parts: Parts) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+    let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
+    let stage: Box<dyn Stage> = match windows {
         Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
         Windows::Cumulate { size, step, offset } => {
             Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts))
@@ -166,12 +173,11 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         }
         Windows::Count { size, every } => {
             let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
-            let time = timed.then_some(EventTimeOf { column: None, dtype: time });
             let schema = Arc::clone(stage.schema());
-            return Ok((Box::new(stage), Carries { schema, time }));
+            return Ok((Box::new(stage), schema));
         }
     };
-    Ok((stage, Carries { schema, time: Some(EventTimeOf { column: None, dtype: time }) }))
+    Ok((stage, schema))
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
