@@ -4,7 +4,8 @@
 #![allow(unsafe_code)]
 
 use super::cells::{Merge, Rows, Value};
-use super::partial::{Lift, Max, Min, Moments, Number, Partial};
+use super::moments::{Moments, Number};
+use super::partial::{Lift, Max, Min, Partial};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {

@@ -11,6 +11,7 @@ mod function;
 mod fused;
 mod input;
 mod lower;
+mod moments;
 mod owned;
 mod partial;
 mod recipe;

@@ -1,0 +1,229 @@
+//! [`Moments`]: the partial of variances and standard deviations.
+
+use std::hint::select_unpredictable;
+
+use super::double::{Double, Doubles, two_product, two_sum};
+use super::partial::{Lift, Partial};
+
+/// A number from which another can be subtracted exactly, as a [`Double`].
+pub(crate) trait Number: Copy + Send + 'static {
+    /// Zero.
+    const ZERO: Self;
+    /// `self - other`; what is not a finite number gives what is not one.
+    fn minus(self, other: Self) -> Double;
+    /// Whether it is finite.
+    fn is_finite(self) -> bool;
+}
+
+impl Number for f64 {
+    const ZERO: Self = 0.0;
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Double {
+        two_sum(self, -other)
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        Self::is_finite(self)
+    }
+}
+
+macro_rules! integer_number {
+    ($($kind:ty),*) => {$(
+        impl Number for $kind {
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Double {
+                Double::from_integer(self as i128 - other as i128)
+            }
+
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                true
+            }
+        }
+    )*};
+}
+
+integer_number!(i64, u64);
+
+/// The moments about the first value: the sums of `x - pivot` and of its square, in [`Double`]s.
+///
+/// The pivot is one of the values, so `Σ(x - pivot)² ≤ (n + 1)·Σ(x - mean)²`: the subtraction that gives
+/// the variance loses at most a factor of `n + 1` of the 106 bits, whatever the data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moments<V> {
+    count: f64,
+    pivot: V,
+    /// Whether some value was an infinity or a NaN.
+    broken: bool,
+    sum: Double,
+    squares: Double,
+}
+
+/// The sums of `older` and, moved to its pivot, of `newer`: with `d` the way between the pivots,
+/// `Σ(x+d) = Σx + n·d` and `Σ(x+d)² = Σx² + 2d·Σx + n·d²`.
+#[inline(always)]
+fn joined_sums(older: (Double, Double), newer: (Double, Double), count: f64, way: Double) -> (Double, Double) {
+    let moved = Double::from(count).times(way);
+    let twice = Double { hi: 2.0 * newer.0.hi, lo: 2.0 * newer.0.lo };
+    let (sum, squares) = (newer.0.plus(moved), newer.1.plus(way.times(twice.plus(moved))));
+    (added(older.0, sum), added(older.1, squares))
+}
+
+/// A sum with one more term.
+#[inline(always)]
+fn added(sum: Double, term: Double) -> Double {
+    let total = two_sum(sum.hi, term.hi);
+    Double { hi: total.hi, lo: sum.lo + (total.lo + term.lo) }
+}
+
+/// The variance of so many values: the sum of the squares of their distances from the mean, by `divisor`.
+#[inline(always)]
+fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
+    let (sum, squares) = (two_sum(sum.hi, sum.lo), two_sum(squares.hi, squares.lo));
+    let spread = squares.minus(sum.times(sum.over(count)));
+    // Divided before it is rounded, so that the variance of integers is the nearest double.
+    let variance = spread.over(divisor).value();
+    let total = spread.value();
+    // What is not finite comes of finite values: their squares are out of range.
+    let variance = if total.is_finite() { variance } else { f64::INFINITY };
+    if total <= 0.0 { 0.0 } else { variance }
+}
+
+impl<V: Number> Moments<V> {
+    /// What these and newer moments come to, whose sums have been computed; those mean nothing if either
+    /// has no value.
+    #[inline(always)]
+    fn with(&self, newer: &Self, (sum, squares): (Double, Double)) -> Self {
+        let only = select_unpredictable(self.count == 0.0, newer, self);
+        let both = self.count > 0.0 && newer.count > 0.0;
+        Self {
+            count: self.count + newer.count,
+            pivot: only.pivot,
+            broken: self.broken | newer.broken,
+            sum: sum.or(only.sum, both),
+            squares: squares.or(only.squares, both),
+        }
+    }
+
+    /// The variance of each of a group, with these degrees of freedom taken off; NaN if a value was not
+    /// finite, and nothing that means anything if there are not more values than that.
+    #[inline(always)]
+    pub(crate) fn variances<const N: usize>(group: [&Self; N], ddof: f64) -> [f64; N] {
+        let (mut sums, mut squares) = (Doubles::<N>::ZERO, Doubles::<N>::ZERO);
+        let (mut counts, mut variances) = ([0.0; N], [0.0; N]);
+        for i in 0..N {
+            sums.set(i, group[i].sum);
+            squares.set(i, group[i].squares);
+            counts[i] = group[i].count;
+        }
+        for i in 0..N {
+            variances[i] = variance(sums.get(i), squares.get(i), counts[i], counts[i] - ddof);
+        }
+        for i in 0..N {
+            variances[i] = if group[i].broken { f64::NAN } else { variances[i] };
+        }
+        variances
+    }
+}
+
+impl<V: Number> Partial for Moments<V> {
+    const EMPTY: Self = Self {
+        count: 0.0,
+        pivot: V::ZERO,
+        broken: false,
+        sum: Double { hi: 0.0, lo: 0.0 },
+        squares: Double { hi: 0.0, lo: 0.0 },
+    };
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        [*self] = Self::joined([&*self], [newer]);
+    }
+
+    const GROUPED: bool = true;
+
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over numbers side by side become vector instructions")]
+    fn joined<const N: usize>(older: [&Self; N], newer: [&Self; N]) -> [Self; N] {
+        let [mut sums, mut squares, mut newer_sums, mut newer_squares, mut ways] = [Doubles::<N>::ZERO; 5];
+        let mut counts = [0.0; N];
+        for i in 0..N {
+            sums.set(i, older[i].sum);
+            squares.set(i, older[i].squares);
+            newer_sums.set(i, newer[i].sum);
+            newer_squares.set(i, newer[i].squares);
+            ways.set(i, newer[i].pivot.minus(older[i].pivot));
+            counts[i] = newer[i].count;
+        }
+        for i in 0..N {
+            let newer = (newer_sums.get(i), newer_squares.get(i));
+            let (sum, square) = joined_sums((sums.get(i), squares.get(i)), newer, counts[i], ways.get(i));
+            sums.set(i, sum);
+            squares.set(i, square);
+        }
+        let mut joined = [Self::EMPTY; N];
+        for i in 0..N {
+            joined[i] = older[i].with(newer[i], (sums.get(i), squares.get(i)));
+        }
+        joined
+    }
+}
+
+impl<V: Number> Lift<V> for Moments<V> {
+    #[inline(always)]
+    fn lift(&mut self, value: V, _: i64) {
+        self.pivot = if self.count == 0.0 { value } else { self.pivot };
+        self.count += 1.0;
+        self.broken |= !value.is_finite();
+        let d = value.minus(self.pivot);
+        let mut square = two_product(d.hi, d.hi);
+        square.lo += 2.0 * d.hi * d.lo;
+        self.sum = added(self.sum, d);
+        self.squares = added(self.squares, square);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifted(values: &[f64]) -> Moments<f64> {
+        let mut moments = Moments::EMPTY;
+        values.iter().for_each(|&value| moments.lift(value, 0));
+        moments
+    }
+
+    fn of<V: Number>(moments: &Moments<V>) -> f64 {
+        Moments::variances([moments], 1.0)[0]
+    }
+
+    #[test]
+    fn variance_is_right_whatever_the_data() {
+        let var = |values: &[f64]| of(&lifted(values));
+        assert_eq!(var(&[1e15, 1e15 + 1.0, 1e15 + 2.0]), 1.0);
+        let next = f64::from_bits(1e8f64.to_bits() + 1);
+        let ulp = next - 1e8;
+        assert_eq!(var(&[1e8, next]), ulp * ulp / 2.0);
+        assert!(var(&[1.0, f64::NAN]).is_nan());
+        assert_eq!(var(&[1e200, -1e200]), f64::INFINITY);
+        let mut ints = Moments::<i64>::EMPTY;
+        (1..=3).for_each(|i| ints.lift((1 << 53) + i, 0));
+        assert_eq!(of(&ints), 1.0);
+        let mut thirds = Moments::<i64>::EMPTY;
+        [0, 0, 5].into_iter().for_each(|i| thirds.lift(i, 0));
+        assert_eq!(Moments::variances([&thirds], 0.0)[0], 50.0 / 9.0);
+    }
+
+    #[test]
+    fn an_outlier_as_pivot_does_no_harm() {
+        let values: Vec<f64> = std::iter::once(1e15).chain((0..999).map(|i| f64::from(i % 10))).collect();
+        let (mut a, b) = (lifted(&values[..1]), lifted(&values[1..]));
+        a.combine(&b);
+        let whole = of(&lifted(&values));
+        assert!((of(&a) / whole - 1.0).abs() < 1e-15);
+    }
+}
