@@ -128,6 +128,15 @@ def test_keys_come_and_go_without_end():
     assert list(it.stats)[-1]["state_bytes"] < 8_000_000
 
 
+def test_a_key_is_not_forgotten_while_rows_could_miss_its_session():
+    rows = [{"t": 0, "k": k} for k in range(2000)] + [{"t": 10, "k": -1}]
+    rows += [{"t": 5, "k": 7}]  # In a batch of its own, when 2,000 keys have no open session.
+    plan = rl.from_rows(rows, time="t", batch_rows=2001).window(rl.session(10), by="k", late="keep")
+    it = iter(plan.agg(n=rl.count()))
+    assert sum(int(batch["n"].sum()) for batch in it) == 2001
+    assert [(row["t"], row["k"], row["_reason"]) for row in dicts(it.late)] == [(5, 7, "late")]
+
+
 def test_session_arguments():
     assert repr(rl.session("30m")) == 'session("30m")'
     assert repr(rl.session(5, gap_closed=True)) == "session(5, gap_closed=True)"
