@@ -413,3 +413,45 @@ def test_results_come_out_before_the_state_is_too_big():
     assert [row for row in next(it).rows()] == [(0, 10, "a", 2), (0, 10, "b", 1)]
     with pytest.raises(rl.LimitError, match="max_state_bytes"):
         next(it)
+
+
+# ---------------------------------------------------------------- threads
+
+
+def ticks(rows):
+    """A file of rows, some without a value."""
+    rng = np.random.default_rng(5)
+    keys, values = rng.integers(0, 40, rows), rng.normal(100, 30, rows)
+    lines = (
+        f"{t},{key},{'' if t % 11 == 0 else value}\n" for t, (key, value) in enumerate(zip(keys, values, strict=True))
+    )
+    return ("t,k,x\n" + "".join(lines)).encode()
+
+
+def test_threads_make_no_difference():
+    data = ticks(150_000)
+
+    def run(threads, spec, batch_rows):
+        stream = rl.read_csv(data, time="t", threads=threads, batch_rows=batch_rows).window(spec, by="k")
+        stream = stream.agg(
+            n=rl.count("x"), mean=rl.mean("x"), std=rl.std("x"), low=rl.min("x"), last=rl.last("x", skip_nulls=False)
+        )
+        return [row for batch in stream for row in zip(*(batch.floats(name).tobytes() for name in batch), strict=True)]
+
+    for spec in [rl.tumbling(1000), rl.hopping(3000, 50), rl.cumulate(4000, 500)]:
+        alone = run(1, spec, 65_536)
+        assert len(alone) > 40
+        assert run(2, spec, 65_536) == alone
+        assert run(7, spec, 30_000) == alone
+
+
+def test_results_before_one_that_does_not_fit_come_out_whatever_the_threads():
+    big = np.where(np.arange(200_000) == 150_000, np.iinfo(np.int64).max, 1)
+    data = ("t,x,y\n" + "".join(f"{t},{x},{t}\n" for t, x in enumerate(big))).encode()
+    for threads in [1, 3]:
+        windows = rl.read_csv(data, time="t", threads=threads).window(rl.hopping(100, 10))
+        it, ends = iter(windows.agg(sum=rl.sum("x"), mean=rl.mean("y"), n=rl.count())), []
+        with pytest.raises(rl.ResultOverflowError, match=r"sum in the window that ends at 150010: the sum"):
+            for batch in it:
+                ends += list(batch["window_end"])
+        assert ends == list(range(10, 150_001, 10)), threads

@@ -63,7 +63,8 @@ def read_csv(
     batch_rows
         How many rows a batch has, exactly, but for the last.
     threads, prefetch
-        How many threads decode (as many as there are cores), and how many batches each may be ahead (2). The
+        How many threads decode, and how many the windows after it work on (as many as there are cores), and how
+        many batches each that decodes may be ahead (2). The
         result is the same to the bit.
     max_line, max_columns
         Limits on what a hostile file may ask for: bytes of a row, and columns. Beyond them is a ``LimitError``.

@@ -273,6 +273,12 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// What a panic, caught on some thread, has to say.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_select::nullif::nullif;
 
-use super::cells::{Value, cells};
+use super::cells::{Cells, Value, cells};
 use super::double::Double;
 use super::function::Function;
 use super::fused;
@@ -19,6 +19,7 @@ use crate::column::from_i64;
 use crate::types::DataType;
 
 /// A result that does not fit its type: the first row that has one, and what it is.
+#[derive(Debug)]
 pub(crate) struct Unfit {
     /// The place in the list of slots.
     pub(crate) at: usize,
@@ -26,10 +27,29 @@ pub(crate) struct Unfit {
     pub(crate) output: Arc<str>,
     /// What happened.
     pub(crate) reason: String,
+    /// The columns of the results before it.
+    pub(crate) before: Vec<ArrayRef>,
 }
 
-/// A column of results, and the first that does not fit.
-type Lowered = Result<ArrayRef, Unfit>;
+/// A column of results, or the first of them that does not fit.
+pub(super) type Lowered = Result<ArrayRef, Unfit>;
+
+/// Columns of the same slots.
+///
+/// # Errors
+/// [`Unfit`] for the earliest slot of which a result does not fit its type.
+pub(super) fn together(columns: Vec<Lowered>) -> Result<Vec<ArrayRef>, Unfit> {
+    let earliest = columns.iter().filter_map(|column| column.as_ref().err()).min_by_key(|unfit| unfit.at);
+    let Some(Unfit { at, output, reason, .. }) = earliest else {
+        return Ok(columns.into_iter().flatten().collect());
+    };
+    let before = |column: &Lowered| match column {
+        Ok(column) => column.slice(0, *at),
+        Err(unfit) => unfit.before[0].slice(0, *at),
+    };
+    let before = columns.iter().map(before).collect();
+    Err(Unfit { at: *at, output: Arc::clone(output), reason: reason.clone(), before })
+}
 
 impl Table {
     /// The results of these slots, a column per output.
@@ -37,23 +57,14 @@ impl Table {
     /// # Errors
     /// [`Unfit`] for the earliest slot of which a result does not fit its type.
     pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32]) -> Result<Vec<ArrayRef>, Unfit> {
-        let counted: Vec<Counted> = (0..self.selections()).map(|at| Counted::of(self, at, slots)).collect();
+        let counted = self.each_counted(slots);
         let column = |output: &Output| {
-            Lowering { table: self, output, slots, counted: &counted[output.selection] }.column()
+            let cells = output.part.map(|part| &*self.parts[part]);
+            Lowering { cells, output, slots, counted: &counted[output.selection] }.column()
         };
-        let columns: Vec<Lowered> = outputs.iter().map(column).collect();
-        match columns.iter().filter_map(|column| column.as_ref().err()).map(|unfit| unfit.at).min() {
-            None => Ok(columns.into_iter().flatten().collect()),
-            Some(at) => Err(columns
-                .into_iter()
-                .filter_map(Result::err)
-                .find(|unfit| unfit.at == at)
-                .expect("it was found")),
-        }
+        together(outputs.iter().map(column).collect())
     }
-}
 
-impl Table {
     /// The same, with null for results of fewer values than these. Counts are always numbers.
     ///
     /// # Errors
@@ -79,28 +90,34 @@ impl Table {
 }
 
 /// How many values one selection has in each of some slots.
-struct Counted {
-    counts: Vec<u64>,
+#[derive(Clone)]
+pub(super) struct Counted {
+    counts: Arc<Vec<u64>>,
     least: u64,
 }
 
 impl Counted {
-    fn of(table: &Table, selection: usize, slots: &[u32]) -> Self {
-        let counts = table.counts_of(selection, slots);
-        Self { least: counts.iter().copied().min().unwrap_or(0), counts }
+    /// So many for each.
+    pub(super) fn of(counts: Vec<u64>) -> Self {
+        Self { least: counts.iter().copied().min().unwrap_or(0), counts: Arc::new(counts) }
     }
 }
 
 /// One output of some slots.
-struct Lowering<'a> {
-    table: &'a Table,
-    output: &'a Output,
-    slots: &'a [u32],
-    counted: &'a Counted,
+pub(super) struct Lowering<'a> {
+    /// The cells that it is made of; counts are made of none.
+    pub(super) cells: Option<&'a dyn Cells>,
+    pub(super) output: &'a Output,
+    pub(super) slots: &'a [u32],
+    pub(super) counted: &'a Counted,
 }
 
 impl Lowering<'_> {
-    fn column(&self) -> Lowered {
+    /// The column.
+    ///
+    /// # Errors
+    /// [`Unfit`] for the earliest slot of which the result does not fit its type.
+    pub(super) fn column(&self) -> Lowered {
         let input = &self.output.input;
         match self.output.function {
             Function::Count => Ok(from_i64(&arrow_schema::DataType::Int64, self.counts().map(|n| n as i64), None)),
@@ -117,8 +134,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn part(&self) -> &dyn super::cells::Cells {
-        &*self.table.parts[self.output.part.expect("all but counts have a part")]
+    fn part(&self) -> &dyn Cells {
+        self.cells.expect("all but counts have a part")
     }
 
     fn each<P: Lift<V>, V: Value>(&self) -> impl ExactSizeIterator<Item = &P> {
@@ -182,7 +199,9 @@ impl Lowering<'_> {
         let Some(at) = sums.iter().position(|&sum| !fits(sum)) else { return Ok(sums) };
         let (sum, dtype) = (sums[at], &self.output.dtype);
         let reason = format!("the sum {sum} does not fit in {dtype}; cast the column to float64");
-        Err(Unfit { at, output: Arc::clone(&self.output.name), reason })
+        let counted = Counted::of(self.counted.counts[..at].to_vec());
+        let before = Lowering { slots: &self.slots[..at], counted: &counted, ..*self }.column()?;
+        Err(Unfit { at, output: Arc::clone(&self.output.name), reason, before: vec![before] })
     }
 
     fn mean(&self) -> ArrayRef {

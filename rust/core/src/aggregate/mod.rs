@@ -2,10 +2,13 @@
 //!
 //! An [`Aggregate`] is plain data. Bound to a schema, the aggregates of one plan become a [`Recipe`]: the
 //! columns they read, the rows they select and the partials they share. A [`Table`] holds those partials
-//! for any number of slots. Windows know no more than that: they give each row a slot, combine slots and
+//! for any number of slots; [`Tables`] are several, worked on by several threads. Windows know no more than that: they give each row a slot, combine slots and
 //! ask for the results. A new aggregate is a [`Function`], a partial and a way to lower it.
 
+mod bank;
 mod cells;
+mod counts;
+mod crew;
 mod double;
 mod function;
 mod fused;
@@ -14,14 +17,17 @@ mod lower;
 mod moments;
 mod owned;
 mod partial;
+mod pick;
 mod recipe;
 mod table;
+mod tables;
 
 pub(crate) use cells::Merge;
 pub use function::{Aggregate, Function};
 pub(crate) use input::Inputs;
 pub(crate) use recipe::Recipe;
 pub(crate) use table::{Fold, Table};
+pub(crate) use tables::{Piece, Tables};
 
 /// The slot of a row that belongs nowhere.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
@@ -29,5 +35,12 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 /// What tests of windows make cells of their own of.
 #[cfg(test)]
 pub(crate) mod testing {
+    use super::bank::Bank;
     pub(crate) use super::cells::{Cells, Rows, Values};
+    use super::tables::Tables;
+
+    /// So many tables of such cells.
+    pub(crate) fn tables(cells: &dyn Cells, tables: usize) -> Tables {
+        Tables::of(vec![Bank::of(0, 0, cells, tables, Vec::new())], 1, Vec::new(), tables, 1)
+    }
 }

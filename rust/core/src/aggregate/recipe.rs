@@ -42,6 +42,7 @@ enum Kind {
 }
 
 /// How one result is made of a slot.
+#[derive(Clone)]
 pub(crate) struct Output {
     /// What is computed.
     pub(crate) function: Function,

@@ -83,7 +83,7 @@ pub struct ReadCsv {
     pub max_kept: usize,
     /// How many rows a batch has.
     pub batch_rows: usize,
-    /// How many threads decode; as many as there are cores if `None`.
+    /// How many threads decode, and how many the windows after it work on; as many as there are cores if `None`.
     pub threads: Option<usize>,
     /// How many batches to read ahead, for each thread.
     pub prefetch: usize,

@@ -42,12 +42,13 @@ pub(crate) type Made = (Box<dyn Stage>, Carries);
 /// Makes a stage once its input is known.
 pub(crate) struct Maker {
     node: Node,
+    threads: usize,
 }
 
 impl Maker {
-    /// For this node.
-    pub(crate) fn new(node: Node) -> Self {
-        Self { node }
+    /// For this node, which may use so many threads.
+    pub(crate) fn new(node: Node, threads: usize) -> Self {
+        Self { node, threads }
     }
 
     /// The stage for an input that looks like this batch.
@@ -56,7 +57,7 @@ impl Maker {
     /// As [`make`].
     pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
         let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
-        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time })?.0)
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.threads)?.0)
     }
 
     /// The ledger of a stage that has not seen anything.
@@ -65,12 +66,12 @@ impl Maker {
     }
 }
 
-/// The stage of a node over an input.
+/// The stage of a node over an input, which may use so many threads.
 ///
 /// # Errors
 /// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
 /// twice.
-pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
+pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made> {
     let name = node.to_string();
     match node {
         Node::Select(columns) => project(columns, input, name),
@@ -81,7 +82,7 @@ pub(crate) fn make(node: &Node, input: &Carries) -> Result<Made> {
         }
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
-        Node::Window(spec) => window(spec, input, name),
+        Node::Window(spec) => window(spec, input, threads, name),
         Node::Rolling(spec) => rolling(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
@@ -125,7 +126,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
     columns
 }
 
-fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
+fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
     let is_count = matches!(spec.windows, Windows::Count { .. });
     let timed = !is_count || spec.time.is_some() || input.time.is_some() || spec.lateness != Length::Ticks(0);
     // Rows are counted as they come where they have no event time.
@@ -155,17 +156,22 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, timed, parts)?;
+    let (stage, schema) = operator(&spec.windows, timed, threads, parts)?;
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 /// The operator of windows, and what its results look like.
-fn operator(windows: &Windows, timed: bool, parts: Parts) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+fn operator(
+    windows: &Windows,
+    timed: bool,
+    threads: usize,
+    parts: Parts,
+) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
     let stage: Box<dyn Stage> = match windows {
-        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
+        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts, threads)),
         Windows::Cumulate { size, step, offset } => {
-            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts))
+            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts, threads))
         }
         Windows::Session { gap, gap_closed } => {
             let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);

@@ -99,7 +99,7 @@ impl Prepared {
         match (&plan.node, &inputs[0]) {
             (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
             (_, None) => Ok(None),
-            (node, Some(input)) => Ok(Some(make(node, input)?.1)),
+            (node, Some(input)) => Ok(Some(make(node, input, 1)?.1)),
         }
     }
 
@@ -150,7 +150,7 @@ impl Prepared {
             inputs.push(nodes.len() - 1);
         }
         let input = carried.swap_remove(0);
-        let (work, carries) = stage(&plan.node, input)?;
+        let (work, carries) = stage(&plan.node, input, threads(&self.plan))?;
         nodes.push(RunNode { work, inputs, ended: false });
         Ok(carries)
     }
@@ -184,8 +184,8 @@ impl Prepared {
     }
 }
 
-/// The work of a node that has an input, and what comes out of it.
-fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)> {
+/// The work of a node that has an input, and may use so many threads, and what comes out of it.
+fn stage(node: &Node, input: Option<Carries>, threads: usize) -> Result<(Work, Option<Carries>)> {
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
@@ -195,11 +195,20 @@ fn stage(node: &Node, input: Option<Carries>) -> Result<(Work, Option<Carries>)>
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
-            let (stage, carries) = make(node, &input)?;
+            let (stage, carries) = make(node, &input, threads)?;
             (Work::Stage(stage), Some(carries))
         }
-        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone()))), None),
+        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), threads))), None),
     })
+}
+
+/// How many threads a stage may use: as many as there are cores, or fewer if a source has been told so.
+fn threads(plan: &Plan) -> usize {
+    let told = |node: &Node| match node {
+        Node::ReadCsv(read) => read.threads,
+        _ => None,
+    };
+    plan.leaves().into_iter().filter_map(told).min().unwrap_or_else(crate::source::cores)
 }
 
 /// Gives a batch from the host's function the event time of its rows, if it has the column.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::feeder::{Fed, Feeder};
 use crate::csv::{self, Decoded, Layout, Scratch, Start};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_message};
 
 /// A decoded text.
 pub(crate) struct Made {
@@ -268,12 +268,7 @@ impl Shared {
     /// Decodes a text. A panic, which would be a bug, becomes an error instead of a thread that is gone.
     fn decode(&self, text: &csv::Text, source: Arc<str>, scratch: &mut Scratch) -> Result<Made> {
         let run = std::panic::AssertUnwindSafe(|| csv::decode(text, &self.layout, scratch));
-        let decoded = std::panic::catch_unwind(run).map_err(|panic| Error::Internal(message(&*panic)))?;
+        let decoded = std::panic::catch_unwind(run).map_err(|panic| Error::Internal(panic_message(&*panic)))?;
         Ok(Made { decoded, source, first: text.first(), rows: text.rows() as u64 })
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
 }

@@ -6,7 +6,7 @@ use super::ahead::{Ahead, Made, Next};
 use super::categories::Categories;
 use super::feeder::Feeder;
 use super::head::{CsvHead, locate};
-use super::{Fetch, Source, Supply};
+use super::{Fetch, Source, Supply, cores};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::as_i64;
 use crate::error::{BadRow, Error, Place, Result};
@@ -38,8 +38,7 @@ impl Csv {
     /// [`Error::Io`].
     pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, exact: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if from_host { 1 } else { read.threads.unwrap_or(cores) };
+        let threads = if from_host { 1 } else { read.threads.unwrap_or_else(cores) };
         let layout = head.layout.clone();
         let uneven = head.files.len() > 1 || read.on_error != OnError::Error;
         let feeder = Feeder::new(read, &mut head)?;

@@ -30,7 +30,7 @@ const ROUND: usize = 8192;
 
 /// Rows in their order, which are being worked off.
 struct Passed {
-    inputs: Inputs,
+    inputs: Arc<Inputs>,
     numbers: Vec<u32>,
     times: ScalarBuffer<i64>,
     /// Where the watermark stood before it passed each of them.

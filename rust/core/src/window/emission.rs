@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use super::edges::Label;
 use super::keys::Keys;
 use super::pieces::Pieces;
-use crate::aggregate::{Recipe, Table};
+use crate::aggregate::{Piece, Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
 use crate::error::{Error, Overflow, Place, Result};
@@ -89,37 +89,52 @@ impl Emission {
         keys: &mut Keys,
         shape: &Shape,
     ) -> Result<Vec<u32>> {
+        let slots = std::mem::take(&mut self.slots);
         // One piece without rows shows what the columns look like; more would pile up.
-        if self.slots.is_empty() && !self.pieces.is_empty() {
-            return Ok(Vec::new());
+        if !slots.is_empty() || self.pieces.is_empty() {
+            let columns = table.lower(recipe.outputs(), &slots);
+            self.take_in(Piece { rows: slots.len(), columns }, keys, shape)?;
         }
-        let lowered = self.keys.len() - self.slots.len();
-        let columns = table.lower(recipe.outputs(), &self.slots).map_err(|unfit| {
-            let error = Error::Overflow(Box::new(Overflow {
-                place: Place::default(),
-                column: Some(unfit.output.to_string()),
-                what: self.describe(lowered + unfit.at, &unfit.output, keys, shape),
-                reason: unfit.reason,
-            }));
-            self.truncate(lowered, unfit.at);
-            error
-        });
-        match columns {
+        Ok(slots)
+    }
+
+    /// Takes in the columns of the next results.
+    ///
+    /// # Errors
+    /// If a result does not fit its type. Then the results before it are left, and no others.
+    pub(crate) fn take_in(&mut self, piece: Piece, keys: &mut Keys, shape: &Shape) -> Result<()> {
+        match piece.columns {
             Ok(columns) => {
-                self.pieces.push(self.slots.len(), columns);
-                Ok(std::mem::take(&mut self.slots))
+                self.pieces.push(piece.rows, columns);
+                Ok(())
             }
-            Err(error) => self.lower(table, recipe, keys, shape).and(Err(error)),
+            Err(unfit) => {
+                let at = self.pieces.rows() + unfit.at;
+                let error = Overflow {
+                    place: Place::default(),
+                    column: Some(unfit.output.to_string()),
+                    what: self.describe(at, &unfit.output, keys, shape),
+                    reason: unfit.reason,
+                };
+                self.pieces.push(unfit.at, unfit.before);
+                self.truncate(at);
+                Err(Error::Overflow(Box::new(error)))
+            }
         }
     }
 
-    /// Keeps the first `slots` results of those that are not columns yet.
-    fn truncate(&mut self, lowered: usize, slots: usize) {
-        self.slots.truncate(slots);
-        self.keys.truncate(lowered + slots);
-        self.starts.truncate(lowered + slots);
-        self.ends.truncate(lowered + slots);
-        self.before.truncate(lowered + slots);
+    /// Whether it knows what columns look like.
+    pub(crate) fn has_columns(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
+    /// Keeps the first `rows` results, which are columns.
+    fn truncate(&mut self, rows: usize) {
+        self.slots.clear();
+        self.keys.truncate(rows);
+        self.starts.truncate(rows);
+        self.ends.truncate(rows);
+        self.before.truncate(rows);
     }
 
     /// The next `rows` results, which are columns all.

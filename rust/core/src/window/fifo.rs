@@ -8,46 +8,43 @@
 //! numbers alone, never on what has been before. (This is van Herk's and Gil and Werman's method, with
 //! keys for lanes.) Windows that expand start where blocks do, and are the newer block alone.
 
+use std::ops::Range;
+
 use super::grid::Grid;
 use super::panes::{Pane, Panes};
 use super::places::Places;
-use crate::aggregate::{NO_SLOT, Table};
+use crate::aggregate::{NO_SLOT, Tables};
+
+/// The panes, by slot.
+pub(crate) const PANES: usize = 0;
+/// By place: the older block, from the first pane of the window on.
+const FRONT: usize = 1;
+/// By place: the newer block, up to the last pane of the window.
+const BACK: usize = 2;
+/// By slot: the pane and all newer ones of its block.
+const SUFFIXES: usize = 3;
+/// The results.
+pub(crate) const RESULTS: usize = 4;
+/// How many tables it takes.
+pub(crate) const TABLES: usize = 5;
 
 /// The combined panes of the windows that are open.
 pub(crate) struct Fifo {
     grid: Grid,
-    /// Per place: the older block, from the first pane of the window on.
-    front: Table,
-    /// Per place: the slot that `front` was copied from, in the first pane of the window that has the key.
+    /// Per place: the slot that the older block was copied from, in the first pane of the window that has the key.
     heads: Vec<u32>,
-    /// Per place: the newer block, up to the last pane of the window.
-    back: Table,
-    /// Per slot: the pane and all newer ones of its block.
-    suffixes: Table,
     /// Per slot: the slot of the same key in the next pane of the block that has it.
     next: Vec<u32>,
     /// The last pane of the latest window, if there was one.
     last: Option<i64>,
     /// Keys that got rows in panes that are combined already.
     changed: Vec<u32>,
-    /// Room for the places of one window's results.
-    places: Vec<u32>,
 }
 
 impl Fifo {
     /// Nothing combined yet.
-    pub(crate) fn new(grid: Grid, table: &Table) -> Self {
-        Self {
-            grid,
-            front: table.fresh(),
-            heads: Vec::new(),
-            back: table.fresh(),
-            suffixes: table.fresh(),
-            next: Vec::new(),
-            last: None,
-            changed: Vec::new(),
-            places: Vec::new(),
-        }
+    pub(crate) fn new(grid: Grid) -> Self {
+        Self { grid, heads: Vec::new(), next: Vec::new(), last: None, changed: Vec::new() }
     }
 
     /// The last pane of the next window that has rows, of those that end after the number `closed`: a row may come
@@ -66,95 +63,86 @@ impl Fifo {
     }
 
     /// Moves on to the window that ends with the pane `last`: takes its panes in.
-    pub(crate) fn advance(&mut self, last: i64, panes: &Panes, table: &Table, places: &Places) {
-        self.make_room(panes, places);
-        self.repair(panes, table, places);
+    pub(crate) fn advance(&mut self, last: i64, panes: &Panes, tables: &mut Tables, places: &Places) {
+        self.make_room(panes, tables, places);
+        self.repair(panes, tables, places);
         let first = self.grid.first_pane(last);
         let from = self.last.map_or(i64::MIN, |last| last + 1);
         let block = self.grid.block(last);
         if self.last.is_none_or(|old| self.grid.block(old) < block) {
-            self.turn(first..block, panes, table, places);
+            self.turn(first..block, panes, tables, places);
         }
-        self.take_back(block.max(from)..last + 1, panes, table, places);
+        take_back(block.max(from)..last + 1, panes, tables, places);
         self.last = Some(last);
     }
 
-    /// Appends the window's results to a table, and its keys to `keys`, in the order of their places.
-    pub(crate) fn results(&mut self, places: &Places, results: &mut Table, keys: &mut Vec<u32>) {
-        self.places.clear();
+    /// Appends the window's results, and its keys to `keys`, in the order of their places.
+    pub(crate) fn results(&mut self, places: &Places, tables: &mut Tables, keys: &mut Vec<u32>) {
+        let mut at = Vec::new();
         for (place, key) in places.taken() {
-            if self.heads[place as usize] != NO_SLOT || self.back.rows(place as usize) > 0 {
-                self.places.push(place);
+            if self.heads[place as usize] != NO_SLOT || tables.rows(BACK, place as usize) > 0 {
+                at.push(place);
                 keys.push(key);
             }
         }
-        results.append(&self.front, &self.back, &self.places);
+        tables.append(RESULTS, FRONT, BACK, at);
     }
 
     /// Follows a renumbering of places.
-    pub(crate) fn follow_places(&mut self, old: &[u32]) {
+    pub(crate) fn follow_places(&mut self, old: Vec<u32>, tables: &mut Tables) {
         self.heads = old.iter().map(|&place| self.heads[place as usize]).collect();
-        self.front.keep(old);
-        self.back.keep(old);
+        tables.keep(FRONT, old.clone());
+        tables.keep(BACK, old);
     }
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        let tables = self.front.bytes() + self.back.bytes() + self.suffixes.bytes();
-        tables + (self.heads.capacity() + self.next.capacity()) * 4
+        (self.heads.capacity() + self.next.capacity()) * 4
     }
 
-    fn make_room(&mut self, panes: &Panes, places: &Places) {
+    fn make_room(&mut self, panes: &Panes, tables: &mut Tables, places: &Places) {
         self.heads.resize(places.len().max(self.heads.len()), NO_SLOT);
-        self.front.grow(places.len());
-        self.back.grow(places.len());
-        self.suffixes.grow(panes.slots());
+        tables.grow(FRONT, places.len());
+        tables.grow(BACK, places.len());
+        tables.grow(SUFFIXES, panes.slots());
         if self.next.len() < panes.slots() {
             self.next.resize(panes.slots(), NO_SLOT);
         }
     }
 
-    /// Takes panes into the newer block.
-    fn take_back(&mut self, ids: std::ops::Range<i64>, panes: &Panes, table: &Table, places: &Places) {
-        for pane in panes.range(ids) {
-            self.back.combine(&places_of(pane, places), table, &pane.slots);
-        }
-    }
-
     /// Makes these panes the older block, and the newer one empty.
-    fn turn(&mut self, ids: std::ops::Range<i64>, panes: &Panes, table: &Table, places: &Places) {
+    fn turn(&mut self, ids: Range<i64>, panes: &Panes, tables: &mut Tables, places: &Places) {
         let all: Vec<u32> = (0..places.len() as u32).collect();
-        self.front.clear(&all);
-        self.back.clear(&all);
+        tables.clear(FRONT, all.clone());
+        tables.clear(BACK, all);
         self.heads.fill(NO_SLOT);
         for pane in panes.range(ids).rev() {
-            let at = places_of(pane, places);
-            self.chain(&pane.slots, &at, table);
+            self.chain(pane.slots.clone(), places_of(pane, places), tables);
         }
     }
 
     /// Puts the slots of a pane, which comes before those taken in so far, in front of them.
-    fn chain(&mut self, slots: &[u32], places: &[u32], table: &Table) {
-        self.suffixes.join(slots, table, &mut self.front, places);
-        for (&slot, &place) in slots.iter().zip(places) {
+    fn chain(&mut self, slots: Vec<u32>, places: Vec<u32>, tables: &mut Tables) {
+        for (&slot, &place) in slots.iter().zip(&places) {
             self.next[slot as usize] = std::mem::replace(&mut self.heads[place as usize], slot);
         }
+        tables.join(SUFFIXES, slots, PANES, FRONT, places);
     }
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
-    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, table: &mut Table, places: &mut Places) {
+    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, tables: &mut Tables, places: &mut Places) {
         let first = self.grid.first_pane(last + self.grid.stride());
         while let Some(pane) = pop_before(first, panes) {
-            self.lead_on(&pane, places);
+            self.lead_on(&pane, places, tables);
             places.release(&pane.keys);
-            table.clear(&pane.slots);
+            tables.clear(PANES, pane.slots.clone());
             panes.give_back(&pane.slots);
             panes.reuse(pane);
         }
     }
 
     /// Lets the keys that start with a slot of this pane start with their next one.
-    fn lead_on(&mut self, pane: &Pane, places: &Places) {
+    fn lead_on(&mut self, pane: &Pane, places: &Places, tables: &mut Tables) {
         let (mut to, mut from, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for (&key, &slot) in pane.keys.iter().zip(&pane.slots) {
             let (place, next) = (places.of(key), self.next[slot as usize]);
@@ -169,29 +157,36 @@ impl Fifo {
                 }
             }
         }
-        self.front.clear(&ends);
-        self.front.copy(&to, &self.suffixes, &from);
+        tables.clear(FRONT, ends);
+        tables.copy(FRONT, to, SUFFIXES, from);
     }
 
     /// Combines anew what has changed since it was combined.
-    fn repair(&mut self, panes: &Panes, table: &Table, places: &Places) {
+    fn repair(&mut self, panes: &Panes, tables: &mut Tables, places: &Places) {
         let Some(last) = self.last else { return };
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
         changed.dedup();
         let (first, block) = (self.grid.first_pane(last), self.grid.block(last));
         for key in changed {
-            let place = [places.of(key)];
-            self.front.clear(&place);
-            self.heads[place[0] as usize] = NO_SLOT;
-            self.back.clear(&place);
+            let place = places.of(key);
+            tables.clear(FRONT, vec![place]);
+            tables.clear(BACK, vec![place]);
+            self.heads[place as usize] = NO_SLOT;
             for slot in panes.range(first..block).rev().filter_map(|pane| slot_of(pane, key)) {
-                self.chain(&[slot], &place, table);
+                self.chain(vec![slot], vec![place], tables);
             }
             for slot in panes.range(block..last + 1).filter_map(|pane| slot_of(pane, key)) {
-                self.back.combine(&place, table, &[slot]);
+                tables.combine(BACK, vec![place], PANES, vec![slot]);
             }
         }
+    }
+}
+
+/// Takes panes into the newer block.
+fn take_back(ids: Range<i64>, panes: &Panes, tables: &mut Tables, places: &Places) {
+    for pane in panes.range(ids) {
+        tables.combine(BACK, places_of(pane, places), PANES, pane.slots.clone());
     }
 }
 
@@ -215,7 +210,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::aggregate::Merge;
-    use crate::aggregate::testing::{Cells, Rows, Values};
+    use crate::aggregate::testing::{Cells, Rows, Values, tables};
 
     /// Cells of the free monoid: all that was combined into them, in order.
     #[derive(Default)]
@@ -300,9 +295,8 @@ pub(super) mod tests {
     /// Sends rows of a few keys through windows, and holds each window to the rows that lie in it, in their
     /// order.
     fn check(grid: Grid, gap: i64) {
-        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
-        let mut results = table.fresh();
-        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
+        let mut tables = tables(&Words::default(), TABLES);
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid), Panes::new(), Places::default());
         let (mut time, mut state, mut rows, mut closed) =
             (0, grid.panes() as u64 * 31 + gap as u64, Vec::new(), i64::MIN);
         panes.prepare(5, 1);
@@ -312,27 +306,29 @@ pub(super) mod tests {
             while let Some(last) = fifo.next_window(&panes, closed).filter(|&last| grid.window(last).1 <= time) {
                 let (start, end) = grid.window(last);
                 let mut keys = Vec::new();
-                fifo.advance(last, &panes, &table, &places);
-                fifo.results(&places, &mut results, &mut keys);
-                fifo.leave(last, &mut panes, &mut table, &mut places);
+                fifo.advance(last, &panes, &mut tables, &places);
+                fifo.results(&places, &mut tables, &mut keys);
+                fifo.leave(last, &mut panes, &mut tables, &mut places);
+                tables.finish().expect("no panic");
                 let of = |key: u32| rows.iter().filter(move |&&(k, t)| k == key && (start..end).contains(&t));
-                for (&key, found) in keys.iter().zip(words(&*results.parts[0])) {
+                let found = tables.look(RESULTS, |cells| words(cells).to_vec());
+                for (&key, found) in keys.iter().zip(found) {
                     assert_eq!(
                         found,
-                        &of(key).map(|&(_, time)| time).collect::<Vec<_>>(),
+                        of(key).map(|&(_, time)| time).collect::<Vec<_>>(),
                         "{grid:?} {start} {key}"
                     );
                 }
                 assert_eq!(keys.len(), (0..5).filter(|&key| of(key).count() > 0).count());
-                results.keep(&[]);
+                tables.keep(RESULTS, Vec::new());
                 closed = end;
             }
             let Some(pane) = grid.pane(time) else { continue };
             let (at, mut fresh) = (panes.open(pane), Vec::new());
             let slot = panes.slot(at, key, grid.active(grid.next_end(time)), &mut fresh);
             places.hold(&fresh);
-            table.grow(panes.slots());
-            table.put(slot, time);
+            tables.grow(PANES, panes.slots());
+            tables.put(PANES, slot, time);
             rows.push((key, time));
         }
     }

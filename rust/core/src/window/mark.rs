@@ -44,10 +44,11 @@ impl Mark {
 
     /// Remembers, at the end of a batch, which of its rows set the mark, if one did.
     pub(crate) fn note_highest(&mut self, rows: &Rows) {
-        let timed = rows.batch.clone().with_time(Some(rows.time.clone()));
-        let highest = if rows.time.passive { None } else { timed.highest() };
-        if let Some(high) = highest.filter(|high| high.time > rows.mark) {
-            self.note(&rows.batch, &high);
+        let own = if rows.time.passive { &[] } else { &rows.time.ticks[..] };
+        if self.time() > rows.mark
+            && let Some(row) = first(own, self.time())
+        {
+            self.note(&rows.batch, &High { time: self.time(), place: rows.batch.origin().place(row) });
         }
     }
 
@@ -69,6 +70,15 @@ impl Mark {
             None => self.set_by.clone(),
         }
     }
+}
+
+/// The first of the times that is this one.
+fn first(times: &[i64], time: i64) -> Option<usize> {
+    const STEP: usize = 1024;
+    // Without a branch per row, so that it compiles to a vector loop.
+    let has = |step: &&[i64]| step.iter().fold(false, |any, &other| any | (other == time));
+    let (at, step) = times.chunks(STEP).enumerate().find(|(_, step)| has(step))?;
+    Some(at * STEP + step.iter().position(|&other| other == time)?)
 }
 
 /// Somewhere in the source of the batch.

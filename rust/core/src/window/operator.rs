@@ -13,13 +13,13 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::edges::Label;
 use super::emission::Emission;
-use super::fifo::Fifo;
+use super::fifo::{Fifo, PANES, RESULTS, TABLES};
 use super::late::Late;
 use super::panes::Panes;
 use super::parts::{Parts, Rows};
 use super::places::Places;
 use super::ruler::Ruler;
-use crate::aggregate::{Fold, NO_SLOT, Recipe, Table};
+use crate::aggregate::{NO_SLOT, Recipe, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -58,9 +58,9 @@ pub(crate) struct Window {
     clock: Clock,
     panes: Panes,
     places: Places,
-    table: Table,
-    /// The combined panes, if a window has several, and the results read off them.
-    fifo: Option<(Fifo, Table)>,
+    tables: Tables,
+    /// The combined panes, if a window has several.
+    fifo: Option<Fifo>,
     current: Option<Rows>,
     /// Whether the times of its rows never fall.
     sorted: bool,
@@ -83,16 +83,16 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// An operator that has seen nothing.
-    pub(crate) fn new(ruler: Ruler, parts: Parts) -> Self {
-        let table = Table::new(&parts.recipe);
-        let fifo = (ruler.grid().panes() > 1).then(|| (Fifo::new(ruler.grid(), &table), table.fresh()));
+    /// An operator that has seen nothing, and works on up to so many threads.
+    pub(crate) fn new(ruler: Ruler, parts: Parts, threads: usize) -> Self {
+        let fifo = (ruler.grid().panes() > 1).then(|| Fifo::new(ruler.grid()));
+        let tables = Tables::new(&parts.recipe, if fifo.is_some() { TABLES } else { 1 }, threads);
         Self {
             clock: Clock::new(ruler.clone(), parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             panes: Panes::new(),
             places: Places::default(),
-            table,
+            tables,
             fifo,
             current: None,
             sorted: false,
@@ -128,7 +128,7 @@ impl Window {
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
     fn round(&mut self, current: &mut Rows) {
-        self.slots.clear();
+        self.slots = Vec::with_capacity(ROUND);
         self.fresh.clear();
         self.held = 0;
         let start = current.row;
@@ -137,11 +137,10 @@ impl Window {
             self.failure = Some(error);
             current.end = current.row;
         }
-        self.table.grow(self.panes.slots());
-        let times = Some(&current.time.ticks[..]);
-        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times });
         let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
         self.ledger.aggregated += accepted as u64;
+        self.tables.grow(PANES, self.panes.slots());
+        self.tables.fold(PANES, &current.inputs, start, std::mem::take(&mut self.slots), &current.time.ticks);
         self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
     }
 
@@ -249,7 +248,7 @@ impl Window {
         let at = self.panes.open(pane);
         let slot = self.panes.slot(at, key, self.clock.active(), &mut self.fresh);
         self.slots.push(slot);
-        if let Some((fifo, _)) = &mut self.fifo {
+        if let Some(fifo) = &mut self.fifo {
             fifo.touch(pane, key);
         }
     }
@@ -300,7 +299,7 @@ impl Window {
     /// Closes the next window that ends at or before the watermark; tells whether there was one.
     fn close_next(&mut self, watermark: i64, before: i64) -> bool {
         let next = match &self.fifo {
-            Some((fifo, _)) => fifo.next_window(&self.panes, self.ruler.number(self.closed)),
+            Some(fifo) => fifo.next_window(&self.panes, self.ruler.number(self.closed)),
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
@@ -309,22 +308,22 @@ impl Window {
         }
         let edges = self.ruler.edges(last);
         match &mut self.fifo {
-            Some((fifo, results)) => {
-                fifo.advance(last, &self.panes, &self.table, &self.places);
+            Some(fifo) => {
+                fifo.advance(last, &self.panes, &mut self.tables, &self.places);
                 // A day that the zone skipped has no window, even if its edges are closed.
                 if edges.0 < edges.1 {
-                    fifo.results(&self.places, results, &mut self.emission.keys);
+                    fifo.results(&self.places, &mut self.tables, &mut self.emission.keys);
                 }
-                fifo.leave(last, &mut self.panes, &mut self.table, &mut self.places);
-                self.emission.slots.extend(self.emission.slots.len() as u32..results.len() as u32);
+                fifo.leave(last, &mut self.panes, &mut self.tables, &mut self.places);
+                self.emission.slots.extend(self.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
             }
             None => self.close_pane(),
         }
         self.emission.close(edges, before);
         if let Some(old) = self.places.close_gaps()
-            && let Some((fifo, _)) = &mut self.fifo
+            && let Some(fifo) = &mut self.fifo
         {
-            fifo.follow_places(&old);
+            fifo.follow_places(old, &mut self.tables);
         }
         true
     }
@@ -346,18 +345,32 @@ impl Window {
         self.panes.reuse(pane);
     }
 
-    /// Makes columns of the results that are none yet, and lets go of their slots. After one that does not
-    /// fit its type nothing more happens but that those before it go out.
+    /// Lets columns be made of the results of which none are yet, and lets go of their slots.
     fn lower(&mut self) {
-        let (parts, is_combined) = (&mut self.parts, self.fifo.is_some());
-        let table = self.fifo.as_mut().map_or(&mut self.table, |(_, results)| results);
-        match self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
-            Ok(_) if is_combined => table.keep(&[]),
-            Ok(slots) => {
-                table.clear(&slots);
-                self.panes.give_back(&slots);
-            }
-            Err(error) => self.fail(error),
+        let slots = std::mem::take(&mut self.emission.slots);
+        if self.fifo.is_some() {
+            self.tables.lower(RESULTS, slots);
+            self.tables.keep(RESULTS, Vec::new());
+        } else {
+            self.tables.lower(PANES, slots.clone());
+            self.panes.give_back(&slots);
+            self.tables.clear(PANES, slots);
+        }
+    }
+
+    /// Has all results as columns. After one that does not fit its type nothing more happens but that those before
+    /// it go out.
+    fn settle(&mut self) {
+        if !self.emission.slots.is_empty() {
+            self.lower();
+        }
+        let pieces = self.tables.finish();
+        let (emission, parts) = (&mut self.emission, &mut self.parts);
+        let taken = pieces.and_then(|pieces| {
+            pieces.into_iter().try_for_each(|piece| emission.take_in(piece, &mut parts.keys, &parts.shape))
+        });
+        if let Err(error) = taken {
+            self.fail(error);
         }
     }
 
@@ -370,6 +383,10 @@ impl Window {
     }
 
     fn send(&mut self, rows: usize) -> Batch {
+        if !self.emission.has_columns() {
+            self.lower();
+            self.settle();
+        }
         self.ledger.rows_out += rows as u64;
         self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
     }
@@ -392,14 +409,14 @@ impl Window {
     }
 
     fn state_bytes(&self) -> u64 {
-        let fifo = self.fifo.as_ref().map_or(0, |(fifo, results)| fifo.memory() + results.bytes());
-        (self.table.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
+        let fifo = self.fifo.as_ref().map_or(0, Fifo::memory);
+        (self.tables.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
             + self.emission.memory() as u64
     }
 
     /// The last batch that the current input gives: the results that are left, or none but the watermark.
     fn flush(&mut self) -> Result<Option<Batch>> {
-        self.lower();
+        self.settle();
         let rows = self.emission.len();
         if rows == 0 && self.clock.mark.watermark() == self.sent_watermark {
             self.tidy()?;
@@ -457,11 +474,15 @@ impl Stage for Window {
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             let is_full = self.emission.len() >= self.parts.batch_rows;
-            if self.emission.slots.len() >= PIECE || is_full && !self.emission.slots.is_empty() {
+            if self.emission.slots.len() >= PIECE {
                 self.lower();
                 continue;
             }
             if is_full {
+                self.settle();
+                if self.emission.len() < self.parts.batch_rows {
+                    continue; // one did not fit
+                }
                 let batch = self.send(self.parts.batch_rows);
                 if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
                     self.fail(error);

@@ -1,5 +1,7 @@
 //! [`Parts`]: what every operator of windows is made of, and [`Rows`]: a batch as it reads it.
 
+use std::sync::Arc;
+
 use super::emission::Shape;
 use super::keys::Keys;
 use super::late::{Aside, Late};
@@ -44,7 +46,7 @@ pub(crate) struct Rows {
     pub(crate) time: EventTime,
     /// The number of each row's key.
     pub(crate) numbers: Vec<u32>,
-    pub(crate) inputs: Inputs,
+    pub(crate) inputs: Arc<Inputs>,
     /// The next row to work off.
     pub(crate) row: usize,
     /// The rows before this one are good.
@@ -73,10 +75,10 @@ impl Parts {
     }
 
     /// What aggregates read of a batch, the numbers of its keys, and what is wrong with its first row in error.
-    pub(crate) fn values(&mut self, batch: &Batch) -> (Inputs, Vec<u32>, Option<Fault>) {
+    pub(crate) fn values(&mut self, batch: &Batch) -> (Arc<Inputs>, Vec<u32>, Option<Fault>) {
         let (inputs, mut fault) = self.recipe.read(batch);
         let columns = evaluate_all(&self.by, batch, &mut fault);
-        (inputs, self.keys.number(&columns, batch.rows()), fault)
+        (Arc::new(inputs), self.keys.number(&columns, batch.rows()), fault)
     }
 
     /// Deals with a row that missed windows, and would have missed none with a lateness of `enough`; so many

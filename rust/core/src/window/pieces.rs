@@ -15,6 +15,11 @@ impl Pieces {
         self.0.is_empty()
     }
 
+    /// How many rows they have.
+    pub(crate) fn rows(&self) -> usize {
+        self.0.iter().map(|(rows, _)| rows).sum()
+    }
+
     /// Adds one of so many rows.
     pub(crate) fn push(&mut self, rows: usize, columns: Vec<ArrayRef>) {
         self.0.push_back((rows, columns));

@@ -1,0 +1,187 @@
+//! [`Bank`]: the cells of one partial in all tables of an operator, and [`Task`]: what is done to them.
+//!
+//! What is to be done is the same for each partial and needs none of the others. So tasks are written down
+//! once, and each bank carries them out on its own, on whatever thread.
+
+use arrow_buffer::ScalarBuffer;
+use std::sync::Arc;
+
+use super::cells::Cells;
+use super::input::{Inputs, Scratch};
+use super::lower::{Counted, Lowered, Lowering};
+use super::pick::{Pick, STEP, Step};
+use super::recipe::{Output, Recipe};
+
+/// Something that is done to the cells of each partial. Tables go by number.
+pub(super) enum Task {
+    /// See [`Tables::grow`](super::Tables::grow); and so on.
+    Grow {
+        table: usize,
+        len: usize,
+    },
+    Fold {
+        table: usize,
+        rows: Folding,
+    },
+    Combine {
+        table: usize,
+        to: Vec<u32>,
+        newer: usize,
+        from: Vec<u32>,
+    },
+    Append {
+        table: usize,
+        older: usize,
+        newer: usize,
+        at: Vec<u32>,
+    },
+    Join {
+        table: usize,
+        slots: Vec<u32>,
+        older: usize,
+        newer: usize,
+        at: Vec<u32>,
+    },
+    Copy {
+        table: usize,
+        to: Vec<u32>,
+        other: usize,
+        from: Vec<u32>,
+    },
+    Clear {
+        table: usize,
+        slots: Vec<u32>,
+    },
+    Keep {
+        table: usize,
+        slots: Vec<u32>,
+    },
+    Lower {
+        table: usize,
+        slots: Vec<u32>,
+        counted: Vec<Counted>,
+    },
+}
+
+/// Rows on their way into cells.
+pub(super) struct Folding {
+    /// What the aggregates read of the batch.
+    pub(super) inputs: Arc<Inputs>,
+    /// The first row.
+    pub(super) start: usize,
+    /// The slot of each row.
+    pub(super) slots: Vec<u32>,
+    /// The times of all rows of the batch.
+    pub(super) times: ScalarBuffer<i64>,
+    /// What each selection takes, step by step.
+    pub(super) picks: Vec<Vec<Pick>>,
+}
+
+impl Folding {
+    /// The rows, step by step.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.slots.chunks(STEP).enumerate().map(|(i, slots)| {
+            let start = self.start + i * STEP;
+            Step::new(start, slots, &self.times[start..start + slots.len()])
+        })
+    }
+}
+
+/// The cells of one partial, in each table.
+pub(super) struct Bank {
+    part: usize,
+    selection: usize,
+    tables: Vec<Box<dyn Cells>>,
+    scratch: Scratch,
+    /// The results that are made of it.
+    outputs: Vec<Output>,
+    /// The results made, in the order of the tasks and then of the outputs.
+    lowered: Vec<Lowered>,
+}
+
+impl Bank {
+    /// The banks of a plan's partials, with so many tables.
+    pub(super) fn all(recipe: &Recipe, tables: usize) -> Vec<Self> {
+        let of = |part| recipe.outputs().iter().filter(move |output| output.part == Some(part)).cloned();
+        let parts = recipe.cells().into_iter().zip(recipe.part_selections()).enumerate();
+        parts
+            .map(|(part, (cells, selection))| Self::of(part, selection, &*cells, tables, of(part).collect()))
+            .collect()
+    }
+
+    /// The bank of a partial, with so many tables of cells like these.
+    pub(super) fn of(
+        part: usize,
+        selection: usize,
+        cells: &dyn Cells,
+        tables: usize,
+        outputs: Vec<Output>,
+    ) -> Self {
+        let tables = (0..tables).map(|_| cells.fresh()).collect();
+        Self { part, selection, tables, scratch: Scratch::default(), outputs, lowered: Vec::new() }
+    }
+
+    /// Carries out a task.
+    pub(super) fn carry_out(&mut self, task: &Task) {
+        match task {
+            Task::Grow { table, len } => self.tables[*table].grow(*len),
+            Task::Fold { table, rows } => self.fold(*table, rows),
+            Task::Combine { table, to, newer, from } => {
+                let [ours, newer] = self.several([*table, *newer]);
+                ours.combine(to, &**newer, from);
+            }
+            Task::Append { table, older, newer, at } => {
+                let [ours, older, newer] = self.several([*table, *older, *newer]);
+                ours.append(&**older, &**newer, at);
+            }
+            Task::Join { table, slots, older, newer, at } => {
+                let [ours, older, newer] = self.several([*table, *older, *newer]);
+                ours.join(slots, &**older, &mut **newer, at);
+            }
+            Task::Copy { table, to, other, from } => {
+                let [ours, other] = self.several([*table, *other]);
+                ours.copy(to, &**other, from);
+            }
+            Task::Clear { table, slots } => self.tables[*table].clear(slots),
+            Task::Keep { table, slots } => self.tables[*table].keep(slots),
+            Task::Lower { table, slots, counted } => self.lower(*table, slots, counted),
+        }
+    }
+
+    fn several<const N: usize>(&mut self, tables: [usize; N]) -> [&mut Box<dyn Cells>; N] {
+        self.tables.get_disjoint_mut(tables).expect("a task's tables are different ones")
+    }
+
+    fn fold(&mut self, table: usize, rows: &Folding) {
+        let (cells, typed) = (&mut self.tables[table], &rows.inputs.values[self.part]);
+        for (step, picks) in rows.steps().zip(&rows.picks) {
+            let pick = &picks[self.selection];
+            cells.fold(pick.of(step), &self.scratch.pick(typed, pick.chosen(step)));
+        }
+    }
+
+    fn lower(&mut self, table: usize, slots: &[u32], counted: &[Counted]) {
+        let cells = Some(&*self.tables[table]);
+        let columns = self
+            .outputs
+            .iter()
+            .map(|output| Lowering { cells, output, slots, counted: &counted[output.selection] }.column());
+        self.lowered.extend(columns);
+    }
+
+    /// Takes out the columns made so far.
+    pub(super) fn take_lowered(&mut self) -> Vec<Lowered> {
+        std::mem::take(&mut self.lowered)
+    }
+
+    /// Roughly how much memory its cells take.
+    pub(super) fn bytes(&self) -> usize {
+        self.tables.iter().map(|cells| cells.bytes()).sum()
+    }
+
+    /// The cells of one table.
+    #[cfg(test)]
+    pub(super) fn cells(&self, table: usize) -> &dyn Cells {
+        &*self.tables[table]
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Counts`]: how many rows and values each slot has.
+
+use super::cells::Merge;
+use super::lower::Counted;
+use super::pick::{Pick, Step};
+
+/// How many rows each slot has, and how many of them each selection leaves out.
+///
+/// The first selection is of all rows. Of the others the rows left out are counted, since they are fewer
+/// than those taken, and mostly none.
+pub(super) struct Counts {
+    rows: Vec<u64>,
+    /// Per selection and slot; of a selection that has left out nothing yet there are none.
+    misses: Vec<Vec<u64>>,
+}
+
+impl Counts {
+    /// No slots, for so many selections.
+    pub(super) fn new(selections: usize) -> Self {
+        Self { rows: Vec::new(), misses: vec![Vec::new(); selections] }
+    }
+
+    /// How many slots there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many selections there are.
+    pub(super) fn selections(&self) -> usize {
+        self.misses.len()
+    }
+
+    /// How many rows a slot has.
+    pub(super) fn rows(&self, slot: usize) -> u64 {
+        self.rows[slot]
+    }
+
+    /// How many values the selection has in each of some slots.
+    pub(super) fn of(&self, selection: usize, slots: &[u32]) -> Vec<u64> {
+        let (rows, misses) = (&self.rows, &self.misses[selection]);
+        if misses.is_empty() {
+            return slots.iter().map(|&slot| rows[slot as usize]).collect();
+        }
+        slots.iter().map(|&slot| rows[slot as usize] - misses[slot as usize]).collect()
+    }
+
+    /// The same of each selection.
+    pub(super) fn of_each(&self, slots: &[u32]) -> Vec<Counted> {
+        let all = Counted::of(self.of(0, slots));
+        let of = |at: usize| match self.misses[at].is_empty() {
+            true => all.clone(),
+            false => Counted::of(self.of(at, slots)),
+        };
+        (0..self.selections()).map(of).collect()
+    }
+
+    /// Makes sure that there are so many slots; tells whether there were fewer.
+    pub(super) fn grow(&mut self, len: usize) -> bool {
+        let grows = len > self.len();
+        if grows {
+            self.all_mut().for_each(|counts| counts.resize(len, 0));
+        }
+        grows
+    }
+
+    /// Counts the rows of a step, of which each selection picks some.
+    pub(super) fn add(&mut self, step: Step<'_>, picks: &[Pick]) {
+        picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
+        let len = self.len();
+        for (misses, pick) in self.misses.iter_mut().zip(picks).filter(|(_, pick)| !pick.missed().is_empty()) {
+            misses.resize(len, 0);
+            pick.missed().iter().for_each(|&slot| misses[slot as usize] += 1);
+        }
+    }
+
+    /// Adds one row to a slot, which no selection misses.
+    #[cfg(test)]
+    pub(super) fn put(&mut self, slot: u32) {
+        self.rows[slot as usize] += 1;
+    }
+
+    /// Adds slots of others to slots.
+    pub(super) fn combine(&mut self, to: &[u32], newer: &Self, from: &[u32]) {
+        to.iter().zip(from).for_each(|(&to, &from)| self.rows[to as usize] += newer.rows[from as usize]);
+        for (ours, newer) in self.missing_in(newer) {
+            to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] += at(newer, from));
+        }
+    }
+
+    /// Appends the sums of slots of two others.
+    pub(super) fn append(&mut self, older: &Self, newer: &Self, slots: &[u32]) {
+        let len = self.len();
+        self.rows.extend(slots.iter().map(|&slot| older.rows[slot as usize] + newer.rows[slot as usize]));
+        for ((ours, older), newer) in self.misses.iter_mut().zip(&older.misses).zip(&newer.misses) {
+            if ours.is_empty() && older.is_empty() && newer.is_empty() {
+                continue;
+            }
+            ours.resize(len, 0);
+            ours.extend(slots.iter().map(|&slot| at(older, slot) + at(newer, slot)));
+        }
+    }
+
+    /// Puts into slots, and into those of the newer that they are made of, the sums of both.
+    pub(super) fn join(&mut self, slots: &[u32], older: &Self, newer: &mut Self, at: &[u32]) {
+        newer.combine(at, older, slots);
+        self.copy(slots, newer, at);
+    }
+
+    /// Adds up slots, one after the other.
+    pub(super) fn merge(&mut self, merges: &[Merge]) {
+        for counts in self.all_mut() {
+            for &Merge { to, older, newer } in merges {
+                counts[to as usize] = counts[older as usize] + counts[newer as usize];
+            }
+        }
+    }
+
+    /// Copies slots of others into slots.
+    pub(super) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
+        to.iter().zip(from).for_each(|(&to, &from)| self.rows[to as usize] = other.rows[from as usize]);
+        for (ours, other) in self.missing_in(other) {
+            to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] = at(other, from));
+        }
+    }
+
+    /// Empties slots.
+    pub(super) fn clear(&mut self, slots: &[u32]) {
+        for counts in self.all_mut() {
+            slots.iter().for_each(|&slot| counts[slot as usize] = 0);
+        }
+    }
+
+    /// Keeps these slots, in this order, as the first ones.
+    pub(super) fn keep(&mut self, slots: &[u32]) {
+        for counts in self.all_mut() {
+            let kept: Vec<u64> = slots.iter().map(|&slot| counts[slot as usize]).collect();
+            counts.clear();
+            counts.extend(kept);
+        }
+    }
+
+    /// How much memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        let misses: usize = self.misses.iter().map(Vec::capacity).sum();
+        (self.rows.capacity() + misses) * size_of::<u64>()
+    }
+
+    /// The rows, and the misses where there are any.
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Vec<u64>> {
+        std::iter::once(&mut self.rows).chain(self.misses.iter_mut().filter(|misses| !misses.is_empty()))
+    }
+
+    /// The misses, and those of others, of the selections where one of the two has any.
+    fn missing_in<'a>(&'a mut self, others: &'a Self) -> impl Iterator<Item = (&'a mut Vec<u64>, &'a [u64])> {
+        let len = self.len();
+        let some = self
+            .misses
+            .iter_mut()
+            .zip(&others.misses)
+            .filter(|(ours, other)| !ours.is_empty() || !other.is_empty());
+        some.map(move |(ours, other)| {
+            ours.resize(len, 0);
+            (ours, &other[..])
+        })
+    }
+}
+
+/// The misses of a slot.
+fn at(misses: &[u64], slot: u32) -> u64 {
+    misses.get(slot as usize).copied().unwrap_or(0)
+}

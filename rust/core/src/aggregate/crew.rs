@@ -1,0 +1,231 @@
+//! [`Crew`]: carries tasks out on several threads, bank by bank.
+//!
+//! A bank carries out all tasks in their order, one thread at a time; banks know nothing of each other. So
+//! results do not depend on how many threads there are. Whoever asks for all to be finished works too.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::bank::{Bank, Task};
+use crate::error::{Error, Result, panic_message};
+
+/// So many rows in all are worth a thread, and so many at a time are worth waking it.
+const WORTH_STARTING: usize = 1 << 16;
+const WORTH_WAKING: usize = 1 << 10;
+
+/// Banks, and the threads that work on them.
+pub(super) struct Crew {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// How many threads there may be beside the caller's.
+    helpers: usize,
+    /// How many rows there have been.
+    rows: usize,
+    process: u32,
+}
+
+struct Shared {
+    banks: Vec<Mutex<Bank>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The lists of tasks that some bank has not carried out yet.
+    lists: VecDeque<Arc<Vec<Task>>>,
+    /// The number of the oldest of them.
+    first: usize,
+    /// For each bank the number of its next list, and whether somebody is working on it.
+    next: Vec<usize>,
+    busy: Vec<bool>,
+    /// How many threads wait for something to change.
+    waiting: usize,
+    closed: bool,
+    /// What a panic said.
+    panic: Option<String>,
+}
+
+impl State {
+    /// The number of the list that comes after the last.
+    fn end(&self) -> usize {
+        self.first + self.lists.len()
+    }
+
+    fn is_ready(&self, bank: usize) -> bool {
+        !self.busy[bank] && self.next[bank] < self.end()
+    }
+}
+
+/// A bank and its next list of tasks.
+struct Job {
+    bank: usize,
+    tasks: Arc<Vec<Task>>,
+}
+
+impl Crew {
+    /// Works on these banks with up to so many threads, the caller's among them.
+    pub(super) fn new(banks: Vec<Bank>, threads: usize) -> Self {
+        let state = State { next: vec![0; banks.len()], busy: vec![false; banks.len()], ..State::default() };
+        Self {
+            helpers: (threads - 1).min(banks.len()),
+            shared: Arc::new(Shared {
+                banks: banks.into_iter().map(Mutex::new).collect(),
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+            }),
+            threads: Vec::new(),
+            rows: 0,
+            process: std::process::id(),
+        }
+    }
+
+    /// Takes on tasks, which concern about so many rows. They are carried out some time before
+    /// [`finish`](Self::finish) returns.
+    pub(super) fn take_on(&mut self, tasks: Vec<Task>, rows: usize) {
+        self.rows = self.rows.saturating_add(rows);
+        if self.rows >= WORTH_STARTING {
+            self.start();
+        }
+        let mut state = self.shared.lock();
+        if self.threads.is_empty() || rows < WORTH_WAKING && state.lists.is_empty() {
+            drop(state);
+            return self.shared.banks.iter().for_each(|bank| carry_out(bank, &tasks));
+        }
+        state.lists.push_back(Arc::new(tasks));
+        self.shared.notify(&state);
+    }
+
+    /// Carries out all that has been taken on.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if a thread panicked.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        loop {
+            let mut state = self.shared.lock();
+            if let Some(panic) = &state.panic {
+                return Err(Error::Internal(panic.clone()));
+            }
+            // Helpers begin with the first banks: each thread stays with cells that are near to it.
+            let job = (0..state.next.len()).rev().find(|&bank| state.is_ready(bank));
+            match job.map(|bank| state.begin(bank)) {
+                Some(job) => {
+                    drop(state);
+                    self.shared.work(&job);
+                }
+                None if state.lists.is_empty() => return Ok(()),
+                None => drop(self.shared.wait(state)),
+            }
+        }
+    }
+
+    /// Each of the banks, of which nobody is working on any.
+    pub(super) fn banks(&self) -> impl Iterator<Item = MutexGuard<'_, Bank>> {
+        // In a child the threads are not there, and what they held is held forever.
+        let banks = if self.process == std::process::id() { &self.shared.banks[..] } else { &[] };
+        banks.iter().map(lock)
+    }
+
+    /// Starts the threads, if they do not run yet.
+    fn start(&mut self) {
+        while self.threads.len() < self.helpers {
+            let shared = Arc::clone(&self.shared);
+            let name = format!("rillet-window-{}", self.threads.len());
+            match std::thread::Builder::new().name(name).spawn(move || shared.run()) {
+                Ok(thread) => self.threads.push(thread),
+                // With fewer threads it is slower, and that is all.
+                Err(_) => self.helpers = self.threads.len(),
+            }
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return; // the threads are the parent's
+        }
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // Its panics have been caught.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl State {
+    /// Takes a bank that is ready.
+    fn begin(&mut self, bank: usize) -> Job {
+        self.busy[bank] = true;
+        Job { bank, tasks: Arc::clone(&self.lists[self.next[bank] - self.first]) }
+    }
+
+    /// Notes that a bank has carried out its list.
+    fn end_of(&mut self, bank: usize) {
+        self.busy[bank] = false;
+        self.next[bank] += 1;
+        while self.next.iter().all(|&next| next > self.first) && self.lists.pop_front().is_some() {
+            self.first += 1;
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn notify(&self, state: &State) {
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
+    }
+
+    /// What a helping thread does until the crew is let go.
+    fn run(&self) {
+        loop {
+            let mut state = self.lock();
+            let job = loop {
+                if state.closed {
+                    return;
+                }
+                match (0..state.next.len()).find(|&bank| state.is_ready(bank)) {
+                    Some(bank) => break state.begin(bank),
+                    None => state = self.wait(state),
+                }
+            };
+            drop(state);
+            self.work(&job);
+        }
+    }
+
+    /// Carries out a list. A panic, which would be a bug, becomes an error instead of a thread that is gone.
+    fn work(&self, job: &Job) {
+        let done = catch_unwind(AssertUnwindSafe(|| carry_out(&self.banks[job.bank], &job.tasks)));
+        let mut state = self.lock();
+        if let Err(panic) = done {
+            state.panic = Some(panic_message(&*panic));
+        }
+        state.end_of(job.bank);
+        self.notify(&state);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn carry_out(bank: &Mutex<Bank>, tasks: &[Task]) {
+    let mut bank = lock(bank);
+    tasks.iter().for_each(|task| bank.carry_out(task));
+}
