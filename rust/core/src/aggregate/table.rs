@@ -13,6 +13,8 @@ const STEP: usize = 2048;
 /// The partials of one plan, side by side under slot numbers.
 pub(crate) struct Table {
     counts: Counts,
+    /// How many slots there were before all but some were dropped, at most: their room is kept.
+    most: usize,
     /// The cells of each of the recipe's parts.
     pub(crate) parts: Vec<Box<dyn Cells>>,
     part_selections: Vec<usize>,
@@ -105,6 +107,7 @@ impl Table {
     pub(crate) fn of(selections: usize, parts: Vec<Box<dyn Cells>>, part_selections: Vec<usize>) -> Self {
         Self {
             counts: Counts::new(selections),
+            most: 0,
             parts,
             part_selections,
             scratch: Scratch::default(),
@@ -246,6 +249,7 @@ impl Table {
 
     /// Keeps these slots, in this order, as the first ones.
     pub(crate) fn keep(&mut self, slots: &[u32]) {
+        self.most = self.most.max(self.len());
         for counts in self.counts.all_mut() {
             let kept: Vec<u64> = slots.iter().map(|&slot| counts[slot as usize]).collect();
             counts.clear();
@@ -256,8 +260,9 @@ impl Table {
 
     /// Roughly how much memory the table takes.
     pub(crate) fn bytes(&self) -> usize {
-        let counts: usize = self.counts.all().map(Vec::capacity).sum();
-        counts * size_of::<u64>() + self.parts.iter().map(|cells| cells.bytes()).sum::<usize>()
+        let slots = self.most.max(self.len());
+        let parts: usize = self.parts.iter().map(|cells| cells.bytes(slots)).sum();
+        self.counts.all().count() * slots * size_of::<u64>() + parts
     }
 }
 
