@@ -92,7 +92,7 @@ STEADY: dict[str, Callable[[], rl.Stream]] = {
     "tumbling": lambda: windows(rl.tumbling(100), among(10**5)),
     "tumbling, ten times the keys": lambda: windows(rl.tumbling(1000), among(10**6)),
     "hopping": lambda: windows(rl.hopping(100, 10), among(10**5)),
-    "session": lambda: windows(rl.session(50), among(10**5), lambda row: row // 1000 + row // 10**5 % 2 * 60),
+    "session": lambda: windows(rl.session(50), among(10**5)),
     "rolling": lambda: ticks(among(10**5), each(1000)).rolling(100, by="k").agg(**STATS),
     "count": lambda: windows(rl.count(10, 5), among(10**5)),
 }
