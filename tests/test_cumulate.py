@@ -53,31 +53,6 @@ def test_filters_before_expanding_windows(data, shape, by, aggs, batch_rows, con
     assert_rows(got, cumulate(keep(stream(data), predicate), theirs, by=by, **shape).rows)
 
 
-@given(tables, shapes(), by, st.integers(0, 60), aggregates(), st.lists(batch_rows, min_size=2, max_size=2))
-def test_no_bit_depends_on_batches(data, shape, by, lateness, aggs, cuts):
-    ours, _ = aggs
-
-    def run(rows_of):
-        plan = source(data, batch_rows=rows_of)
-        plan = plan.window(spec(shape), by=by or None, lateness=lateness, late="drop")
-        return exact(dicts(plan.agg(**ours)))
-
-    assert run(cuts[0]) == run(cuts[1])
-
-
-@given(tables, shapes(), by, st.randoms(use_true_random=False))
-def test_any_order_within_the_lateness_gives_the_same_windows(data, shape, by, random):
-    lateness = max((row["t"] for row in data), default=0) - min((row["t"] for row in data), default=0)
-    shuffled = random.sample(data, len(data))
-    aggs = {"n": rl.count(), "total": rl.sum("i"), "most": rl.max("x")}
-
-    def run(rows, lateness):
-        plan = source(rows).window(spec(shape), by=by or None, lateness=lateness)
-        return sorted(exact(dicts(plan.agg(**aggs))), key=repr)
-
-    assert run(shuffled, lateness) == run(sorted(data, key=lambda row: row["t"]), 0)
-
-
 @given(tables, shapes(), st.integers(1, 50), by, batch_rows)
 def test_expanding_windows_can_be_windowed_again(data, shape, size, by, batch_rows):
     inner = source(data, batch_rows=batch_rows).window(spec(shape), by=by or None, late="drop").agg(n=rl.count())
@@ -85,15 +60,6 @@ def test_expanding_windows_can_be_windowed_again(data, shape, size, by, batch_ro
     middle = cumulate(stream(data), {"n": Agg("count")}, by=by, **shape)
     outer = {"n": Agg("sum", "n"), "windows": Agg("count")}
     assert_rows(got, window(middle.items, outer, size=size, time=lambda row: row["window_end"] - 1).rows)
-
-
-@given(tables, shapes(), by)
-def test_the_last_ones_are_tumbling_windows(data, shape, by):
-    data = sorted(data, key=lambda row: row["t"])
-    tiles = rl.tumbling(shape["size"], offset=shape["offset"])
-    want = rows(source(data).window(tiles, by=by or None).agg(n=rl.count(), total=rl.sum("i"), last=rl.last("x")))
-    got = rows(source(data).window(spec(shape), by=by or None).agg(n=rl.count(), total=rl.sum("i"), last=rl.last("x")))
-    assert exact(row for row in got if row[1] - row[0] == shape["size"]) == exact(want)
 
 
 def test_a_key_comes_out_of_every_window_from_its_first_row_on():

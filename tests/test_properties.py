@@ -5,7 +5,7 @@ import math
 import pathlib
 import tempfile
 
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import rillet as rl
@@ -175,51 +175,6 @@ def test_any_order_within_the_lateness_gives_the_same_rows(data, shape, by, rand
 
     in_order = sorted(data, key=lambda row: row["t"])
     assert places(got) == places(dicts(source(in_order).window(spec(shape), by=by or None).agg(**ours)))
-
-
-POISON = [1e308, 1e308, math.inf, -math.inf, math.nan, -1e308]
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 200), smooth), min_size=1, max_size=12), shapes, st.permutations(POISON)
-)
-def test_a_window_knows_nothing_of_those_before_it(pairs, shape, poison):
-    clean = [{"t": 1000 + t, "x": x} for t, x in sorted(pairs)]
-    dirty = [{"t": 800 + n, "x": x} for n, x in enumerate(poison)]
-    aggs = {
-        kind: getattr(rl, kind)("x") for kind in ("sum", "mean", "min", "max", "first", "last", "var", "std")
-    }
-
-    def run(data):
-        rows = rl.from_rows(data, time="t", schema={"t": "int64", "x": "float64"}, batch_rows=2)
-        out = dicts(rows.window(spec(shape)).agg(**aggs))
-        return exact([row for row in out if row["window_start"] > 900])
-
-    assert run(dirty + clean) == run(clean)
-
-
-@given(tables, shapes, aggregates(), st.integers(0, 14))
-def test_more_rows_change_no_earlier_result(data, shape, aggs, count):
-    ours, _ = aggs
-    data = sorted(data, key=lambda row: row["t"])
-    assume(data)
-
-    def run(rows, until):
-        out = dicts(source(rows).window(spec(shape)).agg(**ours))
-        return exact([row for row in out if row["window_end"] <= until])
-
-    head = data[: max(1, min(count, len(data)))]
-    assert run(head, head[-1]["t"]) == run(data, head[-1]["t"])
-
-
-@given(tables, shapes, by)
-def test_tumbling_windows_count_every_row_once(data, shape, by):
-    tiles = rl.tumbling(shape["size"], offset=shape["offset"])
-    counted = dicts(source(data).window(tiles, by=by or None, lateness=10**6).agg(n=rl.count()))
-    assert sum(row["n"] for row in counted) == len(data)
-    hops = rl.hopping(shape["size"] * 3, shape["size"], offset=shape["offset"])
-    thrice = dicts(source(data).window(hops, by=by or None, lateness=10**6).agg(n=rl.count()))
-    assert sum(row["n"] for row in thrice) == 3 * len(data)
 
 
 @given(st.lists(st.tuples(smooth, st.floats(1e-3, 1e3)), max_size=9))

@@ -116,19 +116,6 @@ def test_windows_can_be_rolled_over(table, every, size, aggs, batch_rows):
     assert_rows(got, strip)
 
 
-@given(tables, sizes, closed, by, st.randoms(use_true_random=False))
-def test_any_order_within_the_lateness_gives_the_same_windows(table, size, ends, keys, chance):
-    lateness = max((row["t"] for row in table), default=0) - min((row["t"] for row in table), default=0)
-    shuffled = chance.sample(table, len(table))
-    aggs = {"n_": rl.count(), "total": rl.sum("i"), "most": rl.max("x")}
-
-    def run(rows, lateness):
-        frame = {"size": size + 1, "closed": ends, "by": keys}
-        return sorted(exact(dicts(ours(source(rows), frame, aggs, lateness=lateness))), key=repr)
-
-    assert run(shuffled, lateness) == run(sorted(table, key=lambda row: row["t"]), 0)
-
-
 POISON = [1e308, 1e308, -1e308, math.inf, -math.inf, math.nan, 1e16, 1.0]
 FLOATS = {name: getattr(rl, name)("x") for name in ["sum", "mean", "min", "max", "var", "std", "first", "last"]}
 

@@ -47,30 +47,6 @@ def test_filters_before_sessions(data, gap, by, aggs, batch_rows, condition):
     assert_rows(got, session(keep(stream(data), predicate), theirs, gap=gap, by=by).rows)
 
 
-@given(tables, gaps, by, st.integers(0, 60), aggregates(), st.lists(batch_rows, min_size=2, max_size=2))
-def test_no_bit_depends_on_batches(data, gap, by, lateness, aggs, cuts):
-    ours, _ = aggs
-
-    def run(rows_of):
-        plan = source(data, batch_rows=rows_of).window(rl.session(gap), by=by or None, lateness=lateness, late="drop")
-        return exact(dicts(plan.agg(**ours)))
-
-    assert run(cuts[0]) == run(cuts[1])
-
-
-@given(tables, gaps, by, st.randoms(use_true_random=False))
-def test_any_order_within_the_lateness_gives_the_same_sessions(data, gap, by, random):
-    lateness = max((row["t"] for row in data), default=0) - min((row["t"] for row in data), default=0)
-    shuffled = random.sample(data, len(data))
-    aggs = {"n": rl.count(), "total": rl.sum("i"), "most": rl.max("x")}
-
-    def run(rows, lateness):
-        plan = source(rows).window(rl.session(gap), by=by or None, lateness=lateness)
-        return sorted(exact(dicts(plan.agg(**aggs))), key=repr)
-
-    assert run(shuffled, lateness) == run(sorted(data, key=lambda row: row["t"]), 0)
-
-
 @given(tables, gaps, st.integers(1, 50), by, batch_rows)
 def test_sessions_can_be_windowed_again(data, gap, size, by, batch_rows):
     inner = source(data, batch_rows=batch_rows).window(rl.session(gap), by=by or None, late="drop").agg(n=rl.count())

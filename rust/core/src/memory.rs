@@ -1,5 +1,9 @@
 //! How much memory the process may use, and whether state keeps to its share.
+//!
+//! State is counted as the machine does: of a vector that only grows the items, since the room behind them takes no
+//! memory before it is written to; of what shrinks too the room, which has been.
 
+use std::collections::HashMap;
 use std::fs;
 use std::sync::OnceLock;
 
@@ -23,6 +27,16 @@ pub(crate) fn check(bytes: u64, limit: u64) -> Result<()> {
          use fewer keys, shorter windows or less lateness"
     );
     Err(Error::Limit { argument: "max_state_bytes", limit, message, place: Place::default() })
+}
+
+/// How much memory a map takes, but for what its entries own: its table is at most seven eighths full.
+pub(crate) fn of_map<K, V>(map: &HashMap<K, V>) -> usize {
+    map.capacity() / 7 * 8 * (size_of::<(K, V)>() + 1)
+}
+
+/// How much memory a small piece of so many bytes takes: allocators deal in blocks.
+pub(crate) fn block(bytes: usize) -> usize {
+    bytes.next_multiple_of(16)
 }
 
 /// Half of the memory that this process may use: of the machine, or of its control group.

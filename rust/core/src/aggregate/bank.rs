@@ -174,9 +174,9 @@ impl Bank {
         std::mem::take(&mut self.lowered)
     }
 
-    /// Roughly how much memory its cells take.
-    pub(super) fn bytes(&self) -> usize {
-        self.tables.iter().map(|cells| cells.bytes()).sum()
+    /// Roughly how much memory its cells take if each table has, or has had, so many.
+    pub(super) fn bytes(&self, slots: impl Iterator<Item = usize>) -> usize {
+        self.tables.iter().zip(slots).map(|(cells, slots)| cells.bytes(slots)).sum()
     }
 
     /// The cells of one table.

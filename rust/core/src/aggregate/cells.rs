@@ -90,8 +90,8 @@ pub(crate) trait Cells: Send {
     fn keep(&mut self, slots: &[u32]);
     /// No cells, of the same kind.
     fn fresh(&self) -> Box<dyn Cells>;
-    /// Roughly how much memory they take.
-    fn bytes(&self) -> usize;
+    /// Roughly how much memory they take if there are, or have been, so many.
+    fn bytes(&self, len: usize) -> usize;
     /// For taking a typed look.
     fn any(&self) -> &dyn Any;
     /// The same, to change them.
@@ -180,8 +180,8 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         Self::boxed()
     }
 
-    fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<P>()
+    fn bytes(&self, len: usize) -> usize {
+        len * size_of::<P>()
     }
 
     fn any(&self) -> &dyn Any {

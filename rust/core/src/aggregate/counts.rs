@@ -10,6 +10,8 @@ use super::pick::{Pick, Step};
 /// than those taken, and mostly none.
 pub(super) struct Counts {
     rows: Vec<u64>,
+    /// How many slots there were before all but some were dropped, at most: their room is kept.
+    most: usize,
     /// Per selection and slot; of a selection that has left out nothing yet there are none.
     misses: Vec<Vec<u64>>,
 }
@@ -17,12 +19,17 @@ pub(super) struct Counts {
 impl Counts {
     /// No slots, for so many selections.
     pub(super) fn new(selections: usize) -> Self {
-        Self { rows: Vec::new(), misses: vec![Vec::new(); selections] }
+        Self { rows: Vec::new(), most: 0, misses: vec![Vec::new(); selections] }
     }
 
     /// How many slots there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many there are, or have been.
+    pub(super) fn most(&self) -> usize {
+        self.most.max(self.len())
     }
 
     /// How many selections there are.
@@ -132,6 +139,7 @@ impl Counts {
 
     /// Keeps these slots, in this order, as the first ones.
     pub(super) fn keep(&mut self, slots: &[u32]) {
+        self.most = self.most();
         for counts in self.all_mut() {
             let kept: Vec<u64> = slots.iter().map(|&slot| counts[slot as usize]).collect();
             counts.clear();
@@ -141,8 +149,8 @@ impl Counts {
 
     /// How much memory they take.
     pub(super) fn bytes(&self) -> usize {
-        let misses: usize = self.misses.iter().map(Vec::capacity).sum();
-        (self.rows.capacity() + misses) * size_of::<u64>()
+        let missing = self.misses.iter().filter(|misses| !misses.is_empty()).count();
+        (1 + missing) * self.most() * size_of::<u64>()
     }
 
     /// The rows, and the misses where there are any.

@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, UInt32Array};
 
 use super::cells::{Cells, Merge, Rows, Values};
 use crate::column::Texts;
+use crate::memory;
 
 /// Which of several values a cell keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ impl Kept for Box<str> {
     }
 
     fn bytes(&self) -> usize {
-        self.len()
+        memory::block(self.len())
     }
 }
 
@@ -188,8 +189,8 @@ macro_rules! chosen_cells {
                 Self::boxed(self.choice)
             }
 
-            fn bytes(&self) -> usize {
-                self.cells.capacity() * size_of::<Option<(i64, $kind)>>() + self.held
+            fn bytes(&self, len: usize) -> usize {
+                len * size_of::<Option<(i64, $kind)>>() + self.held
             }
 
             fn any(&self) -> &dyn Any {

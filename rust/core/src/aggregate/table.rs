@@ -165,6 +165,7 @@ impl Table {
 
     /// Roughly how much memory the table takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.counts.bytes() + self.parts.iter().map(|cells| cells.bytes()).sum::<usize>()
+        let (counts, slots) = (self.counts.bytes(), self.counts.most());
+        counts + self.parts.iter().map(|cells| cells.bytes(slots)).sum::<usize>()
     }
 }

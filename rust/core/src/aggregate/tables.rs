@@ -191,8 +191,8 @@ impl Tables {
 
     /// Roughly how much memory they take, when all is finished.
     pub(crate) fn bytes(&self) -> usize {
-        self.counts.iter().map(Counts::bytes).sum::<usize>()
-            + self.crew.banks().map(|bank| bank.bytes()).sum::<usize>()
+        let cells: usize = self.crew.banks().map(|bank| bank.bytes(self.counts.iter().map(Counts::most))).sum();
+        self.counts.iter().map(Counts::bytes).sum::<usize>() + cells
     }
 
     /// Puts one row, whose value is its time, into a slot.

@@ -72,7 +72,7 @@ impl Calendar {
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
         let keys: usize = self.buckets.values().map(Vec::capacity).sum();
-        (keys + self.latest.1.capacity()) * 4 + self.armed.capacity() * 8
+        (keys + self.latest.1.capacity()) * 4 + size_of_val(&self.armed[..])
     }
 }
 

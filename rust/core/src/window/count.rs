@@ -345,7 +345,7 @@ impl CountWindow {
         let strands = self.strands.as_ref().map_or(0, Strands::memory);
         (self.table.bytes() + self.lanes.memory() + self.backlog.memory() + self.parts.keys.memory() + strands)
             as u64
-            + self.emission.memory() as u64
+            + (self.emission.memory() + self.extras.capacity() * size_of::<Extra>()) as u64
     }
 }
 

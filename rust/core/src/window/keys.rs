@@ -88,10 +88,11 @@ impl Keys {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.table.capacity() * 5
-            + self.entries.capacity() * size_of::<Entry>()
-            + self.bytes.capacity()
-            + (self.free.capacity() + self.seen.capacity()) * 4
+        self.table.allocation_size()
+            + size_of_val(&self.entries[..])
+            + self.bytes.len()
+            + self.free.capacity() * 4
+            + size_of_val(&self.seen[..])
             + self.short.memory()
             + self.long.memory()
     }

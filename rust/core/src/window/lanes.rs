@@ -118,7 +118,7 @@ impl Lanes {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.lanes.capacity() * size_of::<Lane>() + self.free.capacity() * 4
+        size_of_val(&self.lanes[..]) + self.free.capacity() * 4
     }
 }
 

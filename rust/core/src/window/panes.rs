@@ -9,6 +9,7 @@ use std::hint::select_unpredictable;
 
 use super::calm::Calm;
 use crate::aggregate::NO_SLOT;
+use crate::memory;
 
 /// A pane: its keys and their slots, in the order in which the keys came.
 pub(crate) struct Pane {
@@ -322,9 +323,10 @@ impl Panes {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        let of = |pane: &Pane| (pane.keys.capacity() + pane.slots.capacity()) * 4 + pane.pushed_out.capacity() * 9;
-        self.panes.iter().map(of).sum::<usize>()
-            + self.latest.capacity() * size_of::<Latest>()
+        let lists = |pane: &Pane| (pane.keys.capacity() + pane.slots.capacity()) * 4;
+        let of = |pane: &Pane| lists(pane) + memory::of_map(&pane.pushed_out);
+        self.panes.iter().chain(&self.spare).map(of).sum::<usize>()
+            + size_of_val(&self.latest[..])
             + self.free.capacity() * 4
     }
 }

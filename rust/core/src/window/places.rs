@@ -92,7 +92,7 @@ impl Places {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.keys.capacity() * size_of::<Held>() + self.order.capacity() * size_of::<u32>()
+        size_of_val(&self.keys[..]) + self.order.capacity() * 4
     }
 }
 

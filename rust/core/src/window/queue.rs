@@ -21,6 +21,8 @@ pub(crate) struct Waiting {
 #[derive(Default)]
 pub(crate) struct Queue {
     rows: VecDeque<Waiting>,
+    /// How many there have been at a time, at most.
+    most: usize,
     /// How many, from the front on, have their turn.
     ready: usize,
     /// How many have had it.
@@ -55,6 +57,7 @@ impl Queue {
     pub(crate) fn add(&mut self, rows: impl Iterator<Item = Waiting>) -> usize {
         let old = self.rows.len();
         self.rows.extend(rows);
+        self.most = self.most.max(self.rows.len());
         let rows = self.rows.make_contiguous();
         // A stable sort: rows of one time stay in the order of their arrival.
         if !rows[old.saturating_sub(1)..].is_sorted_by_key(|row| row.tick) {
@@ -119,6 +122,6 @@ impl Queue {
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.rows.capacity() * size_of::<Waiting>() + self.steps.capacity() * 8
+        self.most * size_of::<Waiting>() + self.steps.capacity() * 8
     }
 }

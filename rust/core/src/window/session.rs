@@ -237,7 +237,8 @@ impl SessionWindow {
     }
 
     fn state_bytes(&self) -> u64 {
-        (self.table.bytes() + self.sessions.memory() + self.parts.keys.memory()) as u64
+        let closed = self.closed.len() * size_of::<Closed>();
+        (self.table.bytes() + self.sessions.memory() + closed + self.parts.keys.memory()) as u64
             + self.emission.memory() as u64
     }
 }

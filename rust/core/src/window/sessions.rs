@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::calendar::Calendar;
 use crate::aggregate::NO_SLOT;
+use crate::memory;
 
 /// A session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -202,8 +203,8 @@ impl Sessions {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.lanes.capacity() * size_of::<Lane>()
-            + self.more.capacity() * 48
+        size_of_val(&self.lanes[..])
+            + memory::of_map(&self.more)
             + self.more.values().map(|more| more.capacity() * size_of::<Session>()).sum::<usize>()
             + self.calendar.memory()
             + self.free.capacity() * 4

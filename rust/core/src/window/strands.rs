@@ -31,7 +31,8 @@ pub(crate) struct Strands {
     suffixes: Table,
     /// The results that are no columns yet.
     pub(crate) results: Table,
-    slots: usize,
+    /// For how many slots the strands have room.
+    room: usize,
 }
 
 impl Strands {
@@ -44,7 +45,7 @@ impl Strands {
             back: table.fresh(),
             suffixes: table.fresh(),
             results: table.fresh(),
-            slots: 0,
+            room: 0,
         }
     }
 
@@ -67,8 +68,10 @@ impl Strands {
         if self.grid.block(pane) == pane {
             self.turn(key, table);
         }
-        self.strands[key as usize].slots.push_back(slot);
-        self.slots += 1;
+        let slots = &mut self.strands[key as usize].slots;
+        self.room -= slots.capacity();
+        slots.push_back(slot);
+        self.room += slots.capacity();
         self.back.combine(&[key], table, &[slot]);
         let window = self.grid.window(pane);
         if self.grid.last_pane(pane) != pane || window.0 < 0 {
@@ -94,7 +97,6 @@ impl Strands {
         let strand = &mut self.strands[key as usize];
         let (old, first) = (strand.first, self.grid.first_pane(last + self.grid.stride()));
         gone.extend(strand.slots.drain(..(first - old) as usize));
-        self.slots -= (first - old) as usize;
         strand.first = first;
         self.front.clear(&[key]);
         if first < self.grid.block(last) {
@@ -125,6 +127,6 @@ impl Strands {
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
         let tables = self.front.bytes() + self.back.bytes() + self.suffixes.bytes() + self.results.bytes();
-        tables + self.strands.capacity() * size_of::<Strand>() + self.slots * 4
+        tables + size_of_val(&self.strands[..]) + self.room * 4
     }
 }

@@ -166,9 +166,10 @@ impl Trails {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.lanes.capacity() * size_of::<Lane>()
-            + (self.links.capacity() + self.free.capacity() + self.left.capacity()) * 4
-            + self.positions.capacity() * 8
+        size_of_val(&self.lanes[..])
+            + size_of_val(&self.links[..])
+            + size_of_val(&self.positions[..])
+            + (self.free.capacity() + self.left.capacity()) * 4
             + self.merges.capacity() * size_of::<Merge>()
     }
 

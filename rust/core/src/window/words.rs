@@ -93,7 +93,7 @@ impl<W: Word> Words<W> {
 
     /// Roughly how much memory they take.
     pub(super) fn memory(&self) -> usize {
-        self.all.capacity() * (size_of::<(W, u32)>() + 1) + self.near.capacity() * size_of::<([W; 2], [u32; 2])>()
+        self.all.allocation_size() + size_of_val(&self.near[..])
     }
 }
 
