@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ruler::ruler;
+use super::session::sessions;
 use crate::aggregate::Recipe;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
     Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    SessionWindow, Shape, Span, Window, results_schema,
+    Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -155,22 +156,24 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, timed, parts)?;
+    let (stage, schema) = operator(&spec.windows, input, timed, parts)?;
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 /// The operator of windows, and what its results look like.
-fn operator(windows: &Windows, timed: bool, parts: Parts) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+fn operator(
+    windows: &Windows,
+    input: &Carries,
+    timed: bool,
+    parts: Parts,
+) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
     let stage: Box<dyn Stage> = match windows {
         Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
         Windows::Cumulate { size, step, offset } => {
             Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts))
         }
-        Windows::Session { gap, gap_closed } => {
-            let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
-            Box::new(SessionWindow::new(span, parts))
-        }
+        Windows::Session(session) => sessions(session, input, parts)?,
         Windows::Count { size, every } => {
             let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
             let schema = Arc::clone(stage.schema());

@@ -17,8 +17,8 @@ use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it before.
-const PIECE: usize = 2048;
-const ROUND: usize = 8192;
+pub(super) const PIECE: usize = 2048;
+pub(super) const ROUND: usize = 8192;
 
 /// The operator of session windows.
 pub(crate) struct SessionWindow {

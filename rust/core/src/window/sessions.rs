@@ -78,7 +78,7 @@ pub(crate) struct Sessions {
 }
 
 /// How many buckets of the calendar a session lasts at least.
-const BUCKETS: i64 = 64;
+pub(super) const BUCKETS: i64 = 64;
 
 impl Sessions {
     /// No sessions, of rows that reach so far.
