@@ -8,11 +8,11 @@
 
 use super::chains::{Chains, Link};
 use super::emission::Emission;
+use super::leaving::Leaving;
 use super::parts::Parts;
 use super::reach::{Reach, Reaches};
 use super::sequence::{InOrder, Sequence};
-use super::session::{PIECE, ROUND};
-use super::sessions::Closed;
+use super::session::ROUND;
 use crate::aggregate::{Fold, Table};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -31,10 +31,12 @@ pub(crate) struct ChainWindow {
     passed: Option<(InOrder, Reaches)>,
     /// The watermark up to which rows go by, and sessions are closed.
     passing: Option<i64>,
-    /// Closed sessions that are not results yet.
-    closed: std::iter::Peekable<std::vec::IntoIter<Closed>>,
+    leaving: Leaving,
     slots: Vec<u32>,
     emission: Emission,
+    /// How many keys without a session may be known at least, since they may come back: twice as many as the
+    /// longest batch has rows.
+    idle: usize,
     failure: Option<Error>,
     ended: bool,
     /// The watermark that was last passed on.
@@ -53,9 +55,10 @@ impl ChainWindow {
             current: None,
             passed: None,
             passing: None,
-            closed: Vec::new().into_iter().peekable(),
+            leaving: Leaving::default(),
             slots: Vec::new(),
             emission: Emission::default(),
+            idle: 1024,
             failure: None,
             ended: false,
             sent_watermark: None,
@@ -108,12 +111,7 @@ impl ChainWindow {
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        let (steps, mut step) = (&self.sequence.steps, 0);
-        for Closed { session, key, .. } in self.closed.by_ref().take(PIECE) {
-            step += steps[step..].partition_point(|&step| step < session.due).saturating_sub(1);
-            let end = session.due - i64::from(self.parts.shape.closed);
-            self.emission.push(key, session.slot, (session.start, end), steps[step]);
-        }
+        self.leaving.leave(&mut self.emission, &self.sequence.steps, self.parts.shape.closed);
         match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
             Ok(slots) => {
                 self.table.clear(&slots);
@@ -126,7 +124,7 @@ impl ChainWindow {
     /// Drops what is under way: after the results that are ready comes an error.
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
-        self.closed = Vec::new().into_iter().peekable();
+        self.leaving = Leaving::default();
         (self.passed, self.passing, self.current) = (None, None, None);
     }
 
@@ -158,7 +156,7 @@ impl ChainWindow {
     fn tidy(&mut self) -> Result<()> {
         let (keys, live) = (&mut self.parts.keys, self.chains.live_keys());
         let idle = keys.held() - live;
-        if idle >= 1024 && idle >= live {
+        if idle >= self.idle && idle >= live {
             self.chains.prepare(keys.len());
             keys.forget(self.chains.forget().into_iter());
         }
@@ -173,6 +171,7 @@ impl ChainWindow {
 
 impl Stage for ChainWindow {
     fn push(&mut self, _: usize, batch: Batch) {
+        self.idle = self.idle.max(2 * batch.rows());
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held += batch.rows() as u64;
         self.current = Some(batch);
@@ -193,7 +192,7 @@ impl Stage for ChainWindow {
                 }
                 return Ok(Some(batch));
             }
-            if self.closed.peek().is_some() {
+            if !self.leaving.is_empty() {
                 self.emit();
                 continue;
             }
@@ -204,7 +203,7 @@ impl Stage for ChainWindow {
             if let Some(watermark) = self.passing {
                 if !self.pass(watermark) {
                     self.passing = None;
-                    self.closed = self.chains.close(watermark).into_iter().peekable();
+                    self.leaving = Leaving::new(self.chains.close(watermark));
                 }
                 continue;
             }

@@ -20,6 +20,7 @@ mod group;
 mod keys;
 mod lanes;
 mod late;
+mod leaving;
 mod length;
 mod mark;
 mod operator;
