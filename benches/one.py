@@ -1,4 +1,4 @@
-"""Runs one job in one engine, once, in this process: `python benches/one.py JOB ENGINE DATA` prints JSON.
+"""Runs one job in one engine, once, in this process: `python benches/one.py JOB ENGINE DATA ROWS` prints JSON.
 
 The process is pinned to the first two cores; imports, the first call (on a small file) and reading the input once are
 over before the clock starts. Peak memory is that of the whole process, by VmHWM.
@@ -35,18 +35,29 @@ def peak_mb() -> float:
     raise RuntimeError("no VmHWM in /proc/self/status")
 
 
-def run(job_name: str, engine_name: str, data: Path) -> dict:
+def sources(job, module, data: Path, rows: int):
+    """The source of the first call, then that of the job."""
+    if job.table:
+        from tables import make
+
+        yield from (module.hold(make(job.table, count)) for count in (2000, rows))
+        return
+    load = (lambda path: module.load(str(path), job.form)) if job.form else str
+    yield load(data / job.head)
+    touch(data / job.file)
+    yield load(data / job.file)
+
+
+def run(job_name: str, engine_name: str, data: Path, rows: int) -> dict:
     """Seconds, peak memory and answer of the job."""
     from jobs import JOBS, engine
 
     job, module = JOBS[job_name], engine(engine_name)
     if job.kind not in module.JOBS:
         sys.exit(NOT_WRITTEN)
-    work = module.JOBS[job.kind]
-    load = (lambda path: module.load(str(path), job.form)) if job.form else str
-    work(load(data / job.head))
-    touch(data / job.file)
-    source = load(data / job.file)
+    work, made = module.JOBS[job.kind], sources(job, module, data, rows)
+    work(next(made))
+    source = next(made)
     start = time.perf_counter()
     answer = work(source)
     return {"seconds": time.perf_counter() - start, "peak": peak_mb(), "answer": answer}
@@ -54,4 +65,4 @@ def run(job_name: str, engine_name: str, data: Path) -> dict:
 
 if __name__ == "__main__":
     pin()
-    print(json.dumps(run(sys.argv[1], sys.argv[2], Path(sys.argv[3]))))
+    print(json.dumps(run(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))))

@@ -19,7 +19,7 @@ import data
 import extras
 import report
 from goals import GOALS, Goal
-from jobs import ENGINES, SLOW
+from jobs import ENGINES, JOBS, SLOW
 from jobs.answers import equal
 from one import NOT_WRITTEN
 
@@ -29,16 +29,16 @@ HERE = Path(__file__).parent
 class Runs:
     """Runs jobs in processes of their own; keeps the first answer of each (job, engine), and what went wrong."""
 
-    def __init__(self, folder: Path):
-        """Starts with none; `folder` holds the data."""
-        self.folder, self.failed, self.unsteady = folder, set(), set()
+    def __init__(self, folder: Path, rows: int):
+        """Starts with none; `folder` holds the data, and tables in memory have so many rows."""
+        self.folder, self.rows, self.failed, self.unsteady = folder, rows, set(), set()
         self.answers: dict[tuple[str, str], dict] = {}
 
     def one(self, job: str, engine: str) -> dict | None:
         """Runs a job once: seconds, peak and answer, or None where it failed or is not written."""
         if (job, engine) in self.failed:
             return None
-        command = [sys.executable, str(HERE / "one.py"), job, engine, str(self.folder)]
+        command = [sys.executable, str(HERE / "one.py"), job, engine, str(self.folder), str(self.rows)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             self.failed.add((job, engine))
@@ -83,9 +83,14 @@ class Contest:
         """Whether the goal compares rillet with itself."""
         return self.goal.versus != "peers"
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The peers whose time counts."""
+        return () if self.own else self.goal.among or ENGINES
+
     def needs(self, job: str, engine: str, number: int) -> bool:
         """Whether this round needs the run: slow engines run once, and so do peers that only check an answer."""
-        if self.own and engine != "rillet":
+        if engine not in ("rillet", *self.compared):
             return (job, engine) not in self.runs.answers
         return number == 0 or engine not in SLOW
 
@@ -97,7 +102,8 @@ class Contest:
         if self.own:
             base = self.results[self.goal.versus, "rillet"]
             return {"rillet": paired(ours, base)}
-        return {engine: paired(theirs, ours) for (_, engine), theirs in self.results.items() if engine != "rillet"}
+        theirs = {e: results for (_, e), results in self.results.items() if e != "rillet" and e in self.compared}
+        return {engine: paired(results, ours) for engine, results in theirs.items()}
 
     def seconds(self) -> dict[str, list[float]]:
         """The times of each engine in this goal's job."""
@@ -135,7 +141,7 @@ def arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=HERE / "data", help="directory of the data, made if missing")
-    parser.add_argument("--rows", type=int, default=data.ROWS, help="rows of the tick files")
+    parser.add_argument("--rows", type=int, default=data.ROWS, help="rows of the tick files and of tables")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--jobs", type=listed([*dict.fromkeys(g.job for g in GOALS)]), help="comma-separated")
     parser.add_argument("--engines", type=listed(ENGINES), default=list(ENGINES), help="comma-separated")
@@ -150,9 +156,11 @@ def main() -> None:
     """Runs what was asked for and prints the tables."""
     options = arguments()
     wanted = options.extras or ([] if options.jobs or "rillet" not in options.engines else list(extras.EXTRAS))
-    data.make(options.data, options.rows, fourfold="memory" in wanted)
-    runs, contests = Runs(options.data), []
-    for goal in chosen(options) if options.jobs or not options.extras else []:
+    goals = chosen(options) if options.jobs or not options.extras else []
+    if wanted or any(JOBS[goal.job].file for goal in goals):
+        data.make(options.data, options.rows, fourfold="memory" in wanted)
+    runs, contests = Runs(options.data, options.rows), []
+    for goal in goals:
         contest = Contest(goal, runs)
         contest.play(options.engines, options.rounds)
         contests.append(contest)

@@ -193,6 +193,67 @@ def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
     return done
 
 
+def cut_session(items, aggs, *, gap, gap_closed=False, max_length=None, until=None, by=(), time="t", lateness=0):
+    """One row per session of rows that are in order of time, then of arrival.
+
+    A row goes by once the watermark is at its time. It is in the latest session of its
+    key if a row of that reaches it, unless that session has ended with a row for which
+    `until` is True, or would last longer than `max_length`. `gap` may be a function of
+    the row.
+    """
+    done, waiting, opened, places, watermark = Windowed(), [], {}, {}, -math.inf
+    gap_of, closed = gap if callable(gap) else lambda row: gap, int(gap_closed)
+
+    def has_ended(entries):
+        return until is not None and until(entries[-1][2]) is True
+
+    def end_of(entries):
+        if has_ended(entries):
+            return entries[-1][0] + 1
+        reach = max(t + gap_of(row) + closed for t, _, row in entries)
+        return reach if max_length is None else min(reach, entries[0][0] + max_length + closed)
+
+    def let_by():
+        for entry in sorted((entry for entry in waiting if entry[0] <= watermark), key=lambda entry: entry[:2]):
+            waiting.remove(entry)
+            key = tuple(as_key(entry[2][name]) for name in by)
+            places.setdefault(key, (entry[0], entry[1]))
+            sessions = opened.setdefault(key, [])
+            if sessions and not has_ended(sessions[-1]) and entry[0] < end_of(sessions[-1]):
+                sessions[-1].append(entry)
+            else:
+                sessions.append([entry])
+
+    def close():
+        due = []
+        for key, sessions in opened.items():
+            over = [entries for entries in sessions if end_of(entries) <= watermark]
+            due += [(end_of(e), e[0][0], places[key], n, key, e) for n, e in enumerate(over)]
+        for end, start, _, _, key, entries in sorted(due, key=lambda one: one[:4]):
+            opened[key].remove(entries)
+            if not opened[key]:
+                del opened[key], places[key]
+            edges = {"window_start": start, "window_end": end - closed}
+            values = {name: agg(entries) for name, agg in aggs.items()}
+            done.items.append(edges | dict(zip(by, key, strict=True)) | values)
+
+    for arrival, item in enumerate(items):
+        if isinstance(item, Mark):
+            watermark = max(watermark, item.time - lateness)
+            let_by()
+            close()
+            done.items.append(Mark(watermark))
+        elif item[time] < watermark:
+            done.late.append(item | {"_reason": "late", "_missed": 1})
+        else:
+            waiting.append((item[time], arrival, item))
+            let_by()
+    watermark = math.inf
+    let_by()
+    close()
+    return done
+
+
 def rolling(
     items,
     aggs,

@@ -99,9 +99,9 @@ def test_keys_come_and_go_without_end():
             for i in range(2000):
                 yield {"t": wave * 1000, "k": f"key {wave * 2000 + i}"}
 
-    it = iter(rl.from_rows(rows(), time="t").window(rl.session(10), by="k").agg(n=rl.count()))
+    it = iter(rl.from_rows(rows(), time="t", batch_rows=1000).window(rl.session(10), by="k").agg(n=rl.count()))
     assert sum(int(batch["n"].sum()) for batch in it) == 60_000
-    assert list(it.stats)[-1]["state_bytes"] < 8_000_000
+    assert list(it.stats)[-1]["state_bytes"] < 2_000_000
 
 
 def test_a_key_is_not_forgotten_while_rows_could_miss_its_session():

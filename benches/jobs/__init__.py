@@ -1,7 +1,7 @@
 """The jobs, each written once per engine: `with_<engine>.JOBS` maps a job's kind to a function of its source.
 
-A source is the path of a CSV file, or, for the jobs in memory, what the engine's `load(path, form)` made of it before
-the clock started. A function returns its answer: a dict of counts and sums that must be equal in every engine.
+A source is the path of a CSV file, or, for the jobs in memory, what the engine's `load(path, form)` made of it, or its
+`hold(table)` of an Arrow table from a generator, before the clock started. A function returns its answer: a dict of counts and sums that must be equal in every engine.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 import importlib
 from typing import NamedTuple
 
-ENGINES = ("rillet", "polars", "duckdb", "pyarrow", "datafusion", "pandas", "python")
+ENGINES = ("rillet", "polars", "duckdb", "pyarrow", "datafusion", "pandas", "numpy", "bottleneck", "python")
 SLOW = frozenset({"python"})  # minutes rather than seconds: run once, for the answer
 
 
 class Job(NamedTuple):
-    """A job: the kind of work, the file it reads, and the form in which a table in memory holds its symbols."""
+    """A job: the kind of work, and the file it reads or the table it has.
+
+    `form` is that in which a table read from the file holds its symbols.
+    """
 
     kind: str
-    file: str
+    file: str | None = None
     form: str | None = None
+    table: str | None = None
 
     @property
     def head(self) -> str:
@@ -44,6 +48,22 @@ JOBS = {
     "memory_text": Job("memory", "ticks.csv", "text"),
     "memory_dictionary": Job("memory", "ticks.csv", "dictionary"),
     "memory_frame": Job("memory", "ticks.csv", "frame"),
+    "second": Job("second", table="ticks"),
+    "minute": Job("minute", table="ticks"),
+    "session_uniform": Job("session", table="uniform"),
+    "session_zipf": Job("session", table="zipf"),
+    "hopping_hour": Job("hopping_hour", table="ticks"),
+    "hopping_10h": Job("hopping_10h", table="ticks"),
+    "rolling_100": Job("rolling_100", table="ticks"),
+    "rolling_100000": Job("rolling_100000", table="ticks"),
+    "rolling_std": Job("rolling_std", table="ticks"),
+    "rolling_hour": Job("rolling_hour", table="ticks"),
+    "keys_integer": Job("keys", table="integers"),
+    "keys_string": Job("keys", table="strings"),
+    "days": Job("days", table="years"),
+    "days_fixed": Job("days_fixed", table="years"),
+    "months": Job("months", table="years"),
+    "months_fixed": Job("months_fixed", table="years"),
 }
 
 

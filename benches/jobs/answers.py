@@ -7,6 +7,9 @@ import math
 BARS = ("open", "high", "low", "close", "volume", "count", "mean")
 HOPS = ("mean", "std", "max", "count")
 STATIONS = ("min", "mean", "max")
+PARTS = ("sum", "min", "max", "count")
+VISITS = ("count", "sum", "max")
+ROLLED = ("mean", "max")
 TOLERANCE = 1e-9  # of float sums, which engines take in different orders
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import duckdb
 import pyarrow.compute as pc
 
-from jobs.answers import BARS, HOPS, STATIONS, ReadAnswer, sums
+from jobs.answers import BARS, HOPS, PARTS, STATIONS, VISITS, ReadAnswer, sums
 
 COLUMNS = "{'ts': 'TIMESTAMP', 'symbol': 'VARCHAR', 'price': 'DOUBLE', 'size': 'BIGINT', 'side': 'VARCHAR'}"
 MINUTE = "epoch_us(ts) // 60000000"
@@ -63,12 +65,12 @@ HOPPING = """
 WITH panes AS MATERIALIZED (
     SELECT {minute} AS minute, symbol, count(*) AS n, sum(price - 100) AS s, sum((price - 100) * (price - 100)) AS q,
         max(price) AS max FROM {source} GROUP BY ALL),
-minutes AS (SELECT unnest(range((SELECT min(minute) FROM panes), (SELECT max(minute) FROM panes) + 60)) AS minute),
+minutes AS (SELECT unnest(range((SELECT min(minute) FROM panes), (SELECT max(minute) FROM panes) + {size})) AS minute),
 symbols AS (SELECT DISTINCT symbol FROM panes),
 grid AS (SELECT symbol, minute, n, s, q, max FROM symbols CROSS JOIN minutes LEFT JOIN panes USING (symbol, minute)),
 rolled AS (
     SELECT sum(n) OVER hour AS n, sum(s) OVER hour AS s, sum(q) OVER hour AS q, max(max) OVER hour AS max FROM grid
-    WINDOW hour AS (PARTITION BY symbol ORDER BY minute ROWS 59 PRECEDING))
+    WINDOW hour AS (PARTITION BY symbol ORDER BY minute ROWS {size} - 1 PRECEDING))
 SELECT s / n + 100 AS mean, max, n AS count,
     CASE WHEN n > 1 THEN sqrt(greatest(q - s * s / n, 0) / (n - 1)) END AS std FROM rolled WHERE n > 0
 """
@@ -76,7 +78,7 @@ SELECT s / n + 100 AS mean, max, n AS count,
 
 def hopping(path: str) -> dict:
     """Mean, std, max and count over 1 h every 1 min by symbol: panes on a dense grid, then row windows over it."""
-    return total(connect(), HOPPING.format(minute=MINUTE, source=ticks(path)), HOPS)
+    return total(connect(), HOPPING.format(minute=MINUTE, source=ticks(path), size=60), HOPS)
 
 
 def brc(path: str) -> dict:
@@ -104,7 +106,58 @@ def memory(connection) -> dict:
     return total(connection, bars("ticks"), BARS)
 
 
+def hold(table) -> duckdb.DuckDBPyConnection:
+    """A table of the database."""
+    connection = connect()
+    connection.execute("SET preserve_insertion_order = true")
+    connection.register("held", table)
+    connection.execute("CREATE TABLE ticks AS SELECT * FROM held")
+    if "symbol" in table.column_names:
+        connection.execute("CREATE TYPE symbol AS ENUM (SELECT DISTINCT symbol FROM ticks)")
+        connection.execute("ALTER TABLE ticks ALTER symbol TYPE symbol")
+    connection.execute("SET preserve_insertion_order = false")
+    return connection
+
+
+def parts(window: str, value: str, connection) -> dict:
+    """Sum, min, max and count of each window."""
+    query = f"""SELECT sum({value}) AS sum, min({value}) AS min, max({value}) AS max, count(*) AS count
+        FROM ticks GROUP BY {window}"""
+    return total(connection, query, PARTS)
+
+
+VISIT = "count(*) AS count, sum(value)::BIGINT AS sum, max(value) AS max"
+
+SESSIONS = f"""
+WITH ordered AS (SELECT key, ts, value FROM ticks ORDER BY key, ts),
+marked AS (
+    SELECT value, lag(key) OVER () IS DISTINCT FROM key OR ts - lag(ts) OVER () >= INTERVAL 30 SECONDS AS begins
+    FROM ordered),
+numbered AS (SELECT value, count(*) FILTER (begins) OVER (ROWS UNBOUNDED PRECEDING) AS session FROM marked)
+SELECT {VISIT} FROM numbered GROUP BY session
+"""
+
+
+def session(connection) -> dict:
+    """Count, sum and max of sessions: windows without PARTITION BY stream over the rows as they are ordered."""
+    connection.execute("SET preserve_insertion_order = true")
+    return total(connection, SESSIONS, VISITS)
+
+
+def keys(connection) -> dict:
+    """Count, sum and max of each key: all rows are in one window."""
+    return total(connection, f"SELECT {VISIT} FROM ticks GROUP BY key", VISITS)
+
+
+def hopping_memory(size: int, connection) -> dict:
+    """The windows of so many minutes from a table."""
+    return total(connection, HOPPING.format(minute=MINUTE, source="ticks", size=size), HOPS)
+
+
 JOBS = {
     "read": read, "read_one_thread": read, "read_nulls": read, "tumbling": tumbling,
     "disordered": tumbling, "hopping": hopping, "brc": brc, "memory": memory,
+    "second": partial(parts, "epoch_us(ts) // 1000000", "price"), "minute": partial(parts, MINUTE, "price"),
+    "session": session, "keys": keys,
+    "hopping_hour": partial(hopping_memory, 60), "hopping_10h": partial(hopping_memory, 600),
 }  # fmt: skip

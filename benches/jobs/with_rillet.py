@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 import rillet as rl
-from jobs.answers import BARS, HOPS, STATIONS, ReadAnswer, sums
+from jobs.answers import BARS, HOPS, PARTS, ROLLED, STATIONS, VISITS, ReadAnswer, sums
 
 
 def read(path: str, threads: int | None = None) -> dict:
@@ -70,10 +72,15 @@ def disordered(path: str) -> dict:
     return bars(rl.read_csv(path, time="ts"), lateness="30s")
 
 
-def hopping(path: str) -> dict:
-    """Mean, std, max and count over 1 h every 1 min by symbol."""
-    windows = rl.read_csv(path, time="ts").window(rl.hopping("1h", "1m"), by="symbol")
+def hops(stream, size: str) -> dict:
+    """Mean, std, max and count over windows of a size every 1 min by symbol."""
+    windows = stream.window(rl.hopping(size, "1m"), by="symbol")
     return total(windows.agg(mean=rl.mean("price"), std=rl.std("price"), max=rl.max("price"), count=rl.count()), HOPS)
+
+
+def hopping(path: str) -> dict:
+    """The windows of 1 h from a file."""
+    return hops(rl.read_csv(path, time="ts"), "1h")
 
 
 def brc(path: str) -> dict:
@@ -98,7 +105,53 @@ def memory(table) -> dict:
     return bars(rl.from_arrow(table, time="ts"))
 
 
+def hold(table):
+    """A table as a stream."""
+    return rl.from_arrow(table, time="ts")
+
+
+def parts(column: str, windows, stream) -> dict:
+    """Sum, min, max and count of each window."""
+    return total(
+        stream.window(windows).agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count()), PARTS
+    )
+
+
+def visits(windows, stream) -> dict:
+    """Count, sum and max of each window and key."""
+    return total(
+        stream.window(windows, by="key").agg(count=rl.count(), sum=rl.sum("value"), max=rl.max("value")), VISITS
+    )
+
+
+def rolled(stream, *size, **options) -> dict:
+    """Mean and max of each row's window."""
+    return total(stream.rolling(*size, **options).agg(mean=rl.mean("price"), max=rl.max("price")), ROLLED)
+
+
+def rolling_rows(rows: int, stream) -> dict:
+    """Mean and max of each row's last ones."""
+    return rolled(stream.select("price"), rows=rows)
+
+
+def rolling_std(stream) -> dict:
+    """The standard deviation of each row's last 100."""
+    return total(stream.select("price").rolling(rows=100).agg(std=rl.std("price")), ("std",))
+
+
+def rolling_hour(stream) -> dict:
+    """Mean and max of each row's last hour, by symbol."""
+    return rolled(stream, "1h", by="symbol")
+
+
 JOBS = {
     "read": read, "read_one_thread": read_one_thread, "read_nulls": read_nulls, "tumbling": tumbling,
     "disordered": disordered, "hopping": hopping, "brc": brc, "memory": memory,
+    "second": partial(parts, "price", rl.tumbling("1s")), "minute": partial(parts, "price", rl.tumbling("1m")),
+    "session": partial(visits, rl.session("30s")), "keys": partial(visits, rl.tumbling("10000h")),
+    "hopping_hour": partial(hops, size="1h"), "hopping_10h": partial(hops, size="10h"),
+    "rolling_100": partial(rolling_rows, 100), "rolling_100000": partial(rolling_rows, 100_000),
+    "rolling_std": rolling_std, "rolling_hour": rolling_hour,
+    "days": partial(parts, "value", rl.tumbling("1d")), "days_fixed": partial(parts, "value", rl.tumbling("24h")),
+    "months": partial(parts, "value", rl.tumbling("1mo")), "months_fixed": partial(parts, "value", rl.tumbling("730h")),
 }  # fmt: skip

@@ -249,20 +249,53 @@ def cumulate(size: Any, step: Any, *, offset: Any = 0) -> Windows:
     return Windows.cumulate(size, step, offset)
 
 
-def session(gap: Any, *, gap_closed: bool = False) -> Windows:
+def session(gap: Any, *, gap_closed: bool = False, max_length: Any = None, until: Column | None = None) -> Windows:
     """Windows that last, per key, as long as rows follow one another in less than ``gap``.
 
     ``window_start`` is the time of the first row, ``window_end`` that of the last plus ``gap``. A row exactly ``gap``
     after the last one starts a new session, unless ``gap_closed``. Rows that come late, but before the session has
     closed, extend it, and join two sessions that they lie between.
 
+    Where a session ends for another reason depends on the order of its rows. With ``max_length``, ``until`` or gaps of
+    a column, rows therefore count in the order of their time and, at one time, of their arrival, each once the
+    watermark is there: a ``lateness`` puts rows in order, and a row is late if its time is before the watermark.
+
+    Parameters
+    ----------
+    gap
+        A text such as ``"30m"``, a ``timedelta``, or ticks of the time column. Or an expression, ``rl.col("gap")``,
+        that gives each row its own: a duration, or an integer that counts ticks. Such a row covers the time from its
+        own to ``gap`` later, rows whose times meet are one session, and ``window_end`` is the latest of their ends.
+    gap_closed
+        Whether a row exactly ``gap`` (or ``max_length``) after another still belongs to its session.
+    max_length
+        How long a session is at most: a row this much after the first one starts a new session, and ``window_end`` is
+        no later than that. Unlimited by default.
+    until
+        A column or condition: a row for which it is true ends its session, which it belongs to, and the next row
+        starts another. ``window_end`` is then the tick after that row (with ``gap_closed`` its own).
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        A length that is none or not positive, at the call; what depends on columns and their types, at ``.schema`` or
+        ``iter()``. A row whose own gap is null or not positive is a ``ResultOverflowError`` when it comes.
+
+    Examples
+    --------
     >>> import rillet as rl
-    >>> clicks = rl.read_csv(b"t,page\\n1,a\\n4,b\\n20,a\\n", time="t")
+    >>> clicks = rl.read_csv(b"t,page\\n1,a\\n4,b\\n7,bye\\n8,a\\n30,a\\n", time="t")
     >>> visits = clicks.window(rl.session(10)).agg(pages=rl.count())
     >>> [row for batch in visits for row in batch.rows()]
-    [(1, 14, 2), (20, 30, 1)]
+    [(1, 18, 4), (30, 40, 1)]
+    >>> visits = clicks.window(rl.session(10, until=rl.col("page") == "bye")).agg(pages=rl.count())
+    >>> [row for batch in visits for row in batch.rows()]
+    [(1, 8, 3), (8, 18, 1), (30, 40, 1)]
+    >>> visits = clicks.window(rl.session(10, max_length=5)).agg(pages=rl.count())
+    >>> [row for batch in visits for row in batch.rows()]
+    [(1, 6, 2), (7, 12, 2), (30, 35, 1)]
     """
-    return Windows.session(gap, bool(gap_closed))
+    return Windows.session(gap, bool(gap_closed), max_length, until)
 
 
 def _tz(tz: Any) -> str | None:

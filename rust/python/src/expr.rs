@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::{PyBool, PyDate, PyDateTime, PyDelta, PyFloat, PyInt, PyString};
 use rillet_core::expr::{Expr, Literal, UnaryOp};
-use rillet_core::plan::{Hopping, Windows};
+use rillet_core::plan::{Gap, Hopping, Session, Windows};
 use rillet_core::{Aggregate, Closed, DataType, Function, Label, Length, TimeUnit};
 
 use crate::errors::{to_py, type_error, value_error};
@@ -430,12 +430,20 @@ impl PyWindows {
 
     /// Windows that last as long as no gap between rows is too long.
     #[staticmethod]
-    fn session(py: Python<'_>, gap: &Bound<'_, PyAny>, gap_closed: bool) -> PyResult<Self> {
-        let gap = length(gap, "gap")?;
-        if !gap.is_positive() {
-            return Err(value_error(py, &format!("gap={gap}: a gap must be longer than nothing")));
-        }
-        Ok(Self(Windows::Session { gap, gap_closed }))
+    fn session(
+        py: Python<'_>,
+        gap: &Bound<'_, PyAny>,
+        gap_closed: bool,
+        max_length: Option<&Bound<'_, PyAny>>,
+        until: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let gap = match gap.cast::<PyExpr>() {
+            Ok(expr) => Gap::Own(expr.get().0.clone()),
+            Err(_) => Gap::Fixed(length(gap, "gap")?),
+        };
+        let max_length = max_length.map(|max_length| length(max_length, "max_length")).transpose()?;
+        let until = until.map(expression).transpose()?;
+        Self::checked(py, Windows::Session(Session { gap, gap_closed, max_length, until }))
     }
 
     /// Windows of so many rows of a key.

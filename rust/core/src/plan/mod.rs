@@ -7,6 +7,7 @@
 mod csv;
 mod hopping;
 mod rolling;
+mod session;
 mod shown;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,6 +24,7 @@ use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
 pub use rolling::{Ends, Frame, RollingSpec};
+pub use session::{Gap, Session};
 
 /// How many rows a batch has if nothing else is asked for.
 pub const BATCH_ROWS: usize = 65_536;
@@ -111,12 +113,7 @@ pub enum Windows {
         every: i64,
     },
     /// Windows that last as long as no gap between rows is too long.
-    Session {
-        /// The least gap that ends a session.
-        gap: Length,
-        /// Whether a gap of just this length does not end it yet.
-        gap_closed: bool,
-    },
+    Session(Session),
 }
 
 /// Aggregates over windows.
@@ -252,9 +249,15 @@ impl Windows {
     pub(crate) fn has_end(&self) -> bool {
         match self {
             Self::Hopping(hopping) => hopping.closed.has_end(),
-            Self::Session { gap_closed, .. } => *gap_closed,
+            Self::Session(session) => session.gap_closed,
             Self::Cumulate { .. } | Self::Count { .. } => false,
         }
+    }
+
+    /// The expressions that say which rows a window has.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let session = if let Self::Session(session) = self { Some(session) } else { None };
+        session.into_iter().flat_map(Session::expressions)
     }
 
     /// Checks what can be checked without a schema.
@@ -265,7 +268,7 @@ impl Windows {
         let lengths = match self {
             Self::Hopping(hopping) => return hopping.check(),
             Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
-            Self::Session { gap, .. } => vec![("gap", gap)],
+            Self::Session(session) => return session.check(),
             Self::Count { size, every } => return Self::check_rows(*size, *every),
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {

@@ -134,8 +134,7 @@ impl fmt::Display for Windows {
             Self::Hopping(hopping) => write!(f, "{hopping}"),
             Self::Cumulate { size, step, offset: Length::Ticks(0) } => write!(f, "cumulate({size}, {step})"),
             Self::Cumulate { size, step, offset } => write!(f, "cumulate({size}, {step}, offset={offset})"),
-            Self::Session { gap, gap_closed: false } => write!(f, "session({gap})"),
-            Self::Session { gap, gap_closed: true } => write!(f, "session({gap}, gap_closed=True)"),
+            Self::Session(session) => write!(f, "{session}"),
             Self::Count { size, every } if size == every => write!(f, "count({size})"),
             Self::Count { size, every } => write!(f, "count({size}, {every})"),
         }

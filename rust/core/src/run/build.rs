@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ruler::ruler;
+use super::session::sessions;
 use crate::aggregate::Recipe;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
     Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    SessionWindow, Shape, Span, Window, results_schema,
+    Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -156,13 +157,14 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, timed, threads, parts)?;
+    let (stage, schema) = operator(&spec.windows, input, timed, threads, parts)?;
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 /// The operator of windows, and what its results look like.
 fn operator(
     windows: &Windows,
+    input: &Carries,
     timed: bool,
     threads: usize,
     parts: Parts,
@@ -173,10 +175,7 @@ fn operator(
         Windows::Cumulate { size, step, offset } => {
             Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts, threads))
         }
-        Windows::Session { gap, gap_closed } => {
-            let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
-            Box::new(SessionWindow::new(span, parts))
-        }
+        Windows::Session(session) => sessions(session, input, parts)?,
         Windows::Count { size, every } => {
             let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
             let schema = Arc::clone(stage.schema());

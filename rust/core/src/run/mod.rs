@@ -8,6 +8,7 @@ mod build;
 mod prepared;
 mod rejects;
 mod ruler;
+mod session;
 
 use std::sync::Arc;
 

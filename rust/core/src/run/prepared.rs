@@ -258,7 +258,8 @@ fn needed(plan: &Plan) -> Option<HashSet<String>> {
         Node::Select(columns) => Some(of(&mut columns.iter().map(|(_, expr)| expr))),
         Node::Window(spec) if spec.late != Late::Keep => {
             let mut names = aggregated(&spec.aggregates);
-            names.extend(of(&mut spec.by.iter().map(|(_, expr)| expr).chain(&spec.time)));
+            let keys = spec.by.iter().map(|(_, expr)| expr);
+            names.extend(of(&mut keys.chain(&spec.time).chain(spec.windows.expressions())));
             Some(names)
         }
         Node::GroupBy(spec) => {

@@ -1,24 +1,20 @@
 //! [`CountWindow`]: the operator of windows of rows.
 //!
 //! Rows of a key are counted in the order of their times and, at one time, of their arrival: a row has its
-//! number once the watermark has passed it. Nearly always that is when it comes, so that a batch is worked
-//! off as it is; rows that have to wait do so in the [`Backlog`], and come out as batches in their order.
-//! Those go through *rounds*, as in [`super::operator`]: rows get the slots of their panes one by one, then
+//! number once the watermark has reached it ([`Sequence`]). They go through *rounds*, as in [`super::operator`]: rows get the slots of their panes one by one, then
 //! all rows of the round are folded column by column, then panes that are full are combined and go out.
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
-use arrow_buffer::ScalarBuffer;
 
-use super::backlog::Backlog;
 use super::emission::Emission;
 use super::grid::Grid;
 use super::lanes::Lanes;
-use super::mark::Mark;
 use super::parts::{Parts, Rows};
+use super::sequence::{InOrder, Sequence};
 use super::strands::Strands;
-use crate::aggregate::{Fold, Inputs, NO_SLOT, Table};
+use crate::aggregate::{Fold, NO_SLOT, Table};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -27,17 +23,6 @@ use crate::types::{DataType, Field, Schema};
 
 /// How many rows a round has.
 const ROUND: usize = 8192;
-
-/// Rows in their order, which are being worked off.
-struct Passed {
-    inputs: Arc<Inputs>,
-    numbers: Vec<u32>,
-    times: ScalarBuffer<i64>,
-    /// Where the watermark stood before it passed each of them.
-    before: Vec<i64>,
-    /// The next row to work off.
-    row: usize,
-}
 
 /// A pane that is full.
 struct Full {
@@ -63,16 +48,13 @@ pub(crate) struct CountWindow {
     schema: Arc<Schema>,
     /// Whether rows have event time; if not, their order is that of arrival.
     timed: bool,
-    mark: Mark,
-    /// The watermarks that the current batch came by, from the one before it on.
-    steps: Vec<i64>,
-    backlog: Backlog,
+    sequence: Sequence,
     lanes: Lanes,
     table: Table,
     /// The combined panes, if a window has several.
     strands: Option<Strands>,
     current: Option<Rows>,
-    passed: Option<Passed>,
+    passed: Option<InOrder>,
     /// The watermark up to which rows are let out of the backlog.
     passing: Option<i64>,
     /// The latest time of a row that has its number.
@@ -101,10 +83,8 @@ impl CountWindow {
         let schema = Schema::new(parts.shape.schema.fields().iter().cloned().chain([complete]).collect())?;
         Ok(Self {
             schema: Arc::new(schema),
-            mark: Mark::new(parts.lateness),
+            sequence: Sequence::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
-            steps: Vec::new(),
-            backlog: Backlog::default(),
             lanes: Lanes::new(grid),
             strands: (grid.panes() > 1).then(|| Strands::new(grid, &table)),
             table,
@@ -131,83 +111,17 @@ impl CountWindow {
         &self.schema
     }
 
-    /// Takes in the rows of a batch: those that are on time, up to the first in error.
-    fn accept(&mut self, mut current: Rows) {
-        let (mut rows, mut before) = (Vec::new(), Vec::new());
-        self.steps.clear();
-        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
-        if let Err(error) = self.walk(&mut current, &mut rows, &mut before) {
-            self.failure = Some(error);
-        }
-        self.finish(&current);
-        let times = &current.time.ticks;
-        let at_once = before.iter().copied().collect::<Option<Vec<i64>>>().filter(|_| {
-            let is_whole = rows.len() == current.batch.rows() && self.backlog.is_empty();
-            is_whole && current.time.is_sorted()
-        });
-        if let Some(before) = at_once {
-            let (inputs, numbers, times) = (current.inputs, current.numbers, current.time.ticks);
-            return self.let_pass(Passed { inputs, numbers, times, before, row: 0 });
-        }
-        let times: Vec<i64> = rows.iter().map(|&row| times[row as usize]).collect();
-        if !rows.is_empty() {
-            self.backlog.add(current.batch.pick(&rows), &times, &before);
-        }
-        self.passing = self.mark.watermark();
-    }
-
-    /// Goes through the rows of a batch: gives those that are on time, and for each where the watermark
-    /// stood before it passed the row, if it has by the next one.
-    fn walk(&mut self, current: &mut Rows, rows: &mut Vec<u32>, before: &mut Vec<Option<i64>>) -> Result<()> {
-        let ticks = current.time.ticks.clone();
-        for (row, &tick) in ticks[..current.end].iter().enumerate() {
-            current.row = row;
-            if let Some(before) = &current.time.before {
-                self.reach(before[row]);
-            }
-            let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-            if tick < watermark {
-                self.miss(current, row)?;
-                continue;
-            }
-            if !current.time.passive {
-                self.reach(tick);
-            }
-            let has_passed = self.mark.watermark().is_some_and(|now| tick <= now);
-            rows.push(row as u32);
-            before.push(has_passed.then_some(watermark));
-        }
-        current.row = current.end;
-        Ok(())
-    }
-
-    fn reach(&mut self, time: i64) {
-        if self.mark.reach(time) {
-            self.steps.extend(self.mark.watermark());
-        }
-    }
-
-    /// Deals with a row that is late.
-    fn miss(&mut self, current: &Rows, row: usize) -> Result<()> {
-        let enough = self.mark.time() - current.time.ticks[row];
-        self.parts.miss(current, row, (1, 0), enough, &self.mark)?;
-        self.ledger.late += 1;
-        self.ledger.held -= 1;
-        Ok(())
-    }
-
-    /// Ends a batch that has been taken in: its late rows, and what it did to event time.
-    fn finish(&mut self, current: &Rows) {
-        self.parts.aside.leave(&current.batch);
-        self.mark.note_highest(current);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
-            self.mark.note(&current.batch, high);
+    /// Takes in the rows of a batch.
+    fn accept(&mut self, current: Rows) {
+        let Self { sequence, parts, ledger, failure, .. } = self;
+        match sequence.take(current, parts, ledger, failure) {
+            Some(passed) => self.let_pass(passed),
+            None => self.passing = self.sequence.mark.watermark(),
         }
     }
 
     /// Begins to work off rows that have their numbers.
-    fn let_pass(&mut self, passed: Passed) {
+    fn let_pass(&mut self, passed: InOrder) {
         let keys = self.parts.keys.len();
         self.lanes.prepare(keys);
         if let Some(strands) = &mut self.strands {
@@ -217,16 +131,15 @@ impl CountWindow {
         self.passed = Some(passed);
     }
 
-    /// Lets the next rows out of the backlog; tells whether there were any.
+    /// Lets the next rows that have waited go by; tells whether there were any.
     fn pass(&mut self, watermark: i64) -> bool {
-        let Some(passed) = self.backlog.pass(watermark, &self.steps) else { return false };
-        let (inputs, numbers, _) = self.parts.values(&passed.rows);
-        self.let_pass(Passed { inputs, numbers, times: passed.times.into(), before: passed.before, row: 0 });
+        let Some(passed) = self.sequence.pass(watermark, &mut self.parts) else { return false };
+        self.let_pass(passed);
         true
     }
 
     /// Works off the next rows that have their numbers, and sends out what they fill.
-    fn round(&mut self, mut passed: Passed) {
+    fn round(&mut self, mut passed: InOrder) {
         let (start, end) = (passed.row, passed.numbers.len().min(passed.row + ROUND));
         self.slots.clear();
         for row in start..end {
@@ -249,7 +162,7 @@ impl CountWindow {
     }
 
     /// Makes results of the windows that the full panes complete.
-    fn complete(&mut self, passed: &Passed) {
+    fn complete(&mut self, passed: &InOrder) {
         let mut gone = Vec::new();
         for Full { key, pane, slot, row } in self.full.drain(..) {
             let result = match &mut self.strands {
@@ -280,8 +193,8 @@ impl CountWindow {
                 at
             }
         };
-        let before = self.mark.watermark().unwrap_or(i64::MIN);
-        let extra = Extra { time: self.latest.max(self.mark.time()), complete: false };
+        let before = self.sequence.watermark();
+        let extra = Extra { time: self.latest.max(self.sequence.mark.time()), complete: false };
         for (slot, start) in (first..).zip(starts) {
             self.emission.push(key, slot, (start, start + size), before);
             self.extras.push(extra);
@@ -343,7 +256,7 @@ impl CountWindow {
 
     fn state_bytes(&self) -> u64 {
         let strands = self.strands.as_ref().map_or(0, Strands::memory);
-        (self.table.bytes() + self.lanes.memory() + self.backlog.memory() + self.parts.keys.memory() + strands)
+        (self.table.bytes() + self.lanes.memory() + self.sequence.memory() + self.parts.keys.memory() + strands)
             as u64
             + (self.emission.memory() + self.extras.capacity() * size_of::<Extra>()) as u64
     }
@@ -353,7 +266,7 @@ impl Stage for CountWindow {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held += batch.rows() as u64;
-        match self.parts.read(batch, &self.mark) {
+        match self.parts.read(batch, &self.sequence.mark) {
             Ok((rows, failure)) => (self.current, self.failure) = (Some(rows), failure),
             Err(error) => self.failure = Some(error),
         }
@@ -361,8 +274,7 @@ impl Stage for CountWindow {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.steps.clear();
-        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
+        self.sequence.begin();
         self.passing = Some(i64::MAX);
     }
 
@@ -416,7 +328,7 @@ impl Stage for CountWindow {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        let ticks = self.mark.watermark().filter(|_| self.timed)?;
+        let ticks = self.sequence.mark.watermark().filter(|_| self.timed)?;
         Some((ticks, self.parts.shape.time.clone()))
     }
 

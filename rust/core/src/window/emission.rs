@@ -67,7 +67,9 @@ impl Emission {
     pub(crate) fn push(&mut self, key: u32, slot: u32, edges: (i64, i64), before: i64) {
         self.keys.push(key);
         self.slots.push(slot);
-        self.close(edges, before);
+        self.starts.push(edges.0);
+        self.ends.push(edges.1);
+        self.before.push(before);
     }
 
     /// Roughly how much memory they take.

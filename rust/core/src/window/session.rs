@@ -6,9 +6,10 @@
 //! sessions that are due go out, in the order of their ends.
 
 use super::emission::Emission;
+use super::leaving::Leaving;
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
-use super::sessions::{Closed, Fate, Sessions};
+use super::sessions::{Fate, Sessions};
 use crate::aggregate::{Fold, NO_SLOT, Table};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -16,9 +17,8 @@ use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
 
-/// How many results are made columns at a time, and how many rows a round has where nothing ends it before.
-const PIECE: usize = 2048;
-const ROUND: usize = 8192;
+/// How many rows a round has where nothing ends it before.
+pub(super) const ROUND: usize = 8192;
 
 /// The operator of session windows.
 pub(crate) struct SessionWindow {
@@ -31,12 +31,17 @@ pub(crate) struct SessionWindow {
     /// One slot, for what is combined into another slot of the table.
     spare: Table,
     current: Option<Rows>,
+    /// Whether the rows of the current batch are in order, and none of an earlier batch is behind them.
+    in_order: bool,
+    /// The slots of the rows of the current batch so far.
     slots: Vec<u32>,
     /// The watermarks that the current batch came by, from the one before it on.
     steps: Vec<i64>,
-    /// Closed sessions that are not results yet.
-    closed: std::iter::Peekable<std::vec::IntoIter<Closed>>,
+    leaving: Leaving,
     emission: Emission,
+    /// How many keys without a session may be known at least, since they may come back: twice as many as the
+    /// longest batch has rows.
+    idle: usize,
     failure: Option<Error>,
     ended: bool,
     /// The watermark that was last passed on.
@@ -57,10 +62,12 @@ impl SessionWindow {
             table,
             spare,
             current: None,
+            in_order: false,
             slots: Vec::new(),
             steps: Vec::new(),
-            closed: Vec::new().into_iter().peekable(),
+            leaving: Leaving::default(),
             emission: Emission::default(),
+            idle: 1024,
             failure: None,
             ended: false,
             sent_watermark: None,
@@ -73,62 +80,103 @@ impl SessionWindow {
         let (rows, failure) = self.parts.read(batch, &self.mark)?;
         self.failure = failure;
         self.sessions.prepare(self.parts.keys.len());
+        self.in_order = self.is_next(&rows);
+        self.slots.clear();
         self.steps.clear();
         self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
         Ok(rows)
     }
 
+    /// Whether the rows of a batch are in order, each makes the mark, and none of an earlier batch is behind them.
+    fn is_next(&self, rows: &Rows) -> bool {
+        let (time, ticks) = (&rows.time, &rows.time.ticks);
+        let moves =
+            time.before.is_none() && !time.passive && ticks.first().is_some_and(|&first| first >= rows.mark);
+        moves && time.is_sorted() && self.holds(ticks[0]) && self.holds(ticks[ticks.len() - 1])
+    }
+
     /// Works off rows of the current batch until it ends, or until a row needs what came before combined.
     fn round(&mut self, current: &mut Rows) {
-        self.slots.clear();
-        let start = current.row;
-        if let Err(error) = self.walk(current) {
+        let (start, first) = (current.row, self.slots.len());
+        let walked = if self.in_order { self.walk_next(current) } else { self.walk(current) };
+        if let Err(error) = walked {
             self.failure = Some(error);
             current.end = current.row;
         }
         self.table.grow(self.sessions.slots());
-        let times = Some(&current.time.ticks[..]);
-        self.table.fold(Fold { inputs: &current.inputs, start, slots: &self.slots, times });
-        let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
+        let (times, slots) = (Some(&current.time.ticks[..]), &self.slots[first..]);
+        self.table.fold(Fold { inputs: &current.inputs, start, slots, times });
+        let accepted = slots.iter().filter(|&&slot| slot != NO_SLOT).count();
         self.ledger.aggregated += accepted as u64;
     }
 
-    fn walk(&mut self, current: &mut Rows) -> Result<()> {
+    /// Gives slots to the next rows of a batch that is in order.
+    fn walk_next(&mut self, current: &mut Rows) -> Result<()> {
         let end = current.end.min(current.row + ROUND);
+        let lateness = self.mark.lateness();
+        let mut watermark = self.mark.watermark().unwrap_or(i64::MIN);
         while current.row < end {
-            let (row, key) = (current.row, current.numbers[current.row]);
-            let tick = current.time.ticks[row];
-            if !self.holds(tick) {
-                return Err(self.parts.out_of_range(current, row));
-            }
-            if let Some(before) = &current.time.before {
-                self.reach(before[row]);
-            }
-            let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-            match self.sessions.accept(key, tick, watermark) {
-                Fate::In(slot) => self.slots.push(slot),
-                Fate::Joins(..) if !self.slots.is_empty() => return Ok(()),
-                Fate::Joins(older, newer) => {
-                    self.join(key, older, newer);
-                    continue;
-                }
-                Fate::Partly(slot, due) => {
-                    self.miss(current, row, due, 1)?;
-                    self.ledger.partly_late += 1;
-                    self.slots.push(slot);
-                }
-                Fate::Missed(due) => {
-                    self.miss(current, row, due, 0)?;
-                    self.ledger.late += 1;
-                    self.slots.push(NO_SLOT);
-                }
-            }
-            if !current.time.passive {
-                self.reach(tick);
-            }
+            let (row, tick) = (current.row, current.time.ticks[current.row]);
+            let key = current.numbers[row];
+            let Some(slot) = self.sessions.accept_latest((row as u32, key, tick), watermark) else {
+                // Nothing is joined by rows in order.
+                self.accept(current, false)?;
+                watermark = self.mark.watermark().unwrap_or(i64::MIN);
+                continue;
+            };
+            self.slots.push(slot);
+            self.reach(tick);
+            watermark = tick.saturating_sub(lateness);
             current.row += 1;
         }
         Ok(())
+    }
+
+    /// Gives slots to the next rows of a batch, up to one that joins sessions after others that have to be folded.
+    fn walk(&mut self, current: &mut Rows) -> Result<()> {
+        let (start, end) = (current.row, current.end.min(current.row + ROUND));
+        while current.row < end {
+            if !self.holds(current.time.ticks[current.row]) {
+                return Err(self.parts.out_of_range(current, current.row));
+            }
+            if let Some(before) = &current.time.before {
+                self.reach(before[current.row]);
+            }
+            if !self.accept(current, current.row > start)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a slot to the next row; tells whether it could. It cannot where the row joins two sessions, and there
+    /// are rows that have not been folded yet.
+    fn accept(&mut self, current: &mut Rows, is_open: bool) -> Result<bool> {
+        let (row, key) = (current.row, current.numbers[current.row]);
+        let (tick, watermark) = (current.time.ticks[row], self.mark.watermark().unwrap_or(i64::MIN));
+        match self.sessions.accept(key, tick, watermark) {
+            Fate::In(slot) => self.slots.push(slot),
+            Fate::Joins(..) if is_open => return Ok(false),
+            Fate::Joins(older, newer) => {
+                self.join(key, older, newer);
+                return Ok(true);
+            }
+            Fate::Partly(slot, due) => {
+                self.miss(current, row, due, 1)?;
+                self.ledger.partly_late += 1;
+                self.slots.push(slot);
+            }
+            Fate::Missed(due) => {
+                self.miss(current, row, due, 0)?;
+                self.ledger.late += 1;
+                self.slots.push(NO_SLOT);
+            }
+        }
+        if !current.time.passive {
+            self.reach(tick);
+        }
+        current.row += 1;
+        Ok(true)
     }
 
     fn holds(&self, tick: i64) -> bool {
@@ -158,19 +206,17 @@ impl SessionWindow {
     }
 
     /// Closes the sessions that are due at a watermark.
-    fn close(&mut self, watermark: i64) {
+    fn close(&mut self, watermark: i64, rows: Option<&Rows>) {
         self.sessions.close(watermark);
-        self.closed = self.sessions.take_closed().into_iter().peekable();
+        if let Some(rows) = rows {
+            self.sessions.close_rows(&self.slots, &rows.numbers, &rows.time.ticks, watermark);
+        }
+        self.leaving = Leaving::new(self.sessions.take_closed(watermark));
     }
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        let mut step = 0;
-        for Closed { session, key, .. } in self.closed.by_ref().take(PIECE) {
-            step += self.steps[step..].partition_point(|&step| step < session.due).saturating_sub(1);
-            let end = session.due - i64::from(self.parts.shape.closed);
-            self.emission.push(key, session.slot, (session.start, end), self.steps[step]);
-        }
+        self.leaving.leave(&mut self.emission, &self.steps, self.parts.shape.closed);
         match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
             Ok(slots) => {
                 self.table.clear(&slots);
@@ -183,7 +229,7 @@ impl SessionWindow {
     /// Drops what is under way: after the results that are ready comes an error.
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
-        self.closed = Vec::new().into_iter().peekable();
+        self.leaving = Leaving::default();
         self.current = None;
     }
 
@@ -202,7 +248,8 @@ impl SessionWindow {
             self.reach(high.time);
             self.mark.note(&current.batch, high);
         }
-        self.close(self.mark.watermark().unwrap_or(i64::MIN));
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        self.close(watermark, Some(current).filter(|_| self.in_order));
     }
 
     /// The last batch that the current input gives: the results that are left, or none but the watermark.
@@ -229,7 +276,7 @@ impl SessionWindow {
     fn tidy(&mut self) -> Result<()> {
         let keys = &mut self.parts.keys;
         let idle = keys.held() - self.sessions.live_keys();
-        if idle >= 1024 && idle >= self.sessions.live_keys() {
+        if idle >= self.idle && idle >= self.sessions.live_keys() {
             let dead = self.sessions.forget(self.mark.watermark().unwrap_or(i64::MIN));
             keys.forget(dead.into_iter());
         }
@@ -237,14 +284,14 @@ impl SessionWindow {
     }
 
     fn state_bytes(&self) -> u64 {
-        let closed = self.closed.len() * size_of::<Closed>();
-        (self.table.bytes() + self.sessions.memory() + closed + self.parts.keys.memory()) as u64
+        (self.table.bytes() + self.sessions.memory() + self.parts.keys.memory()) as u64
             + self.emission.memory() as u64
     }
 }
 
 impl Stage for SessionWindow {
     fn push(&mut self, _: usize, batch: Batch) {
+        self.idle = self.idle.max(2 * batch.rows());
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
         match self.open(batch) {
@@ -257,7 +304,7 @@ impl Stage for SessionWindow {
         self.ended = true;
         self.steps.clear();
         self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
-        self.close(i64::MAX);
+        self.close(i64::MAX, None);
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
@@ -269,7 +316,7 @@ impl Stage for SessionWindow {
                 }
                 return Ok(Some(batch));
             }
-            if self.closed.peek().is_some() {
+            if !self.leaving.is_empty() {
                 self.emit();
                 continue;
             }

@@ -4,6 +4,11 @@
 //! It is due, which is to say that no row on time can belong to it any more, when the watermark is at the
 //! end of its last reach. Nearly always a key has one session at most, which is held in its lane; others,
 //! which only disorder can bring, are held aside.
+//!
+//! Rows of a batch that is in order need little: each extends the session in its lane, or begins one there
+//! ([`Sessions::accept_latest`]). What they leave behind is found by going over them once more at the end
+//! ([`Sessions::close_rows`]), which gives sessions in the order of their ends without sorting them. All other
+//! sessions are found by the [`Calendar`].
 
 use std::collections::HashMap;
 
@@ -50,7 +55,8 @@ pub(crate) enum Fate {
 /// What is known of a key.
 #[derive(Clone, Copy)]
 struct Lane {
-    /// Its session; the slot is [`NO_SLOT`] if it has none.
+    /// Its session; the slot is [`NO_SLOT`] if it has none. One that was due when sessions were last closed
+    /// may still be here, though it is closed.
     open: Session,
     place: u64,
     /// When its latest closed session was due.
@@ -62,10 +68,27 @@ struct Lane {
 const EMPTY: Lane =
     Lane { open: Session { start: 0, due: i64::MIN, slot: NO_SLOT }, place: 0, gone: i64::MIN, has_more: false };
 
+/// No row of the current batch.
+const NO_ROW: u32 = u32::MAX;
+
+/// How a session began.
+#[derive(Clone, Copy)]
+struct Birth {
+    time: i64,
+    /// The place of its key.
+    place: u64,
+}
+
 /// The open sessions of every key.
 pub(crate) struct Sessions {
     span: i64,
     lanes: Vec<Lane>,
+    /// Per slot: how its session began.
+    births: Vec<Birth>,
+    /// Per slot: the latest row of the current batch, where going over the rows is to find the session.
+    latest: Vec<u32>,
+    /// Sessions that were due at this watermark are closed.
+    until: i64,
     /// The sessions of a key beside the one in its lane.
     more: HashMap<u32, Vec<Session>>,
     calendar: Calendar,
@@ -78,8 +101,16 @@ pub(crate) struct Sessions {
     closed: Vec<Closed>,
 }
 
+/// Puts sessions into the order of their results.
+fn put_in_order(closed: &mut [Closed]) {
+    let order = |closed: &Closed| (closed.session.due, closed.session.start, closed.place);
+    if !closed.is_sorted_by_key(order) {
+        closed.sort_by_key(order);
+    }
+}
+
 /// How many buckets of the calendar a session lasts at least.
-const BUCKETS: i64 = 64;
+pub(super) const BUCKETS: i64 = 64;
 
 impl Sessions {
     /// No sessions, of rows that reach so far.
@@ -87,6 +118,9 @@ impl Sessions {
         Self {
             span,
             lanes: Vec::new(),
+            births: Vec::new(),
+            latest: Vec::new(),
+            until: i64::MIN,
             more: HashMap::new(),
             calendar: Calendar::new(span / BUCKETS),
             places: 0,
@@ -118,6 +152,54 @@ impl Sessions {
         self.calendar.prepare(keys);
     }
 
+    /// The slot of a row, of a key and a time, in a batch that is in order, before which no row had a later
+    /// time; `None` if [`accept`](Self::accept) has to be asked.
+    #[inline]
+    pub(crate) fn accept_latest(&mut self, (row, key, time): (u32, u32, i64), watermark: i64) -> Option<u32> {
+        let span = self.span;
+        let lane = &mut self.lanes[key as usize];
+        if lane.has_more || time >= lane.open.due && lane.open.due > watermark {
+            return None;
+        }
+        let slot = if time < lane.open.due {
+            lane.open.due = time + span;
+            lane.open.slot
+        } else {
+            self.succeed(key, time)
+        };
+        self.latest[slot as usize] = row;
+        Some(slot)
+    }
+
+    /// Begins a session in the lane of a key whose last one, if there was one, is due.
+    #[inline]
+    fn succeed(&mut self, key: u32, time: i64) -> u32 {
+        let slot = self.slot();
+        let lane = &mut self.lanes[key as usize];
+        let old = std::mem::replace(&mut lane.open, Session { start: time, due: time + self.span, slot });
+        let place = std::mem::replace(&mut lane.place, self.places);
+        lane.gone = lane.gone.max(old.due);
+        self.births[slot as usize] = Birth { time, place: self.places };
+        self.places += 1;
+        self.live += 1;
+        if old.due > self.until && self.latest[old.slot as usize] == NO_ROW {
+            self.closed.push(Closed { session: old, key, place });
+            self.live -= 1;
+        }
+        slot
+    }
+
+    /// An empty slot.
+    #[inline]
+    fn slot(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.births.push(Birth { time: 0, place: 0 });
+            self.latest.push(NO_ROW);
+            self.slots += 1;
+            self.slots - 1
+        })
+    }
+
     /// What becomes of a row of this key and time when the watermark stands here.
     #[inline]
     pub(crate) fn accept(&mut self, key: u32, time: i64, watermark: i64) -> Fate {
@@ -134,6 +216,7 @@ impl Sessions {
 
     fn accept_any(&mut self, key: u32, time: i64, watermark: i64) -> Fate {
         self.settle(key, watermark);
+        self.detach(key);
         let (span, lane) = (self.span, &self.lanes[key as usize]);
         let missed = time < lane.gone;
         let touches = |session: &&Session| time < session.due && session.start < time + span;
@@ -148,6 +231,8 @@ impl Sessions {
                     session.start = session.start.min(time);
                     session.due = session.due.max(time + span);
                 });
+                let birth = &mut self.births[session.slot as usize];
+                birth.time = birth.time.min(time);
                 if missed {
                     Fate::Partly(session.slot, self.lanes[key as usize].gone)
                 } else {
@@ -165,6 +250,37 @@ impl Sessions {
         self.free.push(newer);
     }
 
+    /// Leaves the session in the lane of a key to the calendar.
+    fn detach(&mut self, key: u32) {
+        let Session { due, slot, .. } = self.lanes[key as usize].open;
+        if slot != NO_SLOT && self.latest[slot as usize] != NO_ROW {
+            self.latest[slot as usize] = NO_ROW;
+            self.calendar.arm(key, due);
+        }
+    }
+
+    /// Closes the sessions that are due at this watermark and whose latest rows are among those of a batch in
+    /// order, of which these are the slots, keys and times. Must follow [`close`](Self::close).
+    pub(crate) fn close_rows(&mut self, slots: &[u32], keys: &[u32], times: &[i64], watermark: i64) {
+        // They are few, and nearly always before all that come now.
+        put_in_order(&mut self.closed);
+        let from = self.closed.len();
+        for (row, ((&slot, &key), &time)) in slots.iter().zip(keys).zip(times).enumerate() {
+            if slot == NO_SLOT || self.latest[slot as usize] != row as u32 {
+                continue;
+            }
+            self.latest[slot as usize] = NO_ROW;
+            let due = time + self.span;
+            if due <= watermark {
+                let Birth { time: start, place } = self.births[slot as usize];
+                self.closed.push(Closed { session: Session { start, due, slot }, key, place });
+            } else {
+                self.calendar.arm(key, due);
+            }
+        }
+        self.live -= self.closed.len() - from;
+    }
+
     /// Closes the sessions that are due at this watermark.
     pub(crate) fn close(&mut self, watermark: i64) {
         let mut kept = Vec::new();
@@ -177,11 +293,11 @@ impl Sessions {
         kept.into_iter().for_each(|(key, due)| self.calendar.arm(key, due));
     }
 
-    /// Takes out the sessions that are closed, in the order of their results.
-    pub(crate) fn take_closed(&mut self) -> Vec<Closed> {
+    /// Takes out the sessions that are closed, in the order of their results: all that were due at this watermark.
+    pub(crate) fn take_closed(&mut self, watermark: i64) -> Vec<Closed> {
+        self.until = self.until.max(watermark);
         let mut closed = std::mem::take(&mut self.closed);
-        // Most are in order already, which this way of sorting makes use of.
-        closed.sort_by_key(|closed| (closed.session.due, closed.session.start, closed.place));
+        put_in_order(&mut closed);
         closed
     }
 
@@ -194,7 +310,7 @@ impl Sessions {
     /// Gives their numbers.
     pub(crate) fn forget(&mut self, watermark: i64) -> Vec<u32> {
         let old = watermark.saturating_sub(self.span);
-        let is_dead = |lane: &Lane| lane.open.slot == NO_SLOT && lane.gone <= old;
+        let is_dead = |lane: &Lane| lane.open.due <= self.until && lane.open.due.max(lane.gone) <= old;
         let numbers = 0..self.lanes.len() as u32;
         let dead: Vec<u32> = numbers.filter(|&key| is_dead(&self.lanes[key as usize])).collect();
         dead.iter().for_each(|&key| self.lanes[key as usize] = EMPTY);
@@ -204,6 +320,8 @@ impl Sessions {
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
         size_of_val(&self.lanes[..])
+            + self.births.capacity() * size_of::<Birth>()
+            + self.latest.capacity() * 4
             + memory::of_map(&self.more)
             + self.more.values().map(|more| more.capacity() * size_of::<Session>()).sum::<usize>()
             + self.calendar.memory()
@@ -220,10 +338,7 @@ impl Sessions {
 
     /// Opens a session. A key that had none takes its place, at the end.
     fn begin(&mut self, key: u32, time: i64) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots += 1;
-            self.slots - 1
-        });
+        let slot = self.slot();
         let session = Session { start: time, due: time + self.span, slot };
         let lane = &mut self.lanes[key as usize];
         if lane.open.slot == NO_SLOT {
@@ -234,17 +349,25 @@ impl Sessions {
             lane.has_more = true;
             self.more.entry(key).or_default().push(session);
         }
+        self.births[slot as usize] = Birth { time, place: self.lanes[key as usize].place };
         self.calendar.arm(key, session.due);
         slot
     }
 
     /// Closes the sessions of a key that are due.
     fn settle(&mut self, key: u32, watermark: i64) {
+        let lane = &mut self.lanes[key as usize];
+        if lane.open.slot != NO_SLOT && lane.open.due <= self.until {
+            // It is closed, and with others beside it would have been taken out.
+            lane.gone = lane.gone.max(lane.open.due);
+            lane.open = EMPTY.open;
+        }
         loop {
             let due = self.all(key).filter(|session| session.due <= watermark).min_by_key(|session| session.due);
             let Some(&session) = due else { return };
             let place = self.lanes[key as usize].place;
             self.remove(key, session.slot);
+            self.latest[session.slot as usize] = NO_ROW;
             self.closed.push(Closed { session, key, place });
             let gone = &mut self.lanes[key as usize].gone;
             *gone = session.due.max(*gone);

@@ -1,0 +1,157 @@
+//! [`Sequence`]: rows put into the order of their times and, at one time, of their arrival.
+//!
+//! A row has its turn once the watermark has reached it. Nearly always that is when it comes, so that a batch
+//! goes on as it is; rows that have to wait do so in the [`Backlog`], and come out as batches in their order.
+
+use std::sync::Arc;
+
+use arrow_buffer::ScalarBuffer;
+
+use super::backlog::Backlog;
+use super::mark::Mark;
+use super::parts::{Parts, Rows};
+use crate::aggregate::Inputs;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::stage::Ledger;
+
+/// Rows in their order, which are being worked off.
+pub(crate) struct InOrder {
+    /// The rows.
+    pub(crate) batch: Batch,
+    pub(crate) inputs: Arc<Inputs>,
+    /// The number of each row's key.
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) times: ScalarBuffer<i64>,
+    /// Where the watermark stood before it passed each of them.
+    pub(crate) before: Vec<i64>,
+    /// The next row to work off.
+    pub(crate) row: usize,
+}
+
+/// Rows put into the order of their times and, at one time, of their arrival.
+pub(crate) struct Sequence {
+    /// How far event time has come.
+    pub(crate) mark: Mark,
+    /// The watermarks that the current batch came by, from the one before it on.
+    pub(crate) steps: Vec<i64>,
+    backlog: Backlog,
+}
+
+/// The rows of a batch that are on time, and for each where the watermark stood before it passed the row, if it
+/// has by the next one.
+#[derive(Default)]
+struct OnTime {
+    rows: Vec<u32>,
+    before: Vec<Option<i64>>,
+}
+
+impl Sequence {
+    /// No rows, of which each may lag behind so far.
+    pub(crate) fn new(lateness: i64) -> Self {
+        Self { mark: Mark::new(lateness), steps: Vec::new(), backlog: Backlog::default() }
+    }
+
+    /// Where the watermark stands; `i64::MIN` if event time has not started.
+    pub(crate) fn watermark(&self) -> i64 {
+        self.mark.watermark().unwrap_or(i64::MIN)
+    }
+
+    /// Begins a batch, or the end of the input.
+    pub(crate) fn begin(&mut self) {
+        let watermark = self.watermark();
+        self.steps.clear();
+        self.steps.push(watermark);
+    }
+
+    /// Takes in the rows of a batch: those that are on time, up to the first in error, which it puts into
+    /// `failure`. Gives them if all have their turn in the order in which they came; else they wait.
+    pub(crate) fn take(
+        &mut self,
+        mut rows: Rows,
+        parts: &mut Parts,
+        ledger: &mut Ledger,
+        failure: &mut Option<Error>,
+    ) -> Option<InOrder> {
+        self.begin();
+        let mut on_time = OnTime::default();
+        if let Err(error) = self.walk(&mut rows, parts, ledger, &mut on_time) {
+            *failure = Some(error);
+        }
+        self.finish(&rows, parts, failure.is_some());
+        let is_whole = on_time.rows.len() == rows.batch.rows() && self.backlog.is_empty();
+        let OnTime { rows: kept, before } = on_time;
+        if is_whole
+            && rows.time.is_sorted()
+            && let Some(before) = before.iter().copied().collect()
+        {
+            let Rows { batch, inputs, numbers, time, .. } = rows;
+            return Some(InOrder { batch, inputs, numbers, times: time.ticks, before, row: 0 });
+        }
+        let times: Vec<i64> = kept.iter().map(|&row| rows.time.ticks[row as usize]).collect();
+        if !kept.is_empty() {
+            self.backlog.add(rows.batch.pick(&kept), &times, &before);
+        }
+        None
+    }
+
+    fn walk(
+        &mut self,
+        rows: &mut Rows,
+        parts: &mut Parts,
+        ledger: &mut Ledger,
+        on_time: &mut OnTime,
+    ) -> Result<()> {
+        let ticks = rows.time.ticks.clone();
+        for (row, &tick) in ticks[..rows.end].iter().enumerate() {
+            rows.row = row;
+            if let Some(before) = &rows.time.before {
+                self.reach(before[row]);
+            }
+            let watermark = self.watermark();
+            if tick < watermark {
+                parts.miss(rows, row, (1, 0), self.mark.time() - tick, &self.mark)?;
+                ledger.late += 1;
+                ledger.held -= 1;
+                continue;
+            }
+            if !rows.time.passive {
+                self.reach(tick);
+            }
+            let has_passed = self.mark.watermark().is_some_and(|now| tick <= now);
+            on_time.rows.push(row as u32);
+            on_time.before.push(has_passed.then_some(watermark));
+        }
+        rows.row = rows.end;
+        Ok(())
+    }
+
+    fn reach(&mut self, time: i64) {
+        if self.mark.reach(time) {
+            self.steps.extend(self.mark.watermark());
+        }
+    }
+
+    /// Ends a batch that has been taken in: its late rows, and what it did to event time.
+    fn finish(&mut self, rows: &Rows, parts: &mut Parts, has_failed: bool) {
+        parts.aside.leave(&rows.batch);
+        self.mark.note_highest(rows);
+        if let Some(high) = rows.time.high.as_ref().filter(|_| !has_failed) {
+            self.reach(high.time);
+            self.mark.note(&rows.batch, high);
+        }
+    }
+
+    /// Lets out the next rows that have waited and that the watermark has passed, if there are any.
+    pub(crate) fn pass(&mut self, watermark: i64, parts: &mut Parts) -> Option<InOrder> {
+        let passed = self.backlog.pass(watermark, &self.steps)?;
+        let (inputs, numbers, _) = parts.values(&passed.rows);
+        let (times, before) = (passed.times.into(), passed.before);
+        Some(InOrder { batch: passed.rows, inputs, numbers, times, before, row: 0 })
+    }
+
+    /// Roughly how much memory the rows that wait take.
+    pub(crate) fn memory(&self) -> usize {
+        self.backlog.memory()
+    }
+}
