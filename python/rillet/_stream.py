@@ -197,6 +197,61 @@ class Stream:
         make([])
         return Grouped(self, make)
 
+    def windows(
+        self,
+        specs: Mapping[str, Windows],
+        *,
+        by: Column | list[Column] | tuple[Column, ...] | None = None,
+        time: Column | None = None,
+        lateness: Any = 0,
+        late: Literal["error", "drop", "keep"] = "error",
+        max_kept: int = 100_000,
+        max_state_bytes: int | None = None,
+    ) -> "Grouped":
+        """Several kinds of windows in one pass: rows are read once, keys and inputs of aggregates made once for all.
+
+        Out comes one stream: ``window``, the name of the kind, then what ``window`` gives. The results of each kind
+        are, to the bit and in their order, those that it gives alone. Together they come in the order of the times at
+        which windows close, then of ``window_start``, then of ``specs``: of windows that end together, the longest
+        first.
+
+        Parameters
+        ----------
+        specs
+            Kinds of windows by name: ``rl.tumbling(...)``, ``rl.hopping(...)`` and ``rl.cumulate(...)``, all with the
+            same ``label=``.
+        by, time, lateness, max_kept
+            As of ``window``, for all kinds.
+        late
+            As of ``window``. A row that misses a window of one kind counts in those of the others that are open; in
+            ``it.late`` it is once, with the windows it missed of all kinds together.
+        max_state_bytes
+            How many bytes the open windows of all kinds and their keys may take, as of ``window``.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            At the call. What depends on the types of columns (``ColumnNotFoundError``, ``SchemaError``) is raised at
+            ``.schema`` or ``iter()``.
+
+        Examples
+        --------
+        >>> import rillet as rl
+        >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n", time="t")
+        >>> both = ticks.windows({"short": rl.tumbling(5), "long": rl.tumbling(10)}).agg(total=rl.sum("x"))
+        >>> [row for batch in both for row in batch.rows()]
+        [('short', 0, 5, 6), ('long', 0, 10, 6), ('short', 10, 15, 5), ('long', 10, 20, 5)]
+        """
+        if not isinstance(specs, Mapping):
+            raise ArgumentTypeError(f"windows takes kinds of windows by name, in a dict, not {type(specs).__name__}")
+        for name in specs:
+            if not isinstance(name, str):
+                raise ArgumentTypeError(f"windows: a name is a text, not {type(name).__name__}: {name!r}")
+        several = Windows.several(list(specs.items()))
+        return self.window(
+            several, by=by, time=time, lateness=lateness, late=late, max_kept=max_kept, max_state_bytes=max_state_bytes
+        )
+
     def rolling(
         self,
         size: Any = None,

@@ -42,6 +42,7 @@ enum Kind {
 }
 
 /// How one result is made of a slot.
+#[derive(Clone)]
 pub(crate) struct Output {
     /// What is computed.
     pub(crate) function: Function,
@@ -58,7 +59,7 @@ pub(crate) struct Output {
 }
 
 /// The aggregates of one plan: the columns they read, the rows they select, the partials they share.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Recipe {
     columns: Vec<(Expr, Bound)>,
     selections: Vec<Selection>,

@@ -117,6 +117,8 @@ pub enum Windows {
         /// Whether a gap of just this length does not end it yet.
         gap_closed: bool,
     },
+    /// Windows of several kinds on a grid, by the names that their results show.
+    Several(Vec<(String, Windows)>),
 }
 
 /// Aggregates over windows.
@@ -240,12 +242,20 @@ impl Node {
 
 impl Windows {
     fn is_calendar(&self) -> bool {
-        matches!(self, Self::Hopping(hopping) if hopping.is_calendar())
+        match self {
+            Self::Hopping(hopping) => hopping.is_calendar(),
+            Self::Several(all) => all.iter().any(|(_, windows)| windows.is_calendar()),
+            Self::Cumulate { .. } | Self::Session { .. } | Self::Count { .. } => false,
+        }
     }
 
     /// Which of its edges a result shows.
     pub(crate) fn label(&self) -> Label {
-        if let Self::Hopping(hopping) = self { hopping.label } else { Label::Both }
+        match self {
+            Self::Hopping(hopping) => hopping.label,
+            Self::Several(all) => all.first().map_or(Label::Both, |(_, windows)| windows.label()),
+            Self::Cumulate { .. } | Self::Session { .. } | Self::Count { .. } => Label::Both,
+        }
     }
 
     /// Whether a window has the time at its end.
@@ -253,7 +263,8 @@ impl Windows {
         match self {
             Self::Hopping(hopping) => hopping.closed.has_end(),
             Self::Session { gap_closed, .. } => *gap_closed,
-            Self::Cumulate { .. } | Self::Count { .. } => false,
+            // Each of several knows for itself.
+            Self::Cumulate { .. } | Self::Count { .. } | Self::Several(_) => false,
         }
     }
 
@@ -267,6 +278,7 @@ impl Windows {
             Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
             Self::Session { gap, .. } => vec![("gap", gap)],
             Self::Count { size, every } => return Self::check_rows(*size, *every),
+            Self::Several(all) => return Self::check_all(all),
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
             Some((argument, length)) => {
@@ -281,6 +293,28 @@ impl Windows {
         }
     }
 
+    fn check_all(all: &[(String, Self)]) -> Result<()> {
+        let Some((first, like)) = all.first() else {
+            return Err(Error::argument("windows needs at least one kind of windows"));
+        };
+        unique(all.iter().map(|(name, _)| name.as_str()), "window")?;
+        for (name, windows) in all {
+            if !matches!(windows, Self::Hopping(_) | Self::Cumulate { .. }) {
+                return Err(Error::argument(format!(
+                    "{name:?}: {windows}: in one pass go tumbling, hopping and cumulate; give others a stream of their \
+                     own, with window(...)"
+                )));
+            }
+            windows.check().map_err(|error| error.within(format!("{name:?}")))?;
+            if windows.label() != like.label() {
+                return Err(Error::argument(format!(
+                    "{name:?} does not have the label= of {first:?}; all results show the same edges"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_rows(size: i64, every: i64) -> Result<()> {
         let rows = [("size", size), ("every", every)];
         match rows.into_iter().find(|(_, rows)| !(1..=MAX_LENGTH).contains(rows)) {
@@ -293,8 +327,9 @@ impl Windows {
 
     /// The outputs beside keys and aggregates.
     fn columns(&self) -> impl Iterator<Item = &str> {
+        let window = matches!(self, Self::Several(_)).then_some("window");
         let complete = matches!(self, Self::Count { .. }).then_some("complete");
-        self.label().columns().iter().copied().chain(complete)
+        window.into_iter().chain(self.label().columns().iter().copied()).chain(complete)
     }
 
     /// The error of windows that do not expand to their size in whole steps.

@@ -15,7 +15,7 @@ use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
     Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    SessionWindow, Shape, Span, Window, results_schema,
+    SessionWindow, SeveralWindows, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -141,6 +141,7 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         label: spec.windows.label(),
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+        numbered: false,
     };
     let parts = Parts {
         by,
@@ -163,10 +164,7 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
 fn operator(windows: &Windows, timed: bool, parts: Parts) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
     let stage: Box<dyn Stage> = match windows {
-        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts)),
-        Windows::Cumulate { size, step, offset } => {
-            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts))
-        }
+        Windows::Hopping(_) | Windows::Cumulate { .. } => Box::new(Window::new(grid_of(windows, &time)?, parts)),
         Windows::Session { gap, gap_closed } => {
             let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
             Box::new(SessionWindow::new(span, parts))
@@ -176,8 +174,26 @@ fn operator(windows: &Windows, timed: bool, parts: Parts) -> Result<(Box<dyn Sta
             let schema = Arc::clone(stage.schema());
             return Ok((Box::new(stage), schema));
         }
+        Windows::Several(windows) => {
+            let named = |(name, windows): &(String, Windows)| {
+                let ruler = grid_of(windows, &time).map_err(|error| error.within(format!("windows, {name:?}")))?;
+                Ok((name.clone(), ruler))
+            };
+            let stage = SeveralWindows::new(windows.iter().map(named).collect::<Result<_>>()?, parts)?;
+            let schema = Arc::clone(stage.schema());
+            return Ok((Box::new(stage), schema));
+        }
     };
     Ok((stage, schema))
+}
+
+/// The ruler of windows on a grid.
+fn grid_of(windows: &Windows, time: &DataType) -> Result<Ruler> {
+    match windows {
+        Windows::Hopping(hopping) => ruler(hopping, time),
+        Windows::Cumulate { size, step, offset } => expanding(*size, *step, *offset, time),
+        other => Err(Error::Internal(format!("{other} is on no grid"))),
+    }
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
@@ -193,6 +209,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         label: Label::Both,
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+        numbered: false,
     };
     let span = span(spec.frame, &time)?;
     let parts = Parts {

@@ -6,6 +6,7 @@
 //! results go out in the order of the keys' places ([`Places`]).
 
 mod backlog;
+mod braid;
 mod calendar;
 mod calm;
 mod clock;
@@ -31,6 +32,7 @@ mod queue;
 mod rolling;
 mod ruler;
 mod session;
+mod several;
 mod sessions;
 mod span;
 mod strands;
@@ -54,6 +56,7 @@ pub(crate) use parts::Parts;
 pub(crate) use rolling::Rolling;
 pub(crate) use ruler::Ruler;
 pub(crate) use session::SessionWindow;
+pub(crate) use several::SeveralWindows;
 pub(crate) use span::Span;
 pub(crate) use units::{Unit, Units};
 pub(crate) use zone::{Zone, is_utc, version};
