@@ -17,11 +17,14 @@ def several(items, aggs, *, kinds, by=(), time="t", lateness=0):
         for row in alone.rows:
             at = row["window_end"] - (closed == "left")
             placed.append(((at, row["window_start"], number), {"window": name} | row))
-    done.items = [row for _, row in sorted(placed, key=lambda pair: pair[0])]
+    placed.sort(key=lambda pair: pair[0])
     watermark = -math.inf
     for item in items:
         if isinstance(item, Mark):
             watermark = max(watermark, item.time - lateness)
+            while placed and placed[0][0][0] < watermark:
+                done.items.append(placed.pop(0)[1])
+            done.items.append(Mark(watermark))
             continue
         held = [end + (closed != "left") for holding, closed in kinds.values() for _, end in holding(item[time])]
         missed = sum(end <= watermark for end in held)
@@ -29,4 +32,5 @@ def several(items, aggs, *, kinds, by=(), time="t", lateness=0):
             reason = "late" if missed == len(held) else "partly late"
             done.late.append(item | {"_reason": reason, "_missed": missed})
         done.windowless += not held
+    done.items += [row for _, row in placed]
     return done

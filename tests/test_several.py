@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, Mark, fixed, starts, stream, window
+from reference import Agg, fixed, starts, stream, window
 from reference_several import several
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables
 
@@ -70,7 +70,8 @@ def test_each_kind_gives_what_it_gives_alone(data, kinds, by, lateness, aggs, ba
     options = {"by": by or None, "lateness": lateness, "late": "drop"}
     together = dicts(read.windows(specs, **options).agg(**ours))
     for name, spec in specs.items():
-        own = [{key: value for key, value in row.items() if key != "window"} for row in together if row["window"] == name]
+        own = [row for row in together if row["window"] == name]
+        own = [{key: value for key, value in row.items() if key != "window"} for row in own]
         assert exact(own) == exact(dicts(read.window(spec, **options).agg(**ours)))
 
 
@@ -114,10 +115,9 @@ def test_results_can_be_windowed_again(data, kinds, size, by, batch_rows):
     def when(row):
         return row["window_end"] - (holdings[row["window"]][1] == "left")
 
-    middle = several(stream(data), {"n": Agg("count")}, kinds=holdings, by=by).rows
-    items = [item for row in middle for item in (row, Mark(when(row)))]
+    middle = several(stream(data), {"n": Agg("count")}, kinds=holdings, by=by)
     outer = {"n": Agg("sum", "n"), "windows": Agg("count")}
-    assert_rows(got, window(items, outer, size=size, by=["window"], time=when).rows)
+    assert_rows(got, window(middle.items, outer, size=size, by=["window"], time=when).rows)
 
 
 def test_windows_that_end_together_come_longest_first_then_as_given():
@@ -132,8 +132,15 @@ def test_windows_that_end_together_come_longest_first_then_as_given():
 
 
 def test_a_row_that_misses_one_kind_counts_in_the_others():
-    it = iter(at(1, 12, 3, 40).windows({"short": rl.tumbling(10), "long": rl.tumbling(40)}, late="keep").agg(n=rl.count()))
-    assert rows(it) == [("short", 0, 10, 1), ("short", 10, 20, 1), ("long", 0, 40, 3), ("short", 40, 50, 1), ("long", 40, 80, 1)]
+    specs = {"short": rl.tumbling(10), "long": rl.tumbling(40)}
+    it = iter(at(1, 12, 3, 40).windows(specs, late="keep").agg(n=rl.count()))
+    assert rows(it) == [
+        ("short", 0, 10, 1),
+        ("short", 10, 20, 1),
+        ("long", 0, 40, 3),
+        ("short", 40, 50, 1),
+        ("long", 40, 80, 1),
+    ]
     assert rows(it.late) == [(3, 2, "partly late", 1)]
     with pytest.raises(rl.LateRowError, match="lateness=3 or more") as caught:
         counted(at(1, 12, 3).windows({"long": rl.tumbling(40), "short": rl.tumbling(10)}))
@@ -168,7 +175,7 @@ def test_keys_times_and_edges_of_every_type():
 def test_labels():
     specs = {"a": rl.tumbling(10, label="right"), "b": rl.tumbling(20, label="right")}
     assert counted(at(3).windows(specs)) == [("a", 10, 1), ("b", 20, 1)]
-    with pytest.raises(rl.ArgumentError, match="\"b\" does not have the label= of \"a\"; all results show the same edges"):
+    with pytest.raises(rl.ArgumentError, match=r".b. does not have the label= of .a.; all results show"):
         at(3).windows({"a": rl.tumbling(10, label="right"), "b": rl.tumbling(20)})
 
 
@@ -194,7 +201,8 @@ def test_more_results_than_a_batch_has_rows():
     plan = rl.from_batches([data], time="t").windows(specs, by="k").agg(n=rl.count())
     batches = list(plan)
     assert [len(batch) for batch in batches[:4]] == [65_536] * 3 + [3 * 70_000 - 3 * 65_536]
-    assert [row[:4] for batch in batches for row in batch.rows()][69_999:70_001] == [("b", 0, 5, 69_999), ("a", 0, 10, 0)]
+    got = [row[:4] for batch in batches for row in batch.rows()]
+    assert got[69_999:70_001] == [("b", 0, 5, 69_999), ("a", 0, 10, 0)]
 
 
 def test_a_result_that_does_not_fit_is_an_error_after_the_results_before_it():

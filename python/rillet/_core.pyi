@@ -361,6 +361,7 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        fill: tuple[str, int] | None,
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,

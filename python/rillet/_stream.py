@@ -144,6 +144,8 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        fill: Literal["null", "zero", "previous", "linear"] | None = None,
+        max_fill: int | None = None,
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
     ) -> "Grouped":
@@ -167,6 +169,21 @@ class Stream:
         late
             What becomes of rows that miss a window all the same: ``"error"`` (the default: a ``LateRowError`` names
             the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted).
+        fill
+            Gives results to windows without rows too (of ``tumbling``, ``hopping`` and ``cumulate``), for each key
+            from its first window on, as the watermark passes their ends. Counts are 0 in them; the others are
+
+            - ``"null"``: null;
+            - ``"zero"``: 0, where they are numbers, else null;
+            - ``"previous"``: those of the last window of the key that had rows;
+            - ``"linear"``: on the straight line from there to the next one that has, in equal steps from window to
+              window, integers rounded; null where they are no numbers or where no next one comes. Results wait for
+              that, and those of all later windows with them.
+
+            A key then comes out at its place, which it takes with its first result.
+        max_fill
+            How many windows of a key are filled in a row, 1000 by default. A key that stays away for longer is given
+            up: nothing more is filled until it comes again, at the end of the others.
         max_kept
             How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
         max_state_bytes
@@ -186,13 +203,17 @@ class Stream:
         >>> bars = ticks.window(rl.tumbling(10)).agg(total=rl.sum("x"))
         >>> [row for batch in bars for row in batch.rows()]
         [(0, 10, 6), (10, 20, 5)]
+        >>> gaps = ticks.window(rl.tumbling(4), fill="linear").agg(total=rl.sum("x"), n=rl.count())
+        >>> [row for batch in gaps for row in batch.rows()]
+        [(0, 4, 6, 2), (4, 8, 6, 0), (8, 12, 5, 0), (12, 16, 5, 1)]
         """
+        check_count("max_fill", max_fill)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys = _keys(by)
+        keys, filled = _keys(by), _fill(fill, max_fill)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(spec, keys, time, lateness, late, max_kept, max_state_bytes, aggregates)
+            return self._plan.window(spec, keys, time, lateness, late, filled, max_kept, max_state_bytes, aggregates)
 
         make([])
         return Grouped(self, make)
@@ -419,6 +440,16 @@ class Grouped:
 
 def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:
     return Stream(_core.Plan.from_json(plan), hosts)
+
+
+def _fill(fill: str | None, max_fill: int | None) -> tuple[str, int] | None:
+    if fill is None:
+        if max_fill is not None:
+            raise ArgumentError("max_fill= bounds what fill= gives; set fill= too")
+        return None
+    if not isinstance(fill, str):
+        raise ArgumentTypeError(f"fill must be a text such as \"null\", not {type(fill).__name__}")
+    return fill, 1000 if max_fill is None else max_fill
 
 
 def _check_frame(size: Any, rows: int | None, center: bool, closed: str | None) -> None:

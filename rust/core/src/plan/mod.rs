@@ -5,6 +5,7 @@
 //! batches, its functions) is named by a number.
 
 mod csv;
+mod fill;
 mod hopping;
 mod rolling;
 mod shown;
@@ -21,6 +22,7 @@ use crate::types::Schema;
 use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
+pub use fill::{Fill, Filling};
 pub use hopping::Hopping;
 pub use rolling::{Ends, Frame, RollingSpec};
 
@@ -134,6 +136,8 @@ pub struct WindowSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// What stands in the results of windows without rows, if there are any.
+    pub fill: Option<Fill>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -344,6 +348,7 @@ impl WindowSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
+        self.fill.map_or(Ok(()), |fill| fill.check(&self.windows))?;
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         unique(self.windows.columns().chain(keys).chain(aggregates), "output")

@@ -125,6 +125,9 @@ impl fmt::Display for WindowSpec {
         let name = if matches!(self.windows, Windows::Several(_)) { "windows" } else { "window" };
         write!(f, "{name}({}{}", self.windows, keys(&self.by))?;
         f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        if let Some(fill) = self.fill {
+            write!(f, ", {fill}")?;
+        }
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

@@ -9,13 +9,13 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    SessionWindow, SeveralWindows, Shape, Span, Window, results_schema,
+    Aside, CountWindow, Filled, FilledShape, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress,
+    Rolling, Ruler, SessionWindow, SeveralWindows, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -134,11 +134,13 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let edges = if is_count { &DataType::Int64 } else { &time };
-    let schema = results_schema(edges, spec.windows.label(), &fields, &recipe)?;
+    let fill = spec.fill.map(|fill| fill_of(fill, spec, &time, &fields, &recipe)).transpose()?;
+    let label = if fill.is_some() { Label::Both } else { spec.windows.label() };
+    let schema = results_schema(edges, label, &fields, &recipe)?;
     let shape = Shape {
         schema,
         closed: spec.windows.has_end(),
-        label: spec.windows.label(),
+        label,
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
         numbered: false,
@@ -156,8 +158,37 @@ fn window(spec: &WindowSpec, input: &Carries, name: String) -> Result<Made> {
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, timed, parts)?;
+    let (stage, schema) = match (operator(&spec.windows, timed, parts)?, fill) {
+        (made, None) => made,
+        ((stage, _), Some((fill, shape))) => {
+            let schema = Arc::clone(&shape.schema);
+            (
+                Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields)?))
+                    as _,
+                schema,
+            )
+        }
+    };
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
+}
+
+/// How windows without rows are filled, and what comes out of that.
+fn fill_of(
+    fill: Fill,
+    spec: &WindowSpec,
+    time: &DataType,
+    keys: &[Field],
+    recipe: &Recipe,
+) -> Result<(Fill, FilledShape)> {
+    let shape = FilledShape {
+        schema: results_schema(time, spec.windows.label(), keys, recipe)?,
+        label: spec.windows.label(),
+        time: time.clone(),
+        keys: keys.len(),
+        counts: spec.aggregates.iter().map(|(_, aggregate)| aggregate.function.is_count()).collect(),
+        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+    };
+    Ok((fill, shape))
 }
 
 /// The operator of windows, and what its results look like.

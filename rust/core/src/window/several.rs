@@ -237,7 +237,8 @@ impl SeveralWindows {
         let keys = self.parts.keys.held() as u64;
         if keys >= 2 * held && keys >= held + 1024 {
             let numbers = 0..self.parts.keys.len() as u32;
-            let gone: Vec<u32> = numbers.filter(|&key| !self.lanes.iter().any(|l| l.operator.holds(key))).collect();
+            let gone: Vec<u32> =
+                numbers.filter(|&key| !self.lanes.iter().any(|l| l.operator.holds(key))).collect();
             for lane in &mut self.lanes {
                 gone.iter().for_each(|&key| lane.operator.forget(key));
             }
@@ -345,7 +346,8 @@ impl Stage for SeveralWindows {
         let numbers = 0..self.parts.keys.len() as u32;
         Ledger {
             open_windows: ledgers.iter().map(|ledger| ledger.open_windows).sum(),
-            live_keys: numbers.filter(|&key| self.lanes.iter().any(|lane| lane.operator.holds(key))).count() as u64,
+            live_keys: numbers.filter(|&key| self.lanes.iter().any(|lane| lane.operator.holds(key))).count()
+                as u64,
             state_bytes: self.state_bytes(),
             ..self.ledger.clone()
         }
