@@ -278,6 +278,8 @@ class Windows:
     ) -> Windows: ...
     @staticmethod
     def count(size: int, every: int) -> Windows: ...
+    @staticmethod
+    def several(windows: list[tuple[str, Windows]]) -> Windows: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -361,6 +363,7 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        fill: tuple[str, int] | None,
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,

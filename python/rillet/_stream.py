@@ -144,6 +144,8 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        fill: Literal["null", "zero", "previous", "linear"] | None = None,
+        max_fill: int | None = None,
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
     ) -> "Grouped":
@@ -167,6 +169,21 @@ class Stream:
         late
             What becomes of rows that miss a window all the same: ``"error"`` (the default: a ``LateRowError`` names
             the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted).
+        fill
+            Gives results to windows without rows too (of ``tumbling``, ``hopping`` and ``cumulate``), for each key
+            from its first window on, as the watermark passes their ends. Counts are 0 in them; the others are
+
+            - ``"null"``: null;
+            - ``"zero"``: 0, where they are numbers, else null;
+            - ``"previous"``: those of the last window of the key that had rows;
+            - ``"linear"``: on the straight line from there to the next one that has, in equal steps from window to
+              window, integers rounded; null where they are no numbers or where no next one comes. Results wait for
+              that, and those of all later windows with them.
+
+            A key then comes out at its place, which it takes with its first result.
+        max_fill
+            How many windows of a key are filled in a row, 1000 by default. A key that stays away for longer is given
+            up: nothing more is filled until it comes again, at the end of the others.
         max_kept
             How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
         max_state_bytes
@@ -186,16 +203,75 @@ class Stream:
         >>> bars = ticks.window(rl.tumbling(10)).agg(total=rl.sum("x"))
         >>> [row for batch in bars for row in batch.rows()]
         [(0, 10, 6), (10, 20, 5)]
+        >>> gaps = ticks.window(rl.tumbling(4), fill="linear").agg(total=rl.sum("x"), n=rl.count())
+        >>> [row for batch in gaps for row in batch.rows()]
+        [(0, 4, 6, 2), (4, 8, 6, 0), (8, 12, 5, 0), (12, 16, 5, 1)]
         """
+        check_count("max_fill", max_fill)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys = _keys(by)
+        keys, filled = _keys(by), _fill(fill, max_fill)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(spec, keys, time, lateness, late, max_kept, max_state_bytes, aggregates)
+            return self._plan.window(spec, keys, time, lateness, late, filled, max_kept, max_state_bytes, aggregates)
 
         make([])
         return Grouped(self, make)
+
+    def windows(
+        self,
+        specs: Mapping[str, Windows],
+        *,
+        by: Column | list[Column] | tuple[Column, ...] | None = None,
+        time: Column | None = None,
+        lateness: Any = 0,
+        late: Literal["error", "drop", "keep"] = "error",
+        max_kept: int = 100_000,
+        max_state_bytes: int | None = None,
+    ) -> "Grouped":
+        """Several kinds of windows in one pass: rows are read once, keys and inputs of aggregates made once for all.
+
+        Out comes one stream: ``window``, the name of the kind, then what ``window`` gives. The results of each kind
+        are, to the bit and in their order, those that it gives alone. Together they come in the order of the times at
+        which windows close, then of ``window_start``, then of ``specs``: of windows that end together, the longest
+        first.
+
+        Parameters
+        ----------
+        specs
+            Kinds of windows by name: ``rl.tumbling(...)``, ``rl.hopping(...)`` and ``rl.cumulate(...)``, all with the
+            same ``label=``.
+        by, time, lateness, max_kept
+            As of ``window``, for all kinds.
+        late
+            As of ``window``. A row that misses a window of one kind counts in those of the others that are open; in
+            ``it.late`` it is once, with the windows it missed of all kinds together.
+        max_state_bytes
+            How many bytes the open windows of all kinds and their keys may take, as of ``window``.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            At the call. What depends on the types of columns (``ColumnNotFoundError``, ``SchemaError``) is raised at
+            ``.schema`` or ``iter()``.
+
+        Examples
+        --------
+        >>> import rillet as rl
+        >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n", time="t")
+        >>> both = ticks.windows({"short": rl.tumbling(5), "long": rl.tumbling(10)}).agg(total=rl.sum("x"))
+        >>> [row for batch in both for row in batch.rows()]
+        [('short', 0, 5, 6), ('long', 0, 10, 6), ('short', 10, 15, 5), ('long', 10, 20, 5)]
+        """
+        if not isinstance(specs, Mapping):
+            raise ArgumentTypeError(f"windows takes kinds of windows by name, in a dict, not {type(specs).__name__}")
+        for name in specs:
+            if not isinstance(name, str):
+                raise ArgumentTypeError(f"windows: a name is a text, not {type(name).__name__}: {name!r}")
+        several = Windows.several(list(specs.items()))
+        return self.window(
+            several, by=by, time=time, lateness=lateness, late=late, max_kept=max_kept, max_state_bytes=max_state_bytes
+        )
 
     def rolling(
         self,
@@ -364,6 +440,16 @@ class Grouped:
 
 def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:
     return Stream(_core.Plan.from_json(plan), hosts)
+
+
+def _fill(fill: str | None, max_fill: int | None) -> tuple[str, int] | None:
+    if fill is None:
+        if max_fill is not None:
+            raise ArgumentError("max_fill= bounds what fill= gives; set fill= too")
+        return None
+    if not isinstance(fill, str):
+        raise ArgumentTypeError(f"fill must be a text such as \"null\", not {type(fill).__name__}")
+    return fill, 1000 if max_fill is None else max_fill
 
 
 def _check_frame(size: Any, rows: int | None, center: bool, closed: str | None) -> None:

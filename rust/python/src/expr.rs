@@ -452,6 +452,22 @@ impl PyWindows {
         Self::checked(py, Windows::Count { size, every })
     }
 
+    /// Windows of several kinds, by name.
+    #[staticmethod]
+    fn several(py: Python<'_>, windows: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
+        let one = |(name, windows): (String, Bound<'_, PyAny>)| match windows.cast::<PyWindows>() {
+            Ok(windows) => Ok((name, windows.get().0.clone())),
+            Err(_) => {
+                let message = format!(
+                    "windows takes kinds of windows such as rl.tumbling(\"1m\"), not {}, which {name:?} is",
+                    type_name(&windows)
+                );
+                Err(type_error(py, &message))
+            }
+        };
+        Self::checked(py, Windows::Several(windows.into_iter().map(one).collect::<PyResult<_>>()?))
+    }
+
     fn __repr__(&self) -> String {
         self.0.to_string()
     }

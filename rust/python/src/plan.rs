@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
-    WindowSpec,
+    Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv,
+    RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
@@ -126,6 +126,7 @@ impl PyPlan {
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
         late: &str,
+        fill: Option<(PyBackedStr, u64)>,
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -143,6 +144,7 @@ impl PyPlan {
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
             late: late_rows(py, late)?,
+            fill: fill.map(|(with, max)| Ok::<_, PyErr>(Fill { with: filling(py, &with)?, max })).transpose()?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -234,6 +236,13 @@ fn late_rows(py: Python<'_>, late: &str) -> PyResult<Late> {
         "keep" => Ok(Late::Keep),
         other => Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
     }
+}
+
+fn filling(py: Python<'_>, fill: &str) -> PyResult<Filling> {
+    let found = Filling::ALL.into_iter().find(|filling| filling.name() == fill);
+    found.ok_or_else(|| {
+        value_error(py, &format!("fill must be \"null\", \"zero\", \"previous\" or \"linear\", not {fill:?}"))
+    })
 }
 
 fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {

@@ -45,6 +45,11 @@ pub enum Function {
 }
 
 impl Function {
+    /// Whether it counts, so that it is 0 of no rows, where others are null.
+    pub(crate) fn is_count(self) -> bool {
+        self == Self::Count
+    }
+
     /// The name under which users know it.
     pub fn name(self) -> &'static str {
         match self {

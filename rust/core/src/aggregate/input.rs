@@ -36,6 +36,7 @@ pub(crate) enum Form {
 }
 
 /// The values of one batch in one form.
+#[derive(Clone)]
 pub(crate) enum Typed {
     Int(ScalarBuffer<i64>),
     UInt(ScalarBuffer<u64>),
@@ -100,6 +101,7 @@ fn float_values(column: &ArrayRef) -> Option<ScalarBuffer<f64>> {
 }
 
 /// All that a plan's aggregates read of one batch.
+#[derive(Clone)]
 pub(crate) struct Inputs {
     /// The values of each of the recipe's parts.
     pub(crate) values: Vec<Typed>,

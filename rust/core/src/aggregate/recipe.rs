@@ -59,7 +59,7 @@ pub(crate) struct Output {
 }
 
 /// The aggregates of one plan: the columns they read, the rows they select, the partials they share.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Recipe {
     columns: Vec<(Expr, Bound)>,
     selections: Vec<Selection>,

@@ -5,6 +5,7 @@
 //! batches, its functions) is named by a number.
 
 mod csv;
+mod fill;
 mod hopping;
 mod rolling;
 mod session;
@@ -22,6 +23,7 @@ use crate::types::Schema;
 use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
+pub use fill::{Fill, Filling};
 pub use hopping::Hopping;
 pub use rolling::{Ends, Frame, RollingSpec};
 pub use session::{Gap, Session};
@@ -114,6 +116,8 @@ pub enum Windows {
     },
     /// Windows that last as long as no gap between rows is too long.
     Session(Session),
+    /// Windows of several kinds on a grid, by the names that their results show.
+    Several(Vec<(String, Windows)>),
 }
 
 /// Aggregates over windows.
@@ -129,6 +133,8 @@ pub struct WindowSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// What stands in the results of windows without rows, if there are any.
+    pub fill: Option<Fill>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -237,12 +243,20 @@ impl Node {
 
 impl Windows {
     fn is_calendar(&self) -> bool {
-        matches!(self, Self::Hopping(hopping) if hopping.is_calendar())
+        match self {
+            Self::Hopping(hopping) => hopping.is_calendar(),
+            Self::Several(all) => all.iter().any(|(_, windows)| windows.is_calendar()),
+            Self::Cumulate { .. } | Self::Session { .. } | Self::Count { .. } => false,
+        }
     }
 
     /// Which of its edges a result shows.
     pub(crate) fn label(&self) -> Label {
-        if let Self::Hopping(hopping) = self { hopping.label } else { Label::Both }
+        match self {
+            Self::Hopping(hopping) => hopping.label,
+            Self::Several(all) => all.first().map_or(Label::Both, |(_, windows)| windows.label()),
+            Self::Cumulate { .. } | Self::Session { .. } | Self::Count { .. } => Label::Both,
+        }
     }
 
     /// Whether a window has the time at its end.
@@ -250,7 +264,8 @@ impl Windows {
         match self {
             Self::Hopping(hopping) => hopping.closed.has_end(),
             Self::Session(session) => session.gap_closed,
-            Self::Cumulate { .. } | Self::Count { .. } => false,
+            // Each of several knows for itself.
+            Self::Cumulate { .. } | Self::Count { .. } | Self::Several(_) => false,
         }
     }
 
@@ -270,6 +285,7 @@ impl Windows {
             Self::Cumulate { size, step, .. } => vec![("step", step), ("size", size)],
             Self::Session(session) => return session.check(),
             Self::Count { size, every } => return Self::check_rows(*size, *every),
+            Self::Several(all) => return Self::check_all(all),
         };
         match lengths.into_iter().find(|(_, length)| !length.is_positive()) {
             Some((argument, length)) => {
@@ -284,6 +300,28 @@ impl Windows {
         }
     }
 
+    fn check_all(all: &[(String, Self)]) -> Result<()> {
+        let Some((first, like)) = all.first() else {
+            return Err(Error::argument("windows needs at least one kind of windows"));
+        };
+        unique(all.iter().map(|(name, _)| name.as_str()), "window")?;
+        for (name, windows) in all {
+            if !matches!(windows, Self::Hopping(_) | Self::Cumulate { .. }) {
+                return Err(Error::argument(format!(
+                    "{name:?}: {windows}: in one pass go tumbling, hopping and cumulate; give others a stream of their \
+                     own, with window(...)"
+                )));
+            }
+            windows.check().map_err(|error| error.within(format!("{name:?}")))?;
+            if windows.label() != like.label() {
+                return Err(Error::argument(format!(
+                    "{name:?} does not have the label= of {first:?}; all results show the same edges"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_rows(size: i64, every: i64) -> Result<()> {
         let rows = [("size", size), ("every", every)];
         match rows.into_iter().find(|(_, rows)| !(1..=MAX_LENGTH).contains(rows)) {
@@ -296,8 +334,9 @@ impl Windows {
 
     /// The outputs beside keys and aggregates.
     fn columns(&self) -> impl Iterator<Item = &str> {
+        let window = matches!(self, Self::Several(_)).then_some("window");
         let complete = matches!(self, Self::Count { .. }).then_some("complete");
-        self.label().columns().iter().copied().chain(complete)
+        window.into_iter().chain(self.label().columns().iter().copied()).chain(complete)
     }
 
     /// The error of windows that do not expand to their size in whole steps.
@@ -312,6 +351,7 @@ impl WindowSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
+        self.fill.map_or(Ok(()), |fill| fill.check(&self.windows))?;
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         unique(self.windows.columns().chain(keys).chain(aggregates), "output")

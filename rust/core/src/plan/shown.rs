@@ -122,8 +122,12 @@ pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> Stri
 
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "window({}{}", self.windows, keys(&self.by))?;
+        let name = if matches!(self.windows, Windows::Several(_)) { "windows" } else { "window" };
+        write!(f, "{name}({}{}", self.windows, keys(&self.by))?;
         f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        if let Some(fill) = self.fill {
+            write!(f, ", {fill}")?;
+        }
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }
@@ -137,6 +141,10 @@ impl fmt::Display for Windows {
             Self::Session(session) => write!(f, "{session}"),
             Self::Count { size, every } if size == every => write!(f, "count({size})"),
             Self::Count { size, every } => write!(f, "count({size}, {every})"),
+            Self::Several(all) => {
+                let each = all.iter().map(|(name, windows)| format!("{name:?}: {windows}"));
+                write!(f, "{{{}}}", each.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }

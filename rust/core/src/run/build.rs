@@ -10,13 +10,13 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    Shape, Span, Window, results_schema,
+    Aside, CountWindow, Filled, FilledShape, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress,
+    Rolling, Ruler, SeveralWindows, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -136,13 +136,16 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let edges = if is_count { &DataType::Int64 } else { &time };
-    let schema = results_schema(edges, spec.windows.label(), &fields, &recipe)?;
+    let fill = spec.fill.map(|fill| fill_of(fill, spec, &time, &fields, &recipe)).transpose()?;
+    let label = if fill.is_some() { Label::Both } else { spec.windows.label() };
+    let schema = results_schema(edges, label, &fields, &recipe)?;
     let shape = Shape {
         schema,
         closed: spec.windows.has_end(),
-        label: spec.windows.label(),
+        label,
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+        numbered: false,
     };
     let parts = Parts {
         by,
@@ -157,8 +160,37 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, input, timed, threads, parts)?;
+    let (stage, schema) = match (operator(&spec.windows, input, timed, threads, parts)?, fill) {
+        (made, None) => made,
+        ((stage, _), Some((fill, shape))) => {
+            let schema = Arc::clone(&shape.schema);
+            (
+                Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields)?))
+                    as _,
+                schema,
+            )
+        }
+    };
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
+}
+
+/// How windows without rows are filled, and what comes out of that.
+fn fill_of(
+    fill: Fill,
+    spec: &WindowSpec,
+    time: &DataType,
+    keys: &[Field],
+    recipe: &Recipe,
+) -> Result<(Fill, FilledShape)> {
+    let shape = FilledShape {
+        schema: results_schema(time, spec.windows.label(), keys, recipe)?,
+        label: spec.windows.label(),
+        time: time.clone(),
+        keys: keys.len(),
+        counts: spec.aggregates.iter().map(|(_, aggregate)| aggregate.function.is_count()).collect(),
+        max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
+    };
+    Ok((fill, shape))
 }
 
 /// The operator of windows, and what its results look like.
@@ -171,9 +203,8 @@ fn operator(
 ) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
     let stage: Box<dyn Stage> = match windows {
-        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts, threads)),
-        Windows::Cumulate { size, step, offset } => {
-            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts, threads))
+        Windows::Hopping(_) | Windows::Cumulate { .. } => {
+            Box::new(Window::new(grid_of(windows, &time)?, parts, threads))
         }
         Windows::Session(session) => sessions(session, input, parts)?,
         Windows::Count { size, every } => {
@@ -181,8 +212,26 @@ fn operator(
             let schema = Arc::clone(stage.schema());
             return Ok((Box::new(stage), schema));
         }
+        Windows::Several(windows) => {
+            let named = |(name, windows): &(String, Windows)| {
+                let ruler = grid_of(windows, &time).map_err(|error| error.within(format!("windows, {name:?}")))?;
+                Ok((name.clone(), ruler))
+            };
+            let stage = SeveralWindows::new(windows.iter().map(named).collect::<Result<_>>()?, parts, threads)?;
+            let schema = Arc::clone(stage.schema());
+            return Ok((Box::new(stage), schema));
+        }
     };
     Ok((stage, schema))
+}
+
+/// The ruler of windows on a grid.
+fn grid_of(windows: &Windows, time: &DataType) -> Result<Ruler> {
+    match windows {
+        Windows::Hopping(hopping) => ruler(hopping, time),
+        Windows::Cumulate { size, step, offset } => expanding(*size, *step, *offset, time),
+        other => Err(Error::Internal(format!("{other} is on no grid"))),
+    }
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
@@ -198,6 +247,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         label: Label::Both,
         time: time.clone(),
         by: spec.by.iter().map(|(name, _)| name.clone()).collect(),
+        numbered: false,
     };
     let span = span(spec.frame, &time)?;
     let parts = Parts {

@@ -17,7 +17,7 @@ pub(crate) use filter::Filter;
 pub use ledger::Ledger;
 pub(crate) use limit::Limit;
 pub(crate) use project::Project;
-pub(crate) use rebatch::{Rebatch, concat};
+pub(crate) use rebatch::{Rebatch, concat, concat_columns};
 
 /// One operator of a running plan.
 pub(crate) trait Stage: Send {

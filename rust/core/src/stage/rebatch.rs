@@ -109,7 +109,8 @@ fn concat_codes(columns: &[&ArrayRef]) -> Option<ArrayRef> {
     Some(Arc::new(DictionaryArray::try_new(keys, Arc::clone(longest)).ok()?))
 }
 
-fn concat_columns(columns: Vec<&ArrayRef>) -> ArrayRef {
+/// Puts columns of one type together, however they represent it.
+pub(crate) fn concat_columns(columns: Vec<&ArrayRef>) -> ArrayRef {
     let is_coded = |column: &&&ArrayRef| matches!(column.data_type(), Arrow::Dictionary(..));
     let same = columns.windows(2).all(|pair| pair[0].data_type() == pair[1].data_type());
     // Codes of different batches count in different dictionaries.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, UInt32Array};
 
 use super::edges::Label;
 use super::keys::Keys;
@@ -27,6 +27,8 @@ pub(crate) struct Emission {
     before: Vec<i64>,
     /// The columns of the aggregates.
     pieces: Pieces,
+    /// The edges of the window whose result did not fit its type.
+    pub(crate) failed: Option<(i64, i64)>,
 }
 
 /// What results look like.
@@ -41,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) time: DataType,
     /// The names of the keys, for errors.
     pub(crate) by: Vec<String>,
+    /// Whether somebody else holds the keys, so that they go out as their numbers, in one column.
+    pub(crate) numbered: bool,
 }
 
 impl Shape {
@@ -118,6 +122,7 @@ impl Emission {
                     what: self.describe(at, &unfit.output, keys, shape),
                     reason: unfit.reason,
                 };
+                self.failed = Some((self.starts[at], self.ends[at]));
                 self.pieces.push(unfit.at, unfit.before);
                 self.truncate(at);
                 Err(Error::Overflow(Box::new(error)))
@@ -151,7 +156,10 @@ impl Emission {
             Label::Left => vec![first],
             Label::Right => vec![last],
         };
-        columns.extend(keys.columns(&numbers));
+        match shape.numbered {
+            true => columns.push(Arc::new(UInt32Array::from(numbers))),
+            false => columns.extend(keys.columns(&numbers)),
+        }
         columns.extend(self.pieces.take(rows));
         let time = EventTime {
             dtype: shape.time.clone(),

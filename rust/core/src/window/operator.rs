@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::edges::Label;
 use super::emission::Emission;
 use super::fifo::{Fifo, PANES, RESULTS, TABLES};
+use super::keys::Keys;
 use super::late::Late;
 use super::panes::Panes;
 use super::parts::{Parts, Rows};
@@ -116,6 +117,11 @@ impl Window {
     fn open(&mut self, batch: Batch) -> Result<Rows> {
         let (rows, failure) = self.parts.read(batch, &self.clock.mark)?;
         self.failure = failure;
+        Ok(rows)
+    }
+
+    /// Begins to work off rows that have been read.
+    pub(crate) fn start(&mut self, rows: Rows) {
         self.panes.prepare(self.parts.keys.len(), self.ruler.active_panes(self.parts.lateness));
         let (time, ruler) = (&rows.time, &self.ruler);
         self.sorted = !time.passive
@@ -123,7 +129,27 @@ impl Window {
             && time.ticks.first().is_none_or(|&first| first >= rows.mark && ruler.holds(first))
             && time.ticks.last().is_none_or(|&last| ruler.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
-        Ok(rows)
+        self.current = Some(rows);
+    }
+
+    /// The keys, where somebody else holds them and lends them.
+    pub(crate) fn keys(&mut self) -> &mut Keys {
+        &mut self.parts.keys
+    }
+
+    /// Whether a window that is open has the key.
+    pub(crate) fn holds(&self, key: u32) -> bool {
+        self.places.is_held(key)
+    }
+
+    /// Lets go of a key whose number will be another's.
+    pub(crate) fn forget(&mut self, key: u32) {
+        self.panes.forget(key);
+    }
+
+    /// The edges of the window whose result did not fit its type, if that is why it failed.
+    pub(crate) fn failed(&self) -> Option<(i64, i64)> {
+        self.emission.failed
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
@@ -398,6 +424,9 @@ impl Window {
     }
 
     fn forget_keys(&mut self) {
+        if self.parts.shape.numbered {
+            return;
+        }
         let dead = self.parts.keys.held() - self.places.live();
         if dead < 1024 || dead < self.places.live() {
             return;
@@ -461,7 +490,7 @@ impl Stage for Window {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
         match self.open(batch) {
-            Ok(current) => self.current = Some(current),
+            Ok(rows) => self.start(rows),
             Err(error) => self.failure = Some(error),
         }
     }

@@ -41,6 +41,7 @@ pub(crate) struct Parts {
 }
 
 /// The rows of a batch, read.
+#[derive(Clone)]
 pub(crate) struct Rows {
     pub(crate) batch: Batch,
     pub(crate) time: EventTime,

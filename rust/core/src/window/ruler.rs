@@ -47,6 +47,11 @@ impl Ruler {
         Self { grid, units: Some(units), closed, times }
     }
 
+    /// Which of its edges a window has.
+    pub(crate) fn closed(&self) -> Closed {
+        self.closed
+    }
+
     /// The grid, which counts [`number`](Self::number)s.
     pub(crate) fn grid(&self) -> Grid {
         self.grid

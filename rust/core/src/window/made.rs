@@ -1,0 +1,72 @@
+//! [`Chunk`]: results that are made, some of which may not be known yet, and [`Made`]: a chunk under way.
+
+use arrow_array::{ArrayRef, UInt32Array};
+
+use super::line::Number;
+use crate::batch::Batch;
+use crate::stage::concat_columns;
+
+/// Results under way: of each the window, the key, and where its values are.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) starts: Vec<i64>,
+    pub(crate) ends: Vec<i64>,
+    pub(crate) keys: Vec<u32>,
+    /// The row of its own values; 0 for those of a window without rows.
+    pub(crate) own: Vec<u32>,
+    /// The row of its own values or, of a window without rows, of the key's last ones.
+    pub(crate) last: Vec<u32>,
+    pub(crate) unknown: Unknown,
+}
+
+/// What is not known of the results of a chunk, and what has become known since.
+#[derive(Default)]
+pub(crate) struct Unknown {
+    /// How many results are not known yet.
+    pub(crate) results: usize,
+    /// Columns, rows and their numbers.
+    pub(crate) numbers: Vec<(usize, u32, Number)>,
+}
+
+/// Results that are made.
+pub(crate) struct Chunk {
+    pub(crate) batch: Batch,
+    pub(crate) unknown: Unknown,
+}
+
+impl Made {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl Chunk {
+    /// The results with all that has become known.
+    pub(crate) fn complete(self) -> Batch {
+        let mut columns = self.batch.columns().to_vec();
+        for (at, column) in columns.iter_mut().enumerate() {
+            let known = self.unknown.numbers.iter().filter(|(of, ..)| *of == at).map(|&(_, row, n)| (row, n));
+            let (rows, numbers): (Vec<u32>, Vec<Number>) = known.unzip();
+            if !rows.is_empty() {
+                *column = with_numbers(column, &rows, &numbers);
+            }
+        }
+        let schema = self.batch.schema().clone();
+        self.batch.with_columns(schema, columns)
+    }
+}
+
+/// A column with these numbers in these rows.
+fn with_numbers(column: &ArrayRef, rows: &[u32], numbers: &[Number]) -> ArrayRef {
+    let len = column.len() as u32;
+    let mut from: Vec<u32> = (0..len).collect();
+    rows.iter().zip(len..).for_each(|(&row, number)| from[row as usize] = number);
+    let numbers = Number::column(column.data_type(), numbers);
+    pick(&concat_columns(vec![column, &numbers]), &from)
+}
+
+/// Rows of a column.
+pub(crate) fn pick(column: &ArrayRef, rows: &[u32]) -> ArrayRef {
+    arrow_select::take::take(column, &UInt32Array::from(rows.to_vec()), None).expect("rows of the column")
+}

@@ -1,0 +1,364 @@
+//! [`SeveralWindows`]: windows of several kinds over the same rows, in one pass.
+//!
+//! Rows are read once: their keys get numbers, the inputs of aggregates are evaluated, and what becomes of
+//! each row is decided before any operator sees it. Then each kind of windows has an operator of its own,
+//! which is lent the keys while it works and gives results as if it were alone; a [`Braid`] puts them in
+//! one order.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{ArrayRef, StringArray, new_empty_array};
+
+use super::braid::Braid;
+use super::edges::{Closed, Label};
+use super::emission::Shape;
+use super::keys::Keys;
+use super::late::{Aside, Late};
+use super::mark::Mark;
+use super::operator::{Window, results_schema};
+use super::parts::{Parts, Rows};
+use super::ruler::Ruler;
+use crate::batch::{Batch, EventTime};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::stage::{Ledger, Stage};
+use crate::types::{DataType, Field, Schema};
+
+/// The operator of several kinds of windows.
+pub(crate) struct SeveralWindows {
+    parts: Parts,
+    schema: Arc<Schema>,
+    names: Arc<StringArray>,
+    lanes: Vec<Lane>,
+    braid: Braid,
+    mark: Mark,
+    /// No results, as operators give them.
+    none: Batch,
+    failure: Option<Error>,
+    ended: bool,
+    /// The watermark to pass on after the results, and the one that was last passed on.
+    watermark: Option<i64>,
+    sent_watermark: Option<i64>,
+    ledger: Ledger,
+}
+
+/// One kind of windows.
+struct Lane {
+    ruler: Ruler,
+    operator: Window,
+}
+
+impl SeveralWindows {
+    /// An operator that has seen nothing, of windows and the names that results know them by. Each kind is worked on
+    /// by up to so many threads.
+    ///
+    /// # Errors
+    /// If there is an output that is named `window`.
+    pub(crate) fn new(windows: Vec<(String, Ruler)>, parts: Parts, threads: usize) -> Result<Self> {
+        let fields = [Field::new("window", DataType::Text)];
+        let schema = Schema::new(fields.into_iter().chain(parts.shape.schema.fields().iter().cloned()).collect())?;
+        let (names, rulers): (Vec<String>, Vec<Ruler>) = windows.into_iter().unzip();
+        let numbered = numbered(&parts)?;
+        let lane = |ruler: Ruler| {
+            let own = of_numbers(&parts, &numbered, ruler.closed())?;
+            Ok(Lane { operator: Window::new(ruler.clone(), own, threads), ruler })
+        };
+        Ok(Self {
+            schema: Arc::new(schema),
+            braid: Braid::new(names.len()),
+            names: Arc::new(StringArray::from(names)),
+            lanes: rulers.into_iter().map(lane).collect::<Result<_>>()?,
+            mark: Mark::new(parts.lateness),
+            none: none(numbered, &parts.shape.time),
+            failure: None,
+            ended: false,
+            watermark: None,
+            sent_watermark: None,
+            ledger: Ledger::new(parts.name.clone()),
+            parts,
+        })
+    }
+
+    /// The schema of the output.
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Reads a batch, decides what becomes of its rows, and gives those before the first in error to all.
+    fn read(&mut self, batch: Batch) -> Result<()> {
+        let (mut rows, failure) = self.parts.read(batch, &self.mark)?;
+        self.failure = failure;
+        if let Err(error) = self.survey(&mut rows) {
+            self.failure = Some(error);
+        }
+        self.parts.aside.leave(&rows.batch);
+        self.ledger.held = (rows.batch.rows() - rows.end) as u64;
+        self.mark.note_highest(&rows);
+        if self.failure.is_some() {
+            rows.time.high = None;
+        }
+        if let Some(high) = &rows.time.high {
+            self.mark.reach(high.time);
+            self.mark.note(&rows.batch, high);
+        }
+        self.watermark = self.mark.watermark();
+        for lane in &mut self.lanes {
+            lane.lend(&mut self.parts.keys, |operator| operator.start(rows.clone()));
+        }
+        self.braid.open();
+        Ok(())
+    }
+
+    /// Accounts for each row, as far as there is no error, and moves the mark.
+    fn survey(&mut self, rows: &mut Rows) -> Result<()> {
+        if self.is_plain(rows) {
+            rows.time.ticks[..rows.end].last().map(|&tick| self.mark.reach(tick));
+            self.ledger.aggregated += rows.end as u64;
+            return Ok(());
+        }
+        for row in 0..rows.end {
+            if let Err(error) = self.admit(rows, row) {
+                rows.end = row;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no row misses a window: they are in the order of their times, which windows have all of.
+    fn is_plain(&self, rows: &Rows) -> bool {
+        let time = &rows.time;
+        let holds = |tick: Option<&i64>| tick.is_none_or(|&tick| self.lanes.iter().all(|l| l.ruler.holds(tick)));
+        !time.passive
+            && time.before.is_none()
+            && !self.lanes.iter().all(|lane| lane.ruler.grid().has_gaps())
+            && time.is_sorted()
+            && time.ticks.first().is_none_or(|&first| first >= rows.mark)
+            && holds(time.ticks.first())
+            && holds(time.ticks.last())
+    }
+
+    fn admit(&mut self, rows: &Rows, row: usize) -> Result<()> {
+        let tick = rows.time.ticks[row];
+        if !self.lanes.iter().all(|lane| lane.ruler.holds(tick)) {
+            return Err(self.parts.out_of_range(rows, row));
+        }
+        if let Some(before) = &rows.time.before {
+            self.mark.reach(before[row]);
+        }
+        let (missed, open) = self.windows_of(tick);
+        if missed > 0 {
+            let enough = self.enough(tick);
+            self.parts.miss(rows, row, (missed, open), enough, &self.mark)?;
+        }
+        match (missed, open) {
+            (0, 0) => self.ledger.windowless += 1,
+            (_, 0) => self.ledger.late += 1,
+            _ => self.ledger.aggregated += 1,
+        }
+        self.ledger.partly_late += u64::from(missed > 0 && open > 0);
+        if !rows.time.passive {
+            self.mark.reach(tick);
+        }
+        Ok(())
+    }
+
+    /// How many windows a row of this time misses, and in how many it counts; of a row that misses none, the
+    /// latter is only told from 0.
+    fn windows_of(&self, tick: i64) -> (u64, u64) {
+        match self.mark.watermark() {
+            Some(watermark) if tick < watermark => {
+                let each = self.lanes.iter().map(|lane| lane.ruler.missed(tick, watermark));
+                each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+            }
+            _ => (0, u64::from(self.lanes.iter().any(|lane| lane.ruler.pane(tick).is_some()))),
+        }
+    }
+
+    /// The lateness with which a row of this time, which misses some, would have missed no window.
+    fn enough(&self, tick: i64) -> i64 {
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        let missing = self.lanes.iter().filter(|lane| lane.ruler.missed(tick, watermark).0 > 0);
+        let first_end = missing.map(|lane| lane.ruler.next_end(tick)).min().unwrap_or(tick);
+        self.mark.time() - first_end + 1
+    }
+
+    /// Asks an operator for results.
+    fn fetch(&mut self, at: usize) {
+        let lane = &mut self.lanes[at];
+        match lane.lend(&mut self.parts.keys, |operator| operator.pull()) {
+            Ok(results) => self.braid.take(at, results),
+            Err(mut error) => {
+                if let Error::Overflow(overflow) = &mut error {
+                    overflow.what += &format!(" of {:?}", self.names.value(at));
+                }
+                let (start, end) = lane.operator.failed().unwrap_or((i64::MAX, i64::MAX));
+                let time = end - i64::from(!lane.ruler.closed().has_end());
+                self.braid.fail(at, (time, start), error);
+            }
+        }
+    }
+
+    /// The results that are in order, as a batch.
+    fn send(&mut self) -> Batch {
+        let (window, batch) = self.braid.send(&self.names, &self.none);
+        let edges = match self.parts.shape.label {
+            Label::Both => &batch.columns()[..2],
+            Label::Left => &batch.columns()[..1],
+            Label::Right => &batch.columns()[1..2],
+        };
+        let keys = self.parts.keys.columns(batch.columns()[2].as_primitive::<UInt32Type>().values());
+        let columns: Vec<ArrayRef> =
+            [window].into_iter().chain(edges.to_vec()).chain(keys).chain(batch.columns()[3..].to_vec()).collect();
+        self.ledger.rows_out += batch.rows() as u64;
+        batch.with_columns(Arc::clone(&self.schema), columns)
+    }
+
+    /// The last batch that the current input gives: the results that are left, or none but the watermark.
+    fn flush(&mut self) -> Result<Option<Batch>> {
+        if self.braid.rows() == 0 && self.watermark == self.sent_watermark {
+            self.tidy()?;
+            return Ok(None);
+        }
+        let batch = self.send();
+        if self.failure.is_none()
+            && let Err(error) = self.tidy()
+        {
+            self.failure = Some(error);
+        }
+        self.sent_watermark = self.watermark;
+        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
+    }
+
+    /// Lets go of memory that is not needed, when no result is left.
+    fn tidy(&mut self) -> Result<()> {
+        let held: u64 = self.lanes.iter().map(|lane| lane.operator.ledger().live_keys).sum();
+        let keys = self.parts.keys.held() as u64;
+        if keys >= 2 * held && keys >= held + 1024 {
+            let numbers = 0..self.parts.keys.len() as u32;
+            let gone: Vec<u32> =
+                numbers.filter(|&key| !self.lanes.iter().any(|l| l.operator.holds(key))).collect();
+            for lane in &mut self.lanes {
+                gone.iter().for_each(|&key| lane.operator.forget(key));
+            }
+            self.parts.keys.forget(gone.into_iter());
+        }
+        memory::check(self.state_bytes(), self.parts.max_state)
+    }
+
+    fn state_bytes(&self) -> u64 {
+        let lanes: u64 = self.lanes.iter().map(|lane| lane.operator.ledger().state_bytes).sum();
+        lanes + self.parts.keys.memory() as u64
+    }
+}
+
+impl Lane {
+    /// Lets its operator work with the keys that it does not hold.
+    fn lend<T>(&mut self, keys: &mut Keys, work: impl FnOnce(&mut Window) -> T) -> T {
+        std::mem::swap(keys, self.operator.keys());
+        let done = work(&mut self.operator);
+        std::mem::swap(keys, self.operator.keys());
+        done
+    }
+}
+
+/// What operators give: keys are numbers, in a column whose name no other has.
+fn numbered(parts: &Parts) -> Result<Arc<Schema>> {
+    let number = Field::new("window", DataType::UInt32);
+    results_schema(&parts.shape.schema.fields()[0].dtype, Label::Both, &[number], &parts.recipe)
+}
+
+/// No results that look like this.
+fn none(schema: Arc<Schema>, time: &DataType) -> Batch {
+    let columns = schema.fields().iter().map(|field| new_empty_array(&field.dtype.to_arrow())).collect();
+    let time = EventTime { passive: true, ..EventTime::new(time.clone(), Vec::new().into()) };
+    Batch::new(schema, columns, 0).with_time(Some(time))
+}
+
+/// The parts of an operator that is lent its keys, and gives what looks like this.
+fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Parts> {
+    let shape = &parts.shape;
+    Ok(Parts {
+        by: Vec::new(),
+        keys: Keys::new(&[])?,
+        recipe: parts.recipe.clone(),
+        time: None,
+        lateness: parts.lateness,
+        // What is late has been dealt with.
+        late: Late::Drop,
+        aside: Aside::new(&Schema::new(Vec::new())?, 0)?,
+        shape: Shape {
+            schema: Arc::clone(schema),
+            closed: closed.has_end(),
+            label: Label::Both,
+            time: shape.time.clone(),
+            by: shape.by.clone(),
+            numbered: true,
+        },
+        batch_rows: parts.batch_rows,
+        max_state: parts.max_state,
+        name: parts.name.clone(),
+    })
+}
+
+impl Stage for SeveralWindows {
+    fn push(&mut self, _: usize, batch: Batch) {
+        self.ledger.rows_in += batch.rows() as u64;
+        self.ledger.held = batch.rows() as u64;
+        if let Err(error) = self.read(batch) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn end(&mut self, input: usize) {
+        self.ended = true;
+        self.lanes.iter_mut().for_each(|lane| lane.operator.end(input));
+        self.braid.open();
+    }
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        loop {
+            if self.braid.rows() >= self.parts.batch_rows {
+                return Ok(Some(self.send()));
+            }
+            if let Some(at) = self.braid.wanted() {
+                self.fetch(at);
+                continue;
+            }
+            if !self.braid.is_done() {
+                if let Err(error) = self.braid.lay(self.parts.batch_rows - self.braid.rows()) {
+                    // How far event time had come by then is not known here.
+                    self.watermark = self.sent_watermark;
+                    self.failure = Some(error);
+                }
+                continue;
+            }
+            return match self.flush()? {
+                Some(batch) => Ok(Some(batch)),
+                None => self.failure.take().map_or(Ok(None), Err),
+            };
+        }
+    }
+
+    fn ledger(&self) -> Ledger {
+        let ledgers: Vec<Ledger> = self.lanes.iter().map(|lane| lane.operator.ledger()).collect();
+        let numbers = 0..self.parts.keys.len() as u32;
+        Ledger {
+            open_windows: ledgers.iter().map(|ledger| ledger.open_windows).sum(),
+            live_keys: numbers.filter(|&key| self.lanes.iter().any(|lane| lane.operator.holds(key))).count()
+                as u64,
+            state_bytes: self.state_bytes(),
+            ..self.ledger.clone()
+        }
+    }
+
+    fn watermark(&self) -> Option<(i64, DataType)> {
+        self.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+    }
+
+    fn take_late(&mut self) -> Vec<Batch> {
+        self.parts.aside.take()
+    }
+}
