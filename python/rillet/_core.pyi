@@ -359,6 +359,7 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        revisions: tuple[_Length | None, int | None, _Length],
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,

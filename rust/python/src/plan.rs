@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
-    WindowSpec,
+    Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, Revisions,
+    RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
@@ -126,6 +126,7 @@ impl PyPlan {
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
         late: &str,
+        revisions: (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -143,6 +144,7 @@ impl PyPlan {
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
             late: late_rows(py, late)?,
+            revisions: revised(py, revisions)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -234,6 +236,18 @@ fn late_rows(py: Python<'_>, late: &str) -> PyResult<Late> {
         "keep" => Ok(Late::Keep),
         other => Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
     }
+}
+
+/// What `early`, `early_rows` and `refine_for` ask for.
+fn revised(
+    py: Python<'_>,
+    (early, early_rows, refine_for): (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
+) -> PyResult<Option<Revisions>> {
+    let early = match (early, early_rows) {
+        (Some(early), _) => Some(Every::Time(length(&early, "early")?)),
+        (None, rows) => rows.map(Every::Rows),
+    };
+    Revisions::new(early, length(&refine_for, "refine_for")?).map_err(|error| to_py(py, &error))
 }
 
 fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {

@@ -6,6 +6,7 @@
 
 mod csv;
 mod hopping;
+mod revisions;
 mod rolling;
 mod shown;
 
@@ -22,6 +23,7 @@ use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
+pub use revisions::Revisions;
 pub use rolling::{Ends, Frame, RollingSpec};
 
 /// How many rows a batch has if nothing else is asked for.
@@ -132,6 +134,8 @@ pub struct WindowSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// The results beside those at the close, if there are any.
+    pub revisions: Option<Revisions>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -171,9 +175,11 @@ impl Plan {
     /// A stage over this stream.
     ///
     /// # Errors
-    /// [`Error::Argument`] if an argument cannot be right whatever the schema is.
+    /// [`Error::Argument`] if an argument cannot be right whatever the schema is, or if the stage would count
+    /// several results of one window.
     pub fn then(self: &Arc<Self>, node: Node) -> Result<Arc<Self>> {
         node.check()?;
+        self.check_revisions(&node)?;
         Ok(Arc::new(Self { node, inputs: vec![Arc::clone(self)] }))
     }
 
@@ -309,9 +315,11 @@ impl WindowSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
+        let revisions = self.revisions.map(|_| Revisions::check(&self.windows).map(|()| Revisions::COLUMNS));
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
-        unique(self.windows.columns().chain(keys).chain(aggregates), "output")
+        let outputs = self.windows.columns().chain(keys).chain(aggregates);
+        unique(outputs.chain(revisions.transpose()?.into_iter().flatten()), "output")
     }
 }
 

@@ -124,6 +124,9 @@ impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "window({}{}", self.windows, keys(&self.by))?;
         f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        if let Some(revisions) = &self.revisions {
+            write!(f, "{revisions}")?;
+        }
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

@@ -9,13 +9,15 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{
+    BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
+};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    SessionWindow, Shape, Span, Window, results_schema,
+    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, RevisedWindow,
+    Rolling, Ruler, SessionWindow, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -156,22 +158,22 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = operator(&spec.windows, timed, threads, parts)?;
+    let (stage, schema) = operator(spec, timed, threads, parts)?;
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
 
 /// The operator of windows, and what its results look like.
 fn operator(
-    windows: &Windows,
+    spec: &WindowSpec,
     timed: bool,
     threads: usize,
     parts: Parts,
 ) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
-    let stage: Box<dyn Stage> = match windows {
-        Windows::Hopping(hopping) => Box::new(Window::new(ruler(hopping, &time)?, parts, threads)),
+    let stage: Box<dyn Stage> = match &spec.windows {
+        Windows::Hopping(hopping) => return on_grid(ruler(hopping, &time)?, spec, threads, parts),
         Windows::Cumulate { size, step, offset } => {
-            Box::new(Window::new(expanding(*size, *step, *offset, &time)?, parts, threads))
+            return on_grid(expanding(*size, *step, *offset, &time)?, spec, threads, parts);
         }
         Windows::Session { gap, gap_closed } => {
             let span = in_range(*gap, "gap", &time)? + i64::from(*gap_closed);
@@ -184,6 +186,28 @@ fn operator(
         }
     };
     Ok((stage, schema))
+}
+
+/// The operator of windows on a grid, and what its results look like.
+fn on_grid(
+    ruler: Ruler,
+    spec: &WindowSpec,
+    threads: usize,
+    parts: Parts,
+) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+    let Some(Revisions { early, refine_for }) = spec.revisions else {
+        let schema = Arc::clone(&parts.shape.schema);
+        return Ok((Box::new(Window::new(ruler, parts, threads)), schema));
+    };
+    let time = &parts.shape.time;
+    let pace = match early {
+        Some(Every::Time(length)) => Some(multiples(length, "early", time)?),
+        Some(Every::Rows(rows)) => Some(Pace::Rows(rows)),
+        None => None,
+    };
+    let stage = RevisedWindow::new(ruler, pace, refine_for.ticks(time, "refine_for")?, parts)?;
+    let schema = Arc::clone(stage.schema());
+    Ok((Box::new(stage), schema))
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
@@ -287,11 +311,7 @@ fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
 fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
     let (dtype, pace) = match (every, &input.time) {
         (Every::Rows(rows), _) => (DataType::Int64, Pace::Rows(rows)),
-        (Every::Time(length), Some(time)) => {
-            let (ticks, origin) = (in_range(length, "every", &time.dtype)?, length.origin());
-            let origin = origin.ticks(&time.dtype, "every")?;
-            (time.dtype.clone(), Pace::Time { every: ticks, origin })
-        }
+        (Every::Time(length), Some(time)) => (time.dtype.clone(), multiples(length, "every", &time.dtype)?),
         (Every::Time(length), None) => {
             return Err(Error::argument(format!(
                 "every={length}: there is no event time; name its column with time=, at the source, or give a number \
@@ -300,6 +320,12 @@ fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
         }
     };
     Ok((Field::new("until", dtype), Progress::new(pace)))
+}
+
+/// The pace of something that is due at the multiples of a length.
+fn multiples(length: Length, argument: &str, time: &DataType) -> Result<Pace> {
+    let origin = length.origin().ticks(time, argument)?;
+    Ok(Pace::Time { every: in_range(length, argument, time)?, origin })
 }
 
 fn keys(by: &[(String, Expr)], schema: &Schema) -> Result<(Vec<Bound>, Vec<Field>)> {

@@ -5,6 +5,7 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod agenda;
 mod backlog;
 mod calendar;
 mod calm;
@@ -28,10 +29,12 @@ mod passage;
 mod pieces;
 mod places;
 mod queue;
+mod revised;
 mod rolling;
 mod ruler;
 mod session;
 mod sessions;
+mod shelf;
 mod span;
 mod strands;
 mod trails;
@@ -51,6 +54,7 @@ pub use length::Length;
 pub(crate) use operator::{Window, results_schema};
 pub(crate) use pace::{Pace, Progress};
 pub(crate) use parts::Parts;
+pub(crate) use revised::RevisedWindow;
 pub(crate) use rolling::Rolling;
 pub(crate) use ruler::Ruler;
 pub(crate) use session::SessionWindow;
