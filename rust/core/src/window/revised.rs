@@ -197,7 +197,7 @@ impl RevisedWindow {
         let (missed, open) = if tick < settled { self.ruler.missed(tick, settled) } else { (0, 1) };
         if missed > 0 {
             // Then the first of its windows would not have been final.
-            let enough = settled.saturating_add(self.parts.lateness) - self.ruler.next_end(tick) + 1;
+            let enough = settled.saturating_add(self.parts.lateness).saturating_sub(self.ruler.next_end(tick) - 1);
             self.parts.miss(current, row, (missed, open), enough, &self.mark)?;
             if open == 0 {
                 self.ledger.late += 1;
