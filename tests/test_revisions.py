@@ -11,7 +11,7 @@ import rillet as rl
 from compare import assert_rows, dicts, exact, rows
 from reference import keep, stream
 from reference_revisions import expanding, revised
-from test_properties import CONDITIONS, aggregates, batch_rows, by, shapes, source, tables
+from test_properties import CONDITIONS, aggregates, batch_rows, by, shapes, smooth, source, tables
 from test_properties import spec as hopping
 
 LAST = ("revision", "is_final")
@@ -112,6 +112,39 @@ def test_final_results_can_be_windowed_again(data, spec, revisions, outer, by, l
     assert chained(inner.filter("is_final")) == chained(read.window(spec[0], lateness=enough, **options).agg(**aggs))
 
 
+@given(tables, windows(), revisions, windows(), revisions, st.lists(batch_rows, min_size=2, max_size=2))
+def test_no_bit_of_a_chain_depends_on_batches(data, spec, revisions, outer, outer_revisions, cuts):
+    def run(rows_of):
+        filtered = source(data, batch_rows=rows_of).filter(CONDITIONS["b"][0])
+        inner = filtered.window(spec[0], by="k", late="drop", **revisions).agg(n=rl.count()).filter("is_final")
+        return exact(dicts(inner.window(outer[0], by="k", **outer_revisions).agg(n=rl.sum("n"))))
+
+    assert run(cuts[0]) == run(cuts[1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), smooth), min_size=20, max_size=60), st.integers(1, 30), early)
+def test_final_floats_are_those_of_the_same_tree(pairs, step, pace):
+    data = [{"t": 10 * n - back, "x": x} for n, (back, x) in enumerate(pairs)]
+    read = rl.from_rows(data, time="t", schema={"t": "int64", "x": "float64"}, batch_rows=7)
+    aggs = {kind: getattr(rl, kind)("x") for kind in ("sum", "mean", "var", "std")}
+    got = dicts(read.window(rl.hopping(8 * step - 3, step), late="drop", refine_for=70, **pace).agg(**aggs))
+    want = dicts(read.window(rl.hopping(8 * step - 3, step), late="drop", lateness=70).agg(**aggs))
+    assert exact(last_of(got)) == exact(want)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 3, 100])
+def test_final_results_bring_event_time_with_them(batch_rows):
+    inner = at(5, 15, 25, 35, 45, batch_rows=batch_rows).window(rl.tumbling(10), early_rows=1, refine_for=3)
+    outer = inner.agg(n=rl.count()).filter("is_final").window(rl.tumbling(100), early=10)
+    assert [row[2:] for row in counted(outer)] == [
+        (1, 0, False),
+        (2, 1, False),
+        (3, 2, False),
+        (4, 3, False),
+        (5, 4, True),
+    ]
+
+
 @given(tables, windows(), revisions, st.integers(0, 14))
 def test_more_rows_change_no_earlier_revision(data, spec, revisions, count):
     def run(rows):
@@ -196,6 +229,16 @@ def test_refined_results_come_at_once_and_the_final_one_when_none_can_follow():
     assert rows(it.late) == [(9, 6, "late", 1)]
 
 
+def test_a_window_closes_as_the_watermark_comes_to_its_end():
+    plan = at(5, 10, 7, 15, 8).window(rl.tumbling(10), refine_for=5, late="drop")
+    assert counted(plan) == [
+        (0, 10, 1, 0, False),
+        (0, 10, 2, 1, False),
+        (0, 10, 2, 2, True),
+        (10, 20, 2, 0, True),
+    ]
+
+
 def test_refined_results_keep_the_pace_of_early_ones():
     plan = at(5, 12, 7, 8, 14, 16, 40).window(rl.tumbling(10), refine_for=20, early=5)
     first = [row for row in counted(plan) if row[0] == 0]
@@ -238,11 +281,13 @@ def test_lengths_of_time():
 
 @pytest.mark.parametrize("zone", ["Pacific/Apia", "America/Sao_Paulo", "Europe/Paris"])
 @pytest.mark.parametrize("windows", [("1d", "1d"), ("3d", "1d"), ("1mo", "1mo")])
-def test_calendar_windows(zone, windows):
-    day, hours = datetime(2011, 12, 20, tzinfo=UTC), [0, 7, 99, 30, 200, 230, 228, 233, 260, 210, 300, 290, 400, 350]
+@pytest.mark.parametrize("closed", ["left", "both"])
+def test_calendar_windows(zone, windows, closed):
+    # Apia went from 29 December to 31 December at hour 250.
+    day, hours = datetime(2011, 12, 20, tzinfo=UTC), [0, 7, 99, 30, 200, 250, 228, 233, 260, 210, 300, 290, 400, 350]
     data = [{"t": day + timedelta(hours=h), "k": h % 3, "x": h / 7} for h in hours * 2]
     read = rl.from_rows(data, time="t", schema={"t": f"timestamp[us, {zone}]", "k": "int64", "x": "float64"})
-    spec, aggs = rl.hopping(*windows), {"n": rl.count(), "x": rl.sum("x")}
+    spec, aggs = rl.hopping(*windows, closed=closed), {"n": rl.count(), "x": rl.sum("x")}
     for size in (3, 100):
         again = rl.from_arrow(read, time="t", batch_rows=size)
         got = dicts(again.window(spec, by="k", late="drop", refine_for="100h", early="6h").agg(**aggs))
