@@ -5,7 +5,7 @@ from typing import Any
 
 from rillet._errors import ArgumentError, ArgumentTypeError
 
-_MAY_BE_NONE = ("threads", "prefetch", "batch_rows", "max_fill", "max_state_bytes")
+_MAY_BE_NONE = ("threads", "prefetch", "batch_rows", "early_rows", "max_fill", "max_state_bytes")
 _MAY_BE_ZERO = ("skip_rows", "infer_rows", "max_kept", "prefetch", "max_state_bytes")
 
 

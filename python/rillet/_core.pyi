@@ -364,6 +364,7 @@ class Plan:
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
         fill: tuple[str, int] | None,
+        revisions: tuple[_Length | None, int | None, _Length],
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,

@@ -146,13 +146,27 @@ class Stream:
         late: Literal["error", "drop", "keep"] = "error",
         fill: Literal["null", "zero", "previous", "linear"] | None = None,
         max_fill: int | None = None,
+        early: Any = None,
+        early_rows: int | None = None,
+        refine_for: Any = 0,
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
     ) -> "Grouped":
         """Windows over event time; ``.agg(...)`` says what is computed of them.
 
         Out come ``window_start``, ``window_end``, the keys and the aggregates: a row for each window and key that has
-        rows, as soon as the watermark has passed the window's end.
+        rows, as soon as the watermark has passed the window's end. The watermark is the latest time so far, less the
+        lateness.
+
+        With ``early=``, ``early_rows=`` or ``refine_for=`` a window and key may have several rows. Two more columns
+        come last: ``revision``, an int64 that counts them from 0, and ``is_final``, a bool that only the last of them
+        has. It is, to the bit, what comes out without these arguments and with ``refine_for`` more lateness. There is
+        a row when the window closes and one when ``refine_for`` has passed since (the same one if that is 0); before
+        and in between there are rows only of windows and keys that got some in the meantime. The end of the input
+        gives the final rows at once. Rows come out as they are due, those that are due together in the order of their
+        windows. ``.filter("is_final")`` keeps the last ones, which can be windowed or grouped again; without it
+        ``window``, ``rolling`` and ``group_by`` are an ``ArgumentError``, since they would count a window several
+        times.
 
         Parameters
         ----------
@@ -184,6 +198,16 @@ class Stream:
         max_fill
             How many windows of a key are filled in a row, 1000 by default. A key that stays away for longer is given
             up: nothing more is filled until it comes again, at the end of the others.
+        early
+            Gives results of windows before they close: each time the watermark comes to a multiple of this length, of
+            the rows before. A text such as ``"10s"``, a ``timedelta``, or ticks of the event time. As the next two,
+            only for ``tumbling``, ``hopping`` and ``cumulate``.
+        early_rows
+            The same after each so many rows that come to the windows, late ones too.
+        refine_for
+            How long after its close a window still takes rows, as ``lateness`` is given; 0 by default. Refined results
+            come at the pace of ``early`` or ``early_rows`` or, without either, at each such row. A row misses a window
+            only after that.
         max_kept
             How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
         max_state_bytes
@@ -206,14 +230,26 @@ class Stream:
         >>> gaps = ticks.window(rl.tumbling(4), fill="linear").agg(total=rl.sum("x"), n=rl.count())
         >>> [row for batch in gaps for row in batch.rows()]
         [(0, 4, 6, 2), (4, 8, 6, 0), (8, 12, 5, 0), (12, 16, 5, 1)]
+        >>> ticks = rl.read_csv(b"t,x\\n1,2\\n3,4\\n12,5\\n6,1\\n", time="t")
+        >>> bars = ticks.window(rl.tumbling(10), early=2, refine_for=60).agg(total=rl.sum("x"))
+        >>> for row in [row for batch in bars for row in batch.rows()]: print(row)
+        (0, 10, 2, 0, False)
+        (0, 10, 6, 1, False)
+        (0, 10, 6, 2, False)
+        (0, 10, 7, 3, True)
+        (10, 20, 5, 0, True)
         """
-        check_count("max_fill", max_fill)
-        check_count("max_kept", max_kept)
+        if early is not None and early_rows is not None:
+            raise ArgumentError("early= and early_rows= are two ways to say how often results come; give one of them")
+        for name, value in [("max_fill", max_fill), ("early_rows", early_rows), ("max_kept", max_kept)]:
+            check_count(name, value)
         check_count("max_state_bytes", max_state_bytes)
-        keys, filled = _keys(by), _fill(fill, max_fill)
+        keys, filled, revisions = _keys(by), _fill(fill, max_fill), (early, early_rows, refine_for)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(spec, keys, time, lateness, late, filled, max_kept, max_state_bytes, aggregates)
+            return self._plan.window(
+                spec, keys, time, lateness, late, filled, revisions, max_kept, max_state_bytes, aggregates
+            )
 
         make([])
         return Grouped(self, make)
@@ -422,7 +458,7 @@ class Grouped:
         """A stream of the windows or groups, with a column for each aggregate: ``high=rl.max("price")``.
 
         A name that is given twice, or is that of a key, ``window_start`` or ``window_end`` (of ``rolling``: of a column
-        of the input), is an ``ArgumentError``.
+        of the input; of windows with revisions: ``revision`` or ``is_final`` too), is an ``ArgumentError``.
 
         >>> import rillet as rl
         >>> rl.read_csv(b"k,x\\na,1\\n").group_by("k").agg(n=rl.count(), mean=rl.mean("x")).schema

@@ -7,7 +7,7 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
     Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv,
-    RollingSpec, WindowSpec,
+    Revisions, RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
@@ -127,6 +127,7 @@ impl PyPlan {
         lateness: &Bound<'_, PyAny>,
         late: &str,
         fill: Option<(PyBackedStr, u64)>,
+        revisions: (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -145,6 +146,7 @@ impl PyPlan {
             lateness: length(lateness, "lateness")?,
             late: late_rows(py, late)?,
             fill: fill.map(|(with, max)| Ok::<_, PyErr>(Fill { with: filling(py, &with)?, max })).transpose()?,
+            revisions: revised(py, revisions)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -243,6 +245,18 @@ fn filling(py: Python<'_>, fill: &str) -> PyResult<Filling> {
     found.ok_or_else(|| {
         value_error(py, &format!("fill must be \"null\", \"zero\", \"previous\" or \"linear\", not {fill:?}"))
     })
+}
+
+/// What `early`, `early_rows` and `refine_for` ask for.
+fn revised(
+    py: Python<'_>,
+    (early, early_rows, refine_for): (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
+) -> PyResult<Option<Revisions>> {
+    let early = match (early, early_rows) {
+        (Some(early), _) => Some(Every::Time(length(&early, "early")?)),
+        (None, rows) => rows.map(Every::Rows),
+    };
+    Revisions::new(early, length(&refine_for, "refine_for")?).map_err(|error| to_py(py, &error))
 }
 
 fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {

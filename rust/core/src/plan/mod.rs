@@ -7,6 +7,7 @@
 mod csv;
 mod fill;
 mod hopping;
+mod revisions;
 mod rolling;
 mod session;
 mod shown;
@@ -25,6 +26,7 @@ use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use fill::{Fill, Filling};
 pub use hopping::Hopping;
+pub use revisions::Revisions;
 pub use rolling::{Ends, Frame, RollingSpec};
 pub use session::{Gap, Session};
 
@@ -135,6 +137,8 @@ pub struct WindowSpec {
     pub late: Late,
     /// What stands in the results of windows without rows, if there are any.
     pub fill: Option<Fill>,
+    /// The results beside those at the close, if there are any.
+    pub revisions: Option<Revisions>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -174,9 +178,11 @@ impl Plan {
     /// A stage over this stream.
     ///
     /// # Errors
-    /// [`Error::Argument`] if an argument cannot be right whatever the schema is.
+    /// [`Error::Argument`] if an argument cannot be right whatever the schema is, or if the stage would count
+    /// several results of one window.
     pub fn then(self: &Arc<Self>, node: Node) -> Result<Arc<Self>> {
         node.check()?;
+        self.check_revisions(&node)?;
         Ok(Arc::new(Self { node, inputs: vec![Arc::clone(self)] }))
     }
 
@@ -352,9 +358,16 @@ impl WindowSpec {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
         self.fill.map_or(Ok(()), |fill| fill.check(&self.windows))?;
+        if self.fill.is_some() && self.revisions.is_some() {
+            return Err(Error::argument(
+                "fill= needs the one result of each window; early=, early_rows= and refine_for= give several of it",
+            ));
+        }
+        let revisions = self.revisions.map(|_| Revisions::check(&self.windows).map(|()| Revisions::COLUMNS));
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
-        unique(self.windows.columns().chain(keys).chain(aggregates), "output")
+        let outputs = self.windows.columns().chain(keys).chain(aggregates);
+        unique(outputs.chain(revisions.transpose()?.into_iter().flatten()), "output")
     }
 }
 

@@ -128,6 +128,9 @@ impl fmt::Display for WindowSpec {
         if let Some(fill) = self.fill {
             write!(f, ", {fill}")?;
         }
+        if let Some(revisions) = &self.revisions {
+            write!(f, "{revisions}")?;
+        }
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

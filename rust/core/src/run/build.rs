@@ -10,13 +10,15 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{
+    BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
+};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
     Aside, CountWindow, Filled, FilledShape, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress,
-    Rolling, Ruler, SeveralWindows, Shape, Span, Window, results_schema,
+    RevisedWindow, Rolling, Ruler, SeveralWindows, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -160,7 +162,7 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = match (operator(&spec.windows, input, timed, threads, parts)?, fill) {
+    let (stage, schema) = match (operator(spec, input, timed, threads, parts)?, fill) {
         (made, None) => made,
         ((stage, _), Some((fill, shape))) => {
             let schema = Arc::clone(&shape.schema);
@@ -195,16 +197,16 @@ fn fill_of(
 
 /// The operator of windows, and what its results look like.
 fn operator(
-    windows: &Windows,
+    spec: &WindowSpec,
     input: &Carries,
     timed: bool,
     threads: usize,
     parts: Parts,
 ) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
-    let stage: Box<dyn Stage> = match windows {
-        Windows::Hopping(_) | Windows::Cumulate { .. } => {
-            Box::new(Window::new(grid_of(windows, &time)?, parts, threads))
+    let stage: Box<dyn Stage> = match &spec.windows {
+        windows @ (Windows::Hopping(_) | Windows::Cumulate { .. }) => {
+            return on_grid(grid_of(windows, &time)?, spec, threads, parts);
         }
         Windows::Session(session) => sessions(session, input, parts)?,
         Windows::Count { size, every } => {
@@ -232,6 +234,28 @@ fn grid_of(windows: &Windows, time: &DataType) -> Result<Ruler> {
         Windows::Cumulate { size, step, offset } => expanding(*size, *step, *offset, time),
         other => Err(Error::Internal(format!("{other} is on no grid"))),
     }
+}
+
+/// The operator of windows on a grid, and what its results look like.
+fn on_grid(
+    ruler: Ruler,
+    spec: &WindowSpec,
+    threads: usize,
+    parts: Parts,
+) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+    let Some(Revisions { early, refine_for }) = spec.revisions else {
+        let schema = Arc::clone(&parts.shape.schema);
+        return Ok((Box::new(Window::new(ruler, parts, threads)), schema));
+    };
+    let time = &parts.shape.time;
+    let pace = match early {
+        Some(Every::Time(length)) => Some(multiples(length, "early", time)?),
+        Some(Every::Rows(rows)) => Some(Pace::Rows(rows)),
+        None => None,
+    };
+    let stage = RevisedWindow::new(ruler, pace, refine_for.ticks(time, "refine_for")?, parts)?;
+    let schema = Arc::clone(stage.schema());
+    Ok((Box::new(stage), schema))
 }
 
 fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
@@ -336,11 +360,7 @@ fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
 fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
     let (dtype, pace) = match (every, &input.time) {
         (Every::Rows(rows), _) => (DataType::Int64, Pace::Rows(rows)),
-        (Every::Time(length), Some(time)) => {
-            let (ticks, origin) = (in_range(length, "every", &time.dtype)?, length.origin());
-            let origin = origin.ticks(&time.dtype, "every")?;
-            (time.dtype.clone(), Pace::Time { every: ticks, origin })
-        }
+        (Every::Time(length), Some(time)) => (time.dtype.clone(), multiples(length, "every", &time.dtype)?),
         (Every::Time(length), None) => {
             return Err(Error::argument(format!(
                 "every={length}: there is no event time; name its column with time=, at the source, or give a number \
@@ -349,6 +369,12 @@ fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
         }
     };
     Ok((Field::new("until", dtype), Progress::new(pace)))
+}
+
+/// The pace of something that is due at the multiples of a length.
+fn multiples(length: Length, argument: &str, time: &DataType) -> Result<Pace> {
+    let origin = length.origin().ticks(time, argument)?;
+    Ok(Pace::Time { every: in_range(length, argument, time)?, origin })
 }
 
 fn keys(by: &[(String, Expr)], schema: &Schema) -> Result<(Vec<Bound>, Vec<Field>)> {

@@ -5,6 +5,7 @@
 //! watermark passes the end of a window, its panes are combined ([`Fifo`], where windows overlap) and its
 //! results go out in the order of the keys' places ([`Places`]).
 
+mod agenda;
 mod backlog;
 mod braid;
 mod calendar;
@@ -37,12 +38,14 @@ mod pieces;
 mod places;
 mod queue;
 mod reach;
+mod revised;
 mod rolling;
 mod ruler;
 mod sequence;
 mod session;
 mod sessions;
 mod several;
+mod shelf;
 mod span;
 mod strands;
 mod trails;
@@ -65,6 +68,7 @@ pub(crate) use operator::{Window, results_schema};
 pub(crate) use pace::{Pace, Progress};
 pub(crate) use parts::Parts;
 pub(crate) use reach::{Gap, Reach};
+pub(crate) use revised::RevisedWindow;
 pub(crate) use rolling::Rolling;
 pub(crate) use ruler::Ruler;
 pub(crate) use session::SessionWindow;

@@ -1,8 +1,8 @@
-//! [`Pace`]: when running results of groups are handed out.
+//! [`Pace`]: when running results of groups, and early ones of windows, are handed out.
 
 use crate::batch::{Batch, EventTime};
 
-/// When running results of groups are handed out.
+/// When running results of groups, and early ones of windows, are handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// After so many rows.
@@ -57,10 +57,7 @@ impl Progress {
             let before = time.before.as_ref().map(|before| before[row]).filter(|&before| before > i64::MIN);
             let own = Some(time.ticks[row]).filter(|_| !time.passive);
             self.reach(row, before.max(own), &mut cuts);
-            let steps =
-                (i128::from(self.mark.unwrap_or(time.ticks[row])) - i128::from(origin)).div_euclid(every.into());
-            let edge = (steps + 1) * i128::from(every) + i128::from(origin);
-            self.due = Some(i64::try_from(edge).unwrap_or(i64::MAX));
+            self.due = Some(next_multiple(self.mark.unwrap_or(time.ticks[row]), every, origin));
         }
         if rows == time.ticks.len() {
             self.reach(rows, time.high.as_ref().map(|high| high.time), &mut cuts);
@@ -73,6 +70,13 @@ impl Progress {
         self.mark = self.mark.max(time);
         cuts.extend(self.due.take_if(|due| self.mark.is_some_and(|mark| *due <= mark)).map(|due| (row, due)));
     }
+}
+
+/// The first multiple of `every`, counted from an origin, that comes after a time.
+pub(super) fn next_multiple(time: i64, every: i64, origin: i64) -> i64 {
+    let steps = (i128::from(time) - i128::from(origin)).div_euclid(every.into());
+    let next = (steps + 1) * i128::from(every) + i128::from(origin);
+    i64::try_from(next).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
