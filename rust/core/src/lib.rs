@@ -25,4 +25,4 @@ pub use run::{Call, Offer, Prepared, Run, Step, is_enough};
 pub use source::{Sample, Supply};
 pub use stage::Ledger;
 pub use types::{DataType, Field, Schema, TimeUnit};
-pub use window::{Closed, Label, Late, Length};
+pub use window::{Closed, Combiner, Daba, Label, Late, Length, Monoid, Themselves};

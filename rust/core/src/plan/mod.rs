@@ -6,6 +6,7 @@
 
 mod csv;
 mod hopping;
+mod pushed;
 mod rolling;
 mod shown;
 

@@ -96,6 +96,7 @@ pub struct Run {
     late: Vec<Batch>,
     watermark: Option<(i64, DataType)>,
     process: u32,
+    steady: bool,
 }
 
 impl Run {
@@ -109,6 +110,17 @@ impl Run {
             late: Vec::new(),
             watermark: None,
             process: std::process::id(),
+            steady: false,
+        }
+    }
+
+    /// Has every stage take rows one by one without pauses.
+    fn be_steady(&mut self) {
+        self.steady = true;
+        for node in &mut self.nodes {
+            if let Work::Stage(stage) = &mut node.work {
+                stage.be_steady();
+            }
         }
     }
 
@@ -340,7 +352,10 @@ impl Run {
         if let Work::Unmade(maker) = &self.nodes[at].work
             && let Some(batch) = batch
         {
-            let stage = maker.make(batch)?;
+            let mut stage = maker.make(batch)?;
+            if self.steady {
+                stage.be_steady();
+            }
             self.nodes[at].work = Work::Stage(stage);
         }
         Ok(())

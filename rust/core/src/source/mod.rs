@@ -46,6 +46,8 @@ pub enum Supply {
     Bytes(Vec<u8>),
     /// A batch.
     Batch(Batch),
+    /// Event time has come so far, in ticks, without a row.
+    Mark(i64),
     /// There is no more.
     End,
 }

@@ -35,6 +35,10 @@ pub(crate) trait Stage: Send {
     /// The earliest error of the rows pushed, after all results of the rows before it.
     fn pull(&mut self) -> Result<Option<Batch>>;
 
+    /// Hears, before its first batch, that rows are pushed as they come: no step may then take the longer the
+    /// more rows a window has.
+    fn be_steady(&mut self) {}
+
     /// Which input it wants next.
     fn wants(&self) -> usize {
         0

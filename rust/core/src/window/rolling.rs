@@ -9,8 +9,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, new_empty_array};
-
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
 use super::passage::Passage;
@@ -387,10 +385,7 @@ impl Rolling {
 
     /// A batch without rows.
     fn blank(&self, time: Option<EventTime>) -> Batch {
-        let schema = &self.parts.shape.schema;
-        let columns: Vec<ArrayRef> =
-            schema.fields().iter().map(|field| new_empty_array(&field.dtype.to_arrow())).collect();
-        Batch::new(Arc::clone(schema), columns, 0).with_time(time)
+        Batch::empty(&self.parts.shape.schema).with_time(time)
     }
 
     /// Lets go of memory that is not needed, when no result is left.
@@ -438,6 +433,10 @@ impl Rolling {
 }
 
 impl Stage for Rolling {
+    fn be_steady(&mut self) {
+        self.trails.be_steady();
+    }
+
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.tidy = false;
