@@ -15,7 +15,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use rillet_core::{Ledger, Run, Step, Supply};
+use rillet_core::{Batch, Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
 use crate::errors::{enter, exception, moment, within};
@@ -190,6 +190,13 @@ impl BatchIterator {
         }
     }
 
+    /// The run, if nothing is under way, for work that takes no time and runs no Python code.
+    pub fn idle(&self) -> Option<MutexGuard<'_, Run>> {
+        let driver = lock(&self.driver);
+        let fed = self.pushed.as_ref().is_some_and(|pushed| !lock(pushed).is_empty());
+        if driver.thread.is_some() || driver.closed || fed { None } else { self.run.try_lock().ok() }
+    }
+
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         lock(&self.driver).closed
@@ -249,12 +256,18 @@ impl BatchIterator {
     }
 
     /// One step of the run, and what it asks of Python.
-    pub fn poll_once(&self, py: Python<'_>) -> PyResult<Polled> {
+    fn poll_once(&self, py: Python<'_>) -> PyResult<Polled> {
+        let mut batches = Vec::new();
+        let polled = self.poll_steps(py, 1, &mut batches)?;
+        Ok(batches.pop().map_or(polled, |batch| Polled::Batch(PyBatch::from(batch))))
+    }
+
+    /// At most so many steps of the run, and what they ask of Python. The batches go to `out`.
+    pub fn poll_steps(&self, py: Python<'_>, most: usize, out: &mut Vec<Batch>) -> PyResult<Polled> {
         loop {
-            let step = enter(py, || lock(&self.run).step()).inspect_err(|_| self.mark_closed())?;
+            let step = enter(py, || lock(&self.run).steps(most, out)).inspect_err(|_| self.mark_closed())?;
             match step {
-                Step::Batch(batch) => return Ok(Polled::Batch(PyBatch::from(batch))),
-                Step::Idle => return Ok(Polled::Nothing),
+                Step::Batch(_) | Step::Idle => return Ok(Polled::Nothing),
                 Step::End => {
                     self.mark_closed();
                     return Ok(Polled::End);
@@ -305,7 +318,7 @@ impl BatchIterator {
         })
     }
 
-    fn mark_closed(&self) {
+    pub fn mark_closed(&self) {
         lock(&self.driver).closed = true;
     }
 

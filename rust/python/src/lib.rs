@@ -23,6 +23,7 @@ mod operator;
 mod plan;
 mod reason;
 mod rows;
+mod scalar;
 mod schema;
 mod table;
 mod valid;

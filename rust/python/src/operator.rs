@@ -8,19 +8,23 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple};
 use rillet_core::error::Place;
 use rillet_core::types::Field;
-use rillet_core::{DataType, Schema, Supply};
+use rillet_core::{DataType, Pushed, Schema, Supply};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{exception, type_error, value_error, within};
+use crate::errors::{briefly, exception, type_error, value_error, within};
 use crate::infer::type_name;
 use crate::iterator::{BatchIterator, Polled, SetAside, lock};
 use crate::mapping::batch_from_any;
 use crate::moment;
 use crate::reason::Reason;
 use crate::rows::batch_from_rows;
+use crate::scalar::Plain;
+
+/// How many steps a run takes before signals are looked at.
+const STEPS: usize = 8;
 
 /// The stages of a stream, to which rows are pushed, made by ``stream.operator()``.
 ///
@@ -32,6 +36,7 @@ use crate::rows::batch_from_rows;
 pub struct Operator {
     iterator: Py<BatchIterator>,
     schema: Arc<Schema>,
+    names: Vec<Py<PyString>>,
     /// The column that is the event time.
     time: Option<usize>,
     state: Mutex<State>,
@@ -85,22 +90,21 @@ impl Operator {
         &self,
         values: &Bound<'py, PyTuple>,
         named: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    ) -> PyResult<Bound<'py, PyList>> {
         let py = values.py();
         let row = row(values, named)?;
+        if let Some(values) = self.values_of(&row)?
+            && let Some(rows) = self.push_plain(py, &values)?
+        {
+            return Ok(rows);
+        }
         let made = self.iterator.get().drive(py, || {
             self.check_open(py)?;
             let place = Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
             let taken = batch_from_rows(py, &[row], &place, Some(&self.schema))?;
             self.take(py, taken)
         })?;
-        let mut rows = Vec::new();
-        for batch in &made {
-            for row in batch.rows(py)? {
-                rows.push(row?);
-            }
-        }
-        Ok(rows)
+        rows(py, &made)
     }
 
     /// Moves event time on without a row, as if one of this time had come and been filtered out: windows close as
@@ -120,7 +124,8 @@ impl Operator {
         let ticks = self.ticks(time)?;
         self.iterator.get().drive(py, || {
             self.check_open(py)?;
-            self.feed(py, Supply::Mark(ticks))
+            self.iterator.get().feed(Supply::Mark(ticks));
+            self.work(py)
         })
     }
 
@@ -134,12 +139,14 @@ impl Operator {
             if self.ended() {
                 return Ok(std::mem::take(&mut lock(&self.state).ready));
             }
-            self.feed(py, Supply::End)
+            self.iterator.get().feed(Supply::End);
+            self.work(py)
         })
     }
 
     /// Ends, and lets go of memory. No window that is open is closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.settle(py)?;
         self.iterator.get().close(py)
     }
 
@@ -161,6 +168,7 @@ impl Operator {
     /// What became of the rows so far, stage by stage.
     #[getter]
     fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.settle(py)?;
         self.iterator.get().stats(py)
     }
 
@@ -168,6 +176,7 @@ impl Operator {
     /// column is one. `None` before the first row, and for streams without windows.
     #[getter]
     fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.settle(py)?;
         self.iterator.get().watermark(py)
     }
 
@@ -177,8 +186,9 @@ impl Operator {
         BatchIterator::late(self.iterator.clone_ref(py))
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        self.iterator.get().shown(py, "Operator")
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.settle(py)?;
+        Ok(self.iterator.get().shown(py, "Operator"))
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
@@ -192,8 +202,9 @@ impl Operator {
 
 impl Operator {
     /// Of a run that is supplied rows of this schema.
-    pub fn new(iterator: Py<BatchIterator>, schema: Arc<Schema>, time: Option<usize>) -> Self {
-        Self { iterator, schema, time, state: Mutex::default() }
+    pub fn new(py: Python<'_>, iterator: Py<BatchIterator>, schema: Arc<Schema>, time: Option<usize>) -> Self {
+        let names = schema.fields().iter().map(|field| PyString::intern(py, &field.name).unbind()).collect();
+        Self { iterator, schema, names, time, state: Mutex::default() }
     }
 
     fn check_open(&self, py: Python<'_>) -> PyResult<()> {
@@ -214,31 +225,88 @@ impl Operator {
         state.batches += 1;
         state.rows += batch.rows() as u64;
         drop(state);
-        self.feed(py, Supply::Batch(batch))
+        self.iterator.get().feed(Supply::Batch(batch));
+        self.work(py)
     }
 
-    /// Supplies the run, and gives what comes of it.
-    fn feed(&self, py: Python<'_>, supply: Supply) -> PyResult<Vec<PyBatch>> {
-        self.iterator.get().feed(supply);
-        let outcome = self.gather(py);
-        let mut state = lock(&self.state);
-        match outcome {
-            Err(error) if !state.ready.is_empty() && error.is_instance_of::<PyException>(py) => {
-                state.failure = Some(error);
-            }
-            Err(error) => return Err(error),
-            Ok(()) => {}
+    /// The values of a row in the order of the columns, if it is a tuple or a dict without other keys.
+    fn values_of<'py>(&self, row: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        if let Ok(tuple) = row.cast_exact::<PyTuple>() {
+            return Ok(Some(tuple.iter().collect()));
         }
-        Ok(std::mem::take(&mut state.ready))
+        let Ok(dict) = row.cast_exact::<PyDict>() else { return Ok(None) };
+        let found = self.names.iter().map(|name| dict.get_item(name)).collect::<PyResult<Vec<_>>>()?;
+        let whole = found.iter().flatten().count() == dict.len();
+        let null = || row.py().None().into_bound(row.py());
+        Ok(whole.then(|| found.into_iter().map(|value| value.unwrap_or_else(null)).collect()))
+    }
+
+    /// Takes a row of plain values, if nothing more is needed to do so; gives the rows of results.
+    fn push_plain<'py>(
+        &self,
+        py: Python<'py>,
+        values: &[Bound<'py, PyAny>],
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(row) = Plain::of(values, &self.schema)? else { return Ok(None) };
+        let iterator = self.iterator.get();
+        let pushed = {
+            let mut state = lock(&self.state);
+            let Some(mut run) = iterator.idle().filter(|_| state.failure.is_none() && state.ready.is_empty()) else {
+                return Ok(None);
+            };
+            let pushed = briefly(py, || run.push_row(&row.scalars));
+            state.rows += u64::from(!matches!(pushed, Ok(Pushed::Refused)));
+            pushed
+        };
+        match pushed.inspect_err(|_| iterator.mark_closed())? {
+            Pushed::Refused => Ok(None),
+            Pushed::Quiet => Ok(Some(PyList::empty(py))),
+            Pushed::Result(columns) => PyList::new(py, [row.with(py, &self.schema, &columns)?]).map(Some),
+            Pushed::Loud => rows(py, &iterator.drive(py, || self.work(py))?).map(Some),
+        }
+    }
+
+    /// Has rows that were put aside do what they do, if nothing else is under way.
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        if self.iterator.get().idle().is_none() {
+            return Ok(());
+        }
+        self.iterator.get().drive(py, || {
+            let outcome = self.gather(py);
+            outcome.or_else(|error| self.put_off(py, error))
+        })
+    }
+
+    /// Keeps an error for the next call, but one that does not come of the rows.
+    fn put_off(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
+        }
+        lock(&self.state).failure = Some(error);
+        Ok(())
+    }
+
+    /// Has the run work, and gives what comes of it.
+    fn work(&self, py: Python<'_>) -> PyResult<Vec<PyBatch>> {
+        let outcome = self.gather(py);
+        if let Err(error) = outcome {
+            if lock(&self.state).ready.is_empty() {
+                return Err(error);
+            }
+            self.put_off(py, error)?;
+        }
+        Ok(std::mem::take(&mut lock(&self.state).ready))
     }
 
     /// Has the run work until it needs more. What it gives is kept, so that Ctrl-C loses nothing.
     fn gather(&self, py: Python<'_>) -> PyResult<()> {
         loop {
-            match self.iterator.get().poll_once(py)? {
-                Polled::Batch(batch) => lock(&self.state).ready.push(batch),
-                Polled::Nothing => py.check_signals()?,
+            let mut made = Vec::new();
+            let polled = self.iterator.get().poll_steps(py, STEPS, &mut made);
+            lock(&self.state).ready.extend(made.into_iter().map(PyBatch::from));
+            match polled? {
                 Polled::Starved | Polled::End => return Ok(()),
+                Polled::Batch(_) | Polled::Nothing => py.check_signals()?,
             }
         }
     }
@@ -250,10 +318,11 @@ impl Operator {
             let message = "advance: there is no event time; name its column with time=, at the source";
             return Err(value_error(py, message));
         };
-        if time.is_instance_of::<pyo3::types::PyInt>() {
+        if time.is_instance_of::<PyInt>() && !time.is_instance_of::<PyBool>() {
             return time.extract().map_err(|_| value_error(py, "advance: a time must fit in 64 bits"));
         }
         let ticks = match dtype {
+            _ if time.is_instance_of::<PyBool>() => Err("not a time".into()),
             DataType::Timestamp(..) => moment::ticks(time, dtype),
             DataType::Date => moment::date(time).map(i64::from),
             _ => time.extract().map_err(|error: PyErr| Reason::of(py, error)),
@@ -266,6 +335,15 @@ impl Operator {
             }
         })
     }
+}
+
+/// The rows of batches, as tuples.
+fn rows<'py>(py: Python<'py>, batches: &[PyBatch]) -> PyResult<Bound<'py, PyList>> {
+    let rows = PyList::empty(py);
+    for batch in batches {
+        batch.rows(py)?.try_for_each(|row| rows.append(row?))?;
+    }
+    Ok(rows)
 }
 
 /// The one row that the arguments of a call are.

@@ -100,7 +100,7 @@ impl Prepared {
     /// As [`run`](Self::run).
     pub fn run_steady(&self) -> Result<Run> {
         let mut run = self.run()?;
-        run.be_steady();
+        run.be_steady(&self.source()?.0);
         Ok(run)
     }
 

@@ -148,6 +148,19 @@ impl Source for HostBatches {
         Ok(())
     }
 
+    fn time(&self) -> Option<usize> {
+        self.time
+    }
+
+    fn pass_row(&mut self) -> Place {
+        let row = self.row;
+        self.row += 1;
+        self.ledger.rows_in += 1;
+        self.ledger.passed += 1;
+        self.ledger.rows_out = self.ledger.passed;
+        Place { source: Some(self.name.to_string()), row: Some(row), ..Place::default() }
+    }
+
     fn ledger(&self) -> Ledger {
         let held = self.waiting.iter().chain(&self.held).map(Batch::rows).sum::<usize>() as u64;
         Ledger { held, ..self.ledger.clone() }

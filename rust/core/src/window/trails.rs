@@ -331,11 +331,13 @@ mod tests {
             table.grow(trails.slots());
             merges += trails.merges().len();
             table.merge(trails.merges());
+            let done = trails.merges().len();
             let in_window = |&&(other, at): &&(u32, i64)| other == key && time - length < at;
             let want: Vec<i64> = rows.iter().filter(in_window).map(|&(_, at)| at).collect();
             assert_eq!(words(&*table.parts[0])[1], want, "{length} {gap} {time}");
             if forget && mixed(&mut state) % 5 == 0 {
                 trails.forget(time - length + 1);
+                table.merge(&trails.merges()[done..]);
             }
             table.clear(trails.left());
             trails.settle();
