@@ -57,10 +57,11 @@ class Stream:
         The rows take the place of those of the source, which is not read; ``rl.from_push(schema, time=...)`` makes a
         stream that has none. Any number of operators can be made of a stream; each has a state of its own.
 
-        ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves event
-        time on without a row. ``op.finish()`` closes the windows that are open. The results, their order and their
-        bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so that no row
-        waits for the longer the more rows a window has, they are added in another order, with the same bound of error.
+        ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
+        event time on without a row. ``op.finish()`` closes the windows that are open. The results, their order and
+        their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so that no
+        row waits for the longer the more rows a window has, they are added in another order, with the same bound of
+        error.
 
         Parameters
         ----------

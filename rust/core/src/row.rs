@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn rows_become_columns() {
-        let types = [DataType::Timestamp(TimeUnit::Micro, None), DataType::Float64, DataType::Text, DataType::Bool];
+        let types =
+            [DataType::Timestamp(TimeUnit::Micro, None), DataType::Float64, DataType::Text, DataType::Bool];
         let fields = types.into_iter().zip(["t", "x", "s", "b"]).map(|(dtype, name)| Field::new(name, dtype));
         let schema = Arc::new(Schema::new(fields.collect()).expect("unique names"));
         let mut gathered = Gathered::new(&schema).expect("plain types");

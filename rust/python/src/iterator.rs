@@ -246,7 +246,9 @@ impl BatchIterator {
             }
             if mine {
                 let message = match &self.pushed {
-                    None => "this iterator is already running: next() was called from inside its own source or function",
+                    None => {
+                        "this iterator is already running: next() was called from inside its own source or function"
+                    }
                     Some(_) => "this operator is already running: it was called from inside its own function",
                 };
                 return Err(exception(py, "ReentrantError", message, &PyDict::new(py))?);

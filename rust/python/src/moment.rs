@@ -95,7 +95,8 @@ fn naive(time: &Bound<'_, PyDateTime>) -> PyResult<Option<i128>> {
     if !time.is_exact_instance_of::<PyDateTime>() || !time.getattr(intern!(py, "tzinfo"))?.is_none() {
         return Ok(None);
     }
-    let start = START.get_or_try_init(py, || PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, None).map(Bound::unbind))?;
+    let start =
+        START.get_or_try_init(py, || PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, None).map(Bound::unbind))?;
     let since = time.sub(start)?.cast_into::<PyDelta>()?;
     let seconds = i128::from(since.get_days()) * 86_400 + i128::from(since.get_seconds());
     Ok(Some(seconds * 1_000_000_000 + i128::from(since.get_microseconds()) * 1000))

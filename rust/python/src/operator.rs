@@ -100,7 +100,8 @@ impl Operator {
         }
         let made = self.iterator.get().drive(py, || {
             self.check_open(py)?;
-            let place = Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
+            let place =
+                Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
             let taken = batch_from_rows(py, &[row], &place, Some(&self.schema))?;
             self.take(py, taken)
         })?;
@@ -251,7 +252,8 @@ impl Operator {
         let iterator = self.iterator.get();
         let pushed = {
             let mut state = lock(&self.state);
-            let Some(mut run) = iterator.idle().filter(|_| state.failure.is_none() && state.ready.is_empty()) else {
+            let Some(mut run) = iterator.idle().filter(|_| state.failure.is_none() && state.ready.is_empty())
+            else {
                 return Ok(None);
             };
             let pushed = briefly(py, || run.push_row(&row.scalars));
@@ -331,7 +333,10 @@ impl Operator {
             Reason::Raised(error) => error,
             Reason::Wrong(_) => {
                 let of = type_name(time);
-                type_error(py, &format!("advance takes a time of column {name:?}, a {dtype}, or its ticks, not {of}"))
+                type_error(
+                    py,
+                    &format!("advance takes a time of column {name:?}, a {dtype}, or its ticks, not {of}"),
+                )
             }
         })
     }
@@ -350,7 +355,9 @@ fn rows<'py>(py: Python<'py>, batches: &[PyBatch]) -> PyResult<Bound<'py, PyList
 fn row<'py>(values: &Bound<'py, PyTuple>, named: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
     match (named, values.len()) {
         (Some(named), 0) => Ok(named.clone().into_any()),
-        (Some(_), _) => Err(type_error(values.py(), "push_row takes values in the order of the columns or by name, not both")),
+        (Some(_), _) => {
+            Err(type_error(values.py(), "push_row takes values in the order of the columns or by name, not both"))
+        }
         (None, 1) => {
             let only = values.get_item(0)?;
             let is_row = crate::rows::is_row(&only)?;

@@ -19,7 +19,8 @@ impl Plan {
             [Node::Host(host)] => host.time.clone(),
             [other] => return Err(Error::Internal(format!("{other} is not a source"))),
             ref several => {
-                let message = format!("an operator takes the rows of one source, and the plan has {}", several.len());
+                let message =
+                    format!("an operator takes the rows of one source, and the plan has {}", several.len());
                 return Err(Error::argument(message));
             }
         };

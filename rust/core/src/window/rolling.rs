@@ -492,7 +492,8 @@ impl Stage for Rolling {
 
     fn push_row(&mut self, row: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
         let Span::Rows { rows, .. } = self.span else { return None };
-        let idle = self.current.is_none() && self.queue.is_empty() && self.out.is_empty() && self.failure.is_none();
+        let idle =
+            self.current.is_none() && self.queue.is_empty() && self.out.is_empty() && self.failure.is_none();
         if self.single.is_none() || !idle || self.ended {
             return None;
         }
