@@ -33,6 +33,7 @@ from rillet._core import (
     Batch,
     BatchIterator,
     Expr,
+    Operator,
     Schema,
     Windows,
     __version__,
@@ -63,7 +64,7 @@ from rillet._errors import (
     StateLimitError,
     StreamConsumedError,
 )
-from rillet._sources import from_arrow, from_batches, from_rows, read_csv
+from rillet._sources import from_arrow, from_batches, from_push, from_rows, read_csv
 from rillet._stats import Stats
 from rillet._stream import Grouped, Stream
 
@@ -87,6 +88,7 @@ __all__ = [
     "LateRowError",
     "LimitError",
     "NullValueError",
+    "Operator",
     "ReentrantError",
     "ResultOverflowError",
     "Schema",
@@ -108,6 +110,7 @@ __all__ = [
     "first",
     "from_arrow",
     "from_batches",
+    "from_push",
     "from_rows",
     "hopping",
     "last",

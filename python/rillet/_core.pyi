@@ -331,6 +331,94 @@ class BatchIterator:
         """
 
 @final
+class Operator:
+    """The stages of a stream, to which rows are pushed, made by ``stream.operator()``.
+
+    Each call gives what its rows brought about, in the order in which the stream itself would. An error comes after the
+    results of the rows before it: if there are some, they are given, and the next call raises. After an error,
+    ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does not fit the
+    schema is refused, and changes nothing. It can be shared by threads.
+    """
+
+    def push(self, batch: Any) -> list[Batch]:
+        """Takes a batch: a mapping of names to arrays, Arrow data, or a ``Batch``. Gives the batches of results.
+
+        Raises
+        ------
+        ArgumentError, BadRowError
+            If it has other columns than the schema, or values that do not fit.
+        LateRowError, ResultOverflowError, StateLimitError…
+            As iterating the stream would.
+        StreamConsumedError
+            If the operator has ended.
+        """
+
+    def push_row(self, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
+        """Takes one row, and gives the rows of results as tuples, as ``Batch.rows()`` does.
+
+        The row is its values in the order of the columns, or by name (a column left out is null), or a dict, tuple,
+        namedtuple or dataclass.
+
+        Raises
+        ------
+        BadRowError
+            If the row has other fields than the schema, or values that do not fit.
+        LateRowError, ResultOverflowError, StateLimitError…
+            As iterating the stream would.
+        StreamConsumedError
+            If the operator has ended.
+        """
+
+    def advance(self, time: Any) -> list[Batch]:
+        """Moves event time on without a row, as if one of this time had come and been filtered out.
+
+        Windows close as far as that, less their lateness. ``time`` is a value of the time column (``datetime``,
+        ``date``, numpy's ``datetime64``, an integer) or its ticks as an integer. One that event time has reached
+        already changes nothing. Gives the batches of results.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If the source has no event time, or ``time`` is none.
+        StreamConsumedError
+            If the operator has ended.
+        """
+
+    def finish(self) -> list[Batch]:
+        """Closes every open window, as the end of the input does, and ends.
+
+        Gives the batches of results that are left; none if it had ended.
+        """
+
+    def close(self) -> None:
+        """Ends, and lets go of memory. No window that is open is closed."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    @property
+    def ended(self) -> bool:
+        """Whether it takes nothing more.
+
+        That is after an error, ``finish()`` or ``close()``, and when ``limit(n)`` has its rows.
+        """
+
+    @property
+    def stats(self) -> Stats:
+        """What became of the rows so far, stage by stage."""
+
+    @property
+    def watermark(self) -> np.datetime64 | int | None:
+        """How far event time has come, less the lateness.
+
+        A numpy ``datetime64``, or an integer where the time column is one. ``None`` before the first row, and for
+        streams without windows.
+        """
+
+    @property
+    def late(self) -> SetAside:
+        """The late rows set aside with ``late="keep"``: iterating gives batches of those not read yet."""
+
+@final
 class SetAside:
     """Rows that an iterator has set aside. Iterating gives those not read yet."""
 
@@ -383,6 +471,9 @@ class Plan:
     def is_enough(self, sample: bytes, complete: bool) -> bool:
         """Whether so much of a file is enough to know its columns."""
 
+    def pushed(self, host: int) -> Plan:
+        """The same stages over the object of this number, instead of their source."""
+
     def to_json(self) -> str: ...
     @staticmethod
     def from_json(text: str) -> Plan: ...
@@ -404,6 +495,13 @@ class Prepared:
     @property
     def schema(self) -> Schema:
         """The columns that come out."""
+
+    @property
+    def source_schema(self) -> Schema:
+        """The columns of the only source."""
+
+    def operator(self, hosts: Sequence[Any]) -> Operator:
+        """Starts a run whose only source is what is pushed."""
 
     def run(self, hosts: Sequence[Any]) -> BatchIterator:
         """Starts a run.

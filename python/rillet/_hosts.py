@@ -146,6 +146,26 @@ class IterableRun(Running):
             self._iterator.close()
 
 
+class PushHost(Host):
+    """Rows that whoever owns the loop pushes into an operator."""
+
+    def __init__(self, schema: Any) -> None:
+        self._schema = schema
+
+    def offer(self) -> Any:
+        if self._schema is None:
+            raise ArgumentTypeError(
+                "from_push: there is nothing to tell the columns from; declare them, from_push(schema), "
+                "or pass them to operator(schema)"
+            )
+        return self._schema
+
+    def start(self) -> Running:
+        raise ArgumentTypeError(
+            "from_push has no rows to iterate over; push them: op = stream.operator(), then op.push(batch)"
+        )
+
+
 class ArrowHost(Host):
     """Anything that gives an Arrow stream or array."""
 

@@ -8,7 +8,7 @@ from rillet import _core
 from rillet._checks import check_count, schema_items
 from rillet._core import Schema
 from rillet._errors import ArgumentError, ArgumentTypeError
-from rillet._hosts import ArrowHost, FileHost, IterableHost, batches, rows
+from rillet._hosts import ArrowHost, FileHost, IterableHost, PushHost, batches, rows
 from rillet._stream import Stream
 
 
@@ -188,6 +188,24 @@ def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_53
     """
     check_count("batch_rows", batch_rows)
     return Stream(_core.Plan.host(0, "from_arrow", time=time, batch_rows=batch_rows), (ArrowHost(data),))
+
+
+def from_push(schema: Mapping[str, str] | None = None, /, *, time: str | None = None) -> Stream:
+    """A stream without a source, for a loop of one's own: its rows are pushed into ``stream.operator()``.
+
+    ``schema`` declares the columns; without it, ``operator(schema)`` does. ``time`` names the column that is the event
+    time. Iterating the stream is an ``ArgumentTypeError``.
+
+    >>> import rillet as rl
+    >>> ticks = rl.from_push({"t": "int64", "x": "float64"}, time="t")
+    >>> with ticks.rolling(rows=2).agg(mean=rl.mean("x")).operator() as op:
+    ...     [op.push_row(1, 0.5), op.push_row(2, 1.5)]
+    [[(1, 0.5, 0.5)], [(2, 1.5, 1.0)]]
+    """
+    if time is not None and not isinstance(time, str):
+        raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
+    host = PushHost(None if schema is None else Schema(schema))
+    return Stream(_core.Plan.host(0, "from_push", time=time), (host,))
 
 
 def _paths(source: Any) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from rillet import _core
 from rillet._checks import check_count
-from rillet._core import Aggregate, Batch, BatchIterator, Expr, Schema, Windows
+from rillet._core import Aggregate, Batch, BatchIterator, Expr, Operator, Schema, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import Host
 
@@ -50,6 +50,46 @@ class Stream:
 
     def _prepare(self) -> _core.Prepared:
         return _core.Prepared(self._plan, [host.offer() if isinstance(host, Host) else None for host in self._hosts])
+
+    def operator(self, schema: Mapping[str, str] | None = None) -> Operator:
+        """The stages of this stream for a loop of one's own: rows are pushed, and what they bring about comes back.
+
+        The rows take the place of those of the source, which is not read; ``rl.from_push(schema, time=...)`` makes a
+        stream that has none. Any number of operators can be made of a stream; each has a state of its own.
+
+        ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
+        event time on without a row. ``op.finish()`` closes the windows that are open. The results, their order and
+        their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so that no
+        row waits for the longer the more rows a window has, they are added in another order, with the same bound of
+        error.
+
+        Parameters
+        ----------
+        schema
+            The columns of what is pushed, by default those of the source (which is opened to see them).
+
+        Raises
+        ------
+        ArgumentError
+            If the stream has several sources, and what else is wrong with the plan.
+
+        Examples
+        --------
+        >>> import rillet as rl
+        >>> bars = rl.from_push({"t": "int64", "x": "int64"}, time="t").window(rl.tumbling(10)).agg(total=rl.sum("x"))
+        >>> op = bars.operator()
+        >>> for message in [(1, 2), (8, 3), (12, 5)]:
+        ...     print(op.push_row(message))
+        []
+        []
+        [(0, 10, 5)]
+        >>> [row for batch in op.finish() for row in batch.rows()]
+        [(10, 20, 5)]
+        """
+        plan = self._plan.pushed(len(self._hosts))
+        known = self._prepare().source_schema if schema is None else Schema(schema)
+        prepared = _core.Prepared(plan, [*[None] * len(self._hosts), known])
+        return prepared.operator([None if isinstance(host, Host) else host for host in self._hosts])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The stream as an Arrow C stream: polars, pyarrow, pandas, duckdb and others read it directly."""

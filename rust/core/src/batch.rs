@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, new_empty_array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use crate::error::{Place, Result};
@@ -143,6 +143,12 @@ impl Batch {
         debug_assert_eq!(schema.len(), columns.len());
         debug_assert!(columns.iter().all(|column| column.len() == rows));
         Self { schema, columns, rows, time: None, origin: Origin::default() }
+    }
+
+    /// No rows of this schema.
+    pub(crate) fn empty(schema: &Arc<Schema>) -> Self {
+        let columns = schema.fields().iter().map(|field| new_empty_array(&field.dtype.to_arrow())).collect();
+        Self::new(Arc::clone(schema), columns, 0)
     }
 
     /// The same rows with this event time.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use rillet_core::error::Place;
 
 use crate::batch::Batch;
 use crate::capsule::{self, Arrays};
@@ -78,7 +79,8 @@ pub fn batch_from_rows(
     schema: Option<&Bound<'_, Schema>>,
     first: u64,
 ) -> PyResult<Batch> {
-    rows::batch_from_rows(py, &rows, first, schema.map(|schema| &schema.get().0)).map(Batch::from)
+    let place = Place { source: Some("from_rows".into()), row: Some(first), ..Place::default() };
+    rows::batch_from_rows(py, &rows, &place, schema.map(|schema| &schema.get().0)).map(Batch::from)
 }
 
 /// An iterator of batches as an `arrow_array_stream` capsule.

@@ -191,7 +191,7 @@ impl Batch {
     /// >>> batch = next(iter(rl.from_rows([{"x": 1, "y": 0.5}, {"x": 2, "y": None}])))
     /// >>> list(batch.rows())
     /// [(1, 0.5), (2, None)]
-    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+    pub fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         if self.inner.columns().is_empty() {
             return PyList::new(py, vec![PyTuple::empty(py); self.inner.rows()])?.try_iter();
         }

@@ -16,6 +16,12 @@ pub fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -
     caught.unwrap_or_else(|panic| Err(Error::Internal(message(&*panic)))).map_err(|error| to_py(py, &error))
 }
 
+/// Runs `work` that takes less time than to detach and to attach again. It must not wait, nor run Python code.
+pub fn briefly<T>(py: Python<'_>, work: impl FnOnce() -> Result<T>) -> PyResult<T> {
+    let caught = catch_unwind(AssertUnwindSafe(work));
+    caught.unwrap_or_else(|panic| Err(Error::Internal(message(&*panic)))).map_err(|error| to_py(py, &error))
+}
+
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())

@@ -5,6 +5,7 @@
 //! `__next__`: others wait for their turn, and the same one, coming back from a callback, is refused. No lock
 //! is held while Python code is called.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use rillet_core::{Ledger, Run, Step, Supply};
+use rillet_core::{Batch, Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
 use crate::errors::{enter, exception, moment, within};
@@ -30,6 +31,8 @@ pub struct BatchIterator {
     driver: Mutex<Driver>,
     turn: Condvar,
     hosts: Mutex<Vec<Py<PyAny>>>,
+    /// What its source is supplied, if rows are pushed.
+    pushed: Option<Mutex<VecDeque<Supply>>>,
 }
 
 #[derive(Default)]
@@ -39,16 +42,19 @@ struct Driver {
 }
 
 /// What one poll came to.
-enum Polled {
+pub enum Polled {
     Batch(PyBatch),
     Nothing,
+    /// Nothing until more is pushed.
+    Starved,
     End,
 }
 
 /// How long a thread waits for its turn before it looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex that is held for a few instructions only, or while detached.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -64,7 +70,7 @@ impl BatchIterator {
                 match self.poll_once(py)? {
                     Polled::Batch(batch) => return Ok(Some(batch)),
                     Polled::End => return Ok(None),
-                    Polled::Nothing => py.check_signals()?,
+                    Polled::Nothing | Polled::Starved => py.check_signals()?,
                 }
             }
         })
@@ -76,13 +82,13 @@ impl BatchIterator {
     fn poll(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         self.drive(py, || match self.poll_once(py)? {
             Polled::Batch(batch) => Ok(Some(batch)),
-            Polled::Nothing => Ok(None),
+            Polled::Nothing | Polled::Starved => Ok(None),
             Polled::End => Err(PyStopIteration::new_err(())),
         })
     }
 
     /// Ends the iteration and lets go of files, threads and memory. No window that is open is closed.
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driven = py.detach(|| {
             lock(&self.run).close();
             let mut driver = lock(&self.driver);
@@ -104,7 +110,7 @@ impl BatchIterator {
 
     /// What became of the rows so far, stage by stage.
     #[getter]
-    fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let ledgers = py.detach(|| lock(&self.run).ledgers());
         let stages = PyList::empty(py);
         for ledger in &ledgers {
@@ -116,7 +122,7 @@ impl BatchIterator {
     /// How far event time has come, less the lateness: a numpy `datetime64`, or an integer where the time
     /// column is one. `None` before the first row, and for streams without windows.
     #[getter]
-    fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match py.detach(|| lock(&self.run).watermark()) {
             None => Ok(py.None()),
             Some((ticks, dtype)) => moment(py, ticks, &dtype).map(Bound::unbind),
@@ -126,7 +132,7 @@ impl BatchIterator {
     /// The late rows set aside with `late="keep"`: iterating gives batches of those not read yet, and does
     /// not advance the run.
     #[getter]
-    fn late(slf: Py<Self>) -> SetAside {
+    pub fn late(slf: Py<Self>) -> SetAside {
         SetAside { iterator: slf, kind: Kind::Late }
     }
 
@@ -138,11 +144,7 @@ impl BatchIterator {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let ledgers = py.detach(|| lock(&self.run).ledgers());
-        let stages: Vec<String> =
-            ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
-        let state = if py.detach(|| lock(&self.driver).closed) { " closed" } else { "" };
-        format!("<BatchIterator{state}: {}>", stages.join(", "))
+        self.shown(py, "BatchIterator")
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
@@ -167,11 +169,50 @@ impl BatchIterator {
 impl BatchIterator {
     /// Over a run and the Python objects of its plan.
     pub fn new(run: Run, hosts: Vec<Py<PyAny>>) -> Self {
-        Self { run: Mutex::new(run), driver: Mutex::default(), turn: Condvar::new(), hosts: Mutex::new(hosts) }
+        Self {
+            run: Mutex::new(run),
+            driver: Mutex::default(),
+            turn: Condvar::new(),
+            hosts: Mutex::new(hosts),
+            pushed: None,
+        }
+    }
+
+    /// Over a run whose source is supplied by [`feed`](Self::feed).
+    pub fn pushed(run: Run, hosts: Vec<Py<PyAny>>) -> Self {
+        Self { pushed: Some(Mutex::default()), ..Self::new(run, hosts) }
+    }
+
+    /// Supplies the source.
+    pub fn feed(&self, supply: Supply) {
+        if let Some(pushed) = &self.pushed {
+            lock(pushed).push_back(supply);
+        }
+    }
+
+    /// The run, if nothing is under way, for work that takes no time and runs no Python code.
+    pub fn idle(&self) -> Option<MutexGuard<'_, Run>> {
+        let driver = lock(&self.driver);
+        let fed = self.pushed.as_ref().is_some_and(|pushed| !lock(pushed).is_empty());
+        if driver.thread.is_some() || driver.closed || fed { None } else { self.run.try_lock().ok() }
+    }
+
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        lock(&self.driver).closed
+    }
+
+    /// How it is shown, under this name.
+    pub fn shown(&self, py: Python<'_>, name: &str) -> String {
+        let ledgers = py.detach(|| lock(&self.run).ledgers());
+        let stages: Vec<String> =
+            ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
+        let state = if self.is_closed() { " closed" } else { "" };
+        format!("<{name}{state}: {}>", stages.join(", "))
     }
 
     /// Runs `work` as the only thread inside. An error of a callback closes the iterator.
-    fn drive<T>(&self, py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    pub fn drive<T>(&self, py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
         self.take_turn(py)?;
         let result = work();
         let closed = py.detach(|| {
@@ -204,8 +245,12 @@ impl BatchIterator {
                 return Ok(());
             }
             if mine {
-                let message =
-                    "this iterator is already running: next() was called from inside its own source or function";
+                let message = match &self.pushed {
+                    None => {
+                        "this iterator is already running: next() was called from inside its own source or function"
+                    }
+                    Some(_) => "this operator is already running: it was called from inside its own function",
+                };
                 return Err(exception(py, "ReentrantError", message, &PyDict::new(py))?);
             }
             py.check_signals()?;
@@ -214,14 +259,24 @@ impl BatchIterator {
 
     /// One step of the run, and what it asks of Python.
     fn poll_once(&self, py: Python<'_>) -> PyResult<Polled> {
+        let mut batches = Vec::new();
+        let polled = self.poll_steps(py, 1, &mut batches)?;
+        Ok(batches.pop().map_or(polled, |batch| Polled::Batch(PyBatch::from(batch))))
+    }
+
+    /// At most so many steps of the run, and what they ask of Python. The batches go to `out`.
+    pub fn poll_steps(&self, py: Python<'_>, most: usize, out: &mut Vec<Batch>) -> PyResult<Polled> {
         loop {
-            let step = enter(py, || lock(&self.run).step()).inspect_err(|_| self.mark_closed())?;
+            let step = enter(py, || lock(&self.run).steps(most, out)).inspect_err(|_| self.mark_closed())?;
             match step {
-                Step::Batch(batch) => return Ok(Polled::Batch(PyBatch::from(batch))),
-                Step::Idle => return Ok(Polled::Nothing),
+                Step::Batch(_) | Step::Idle => return Ok(Polled::Nothing),
                 Step::End => {
                     self.mark_closed();
                     return Ok(Polled::End);
+                }
+                Step::Supply(_) if let Some(pushed) = &self.pushed => {
+                    let Some(supply) = lock(pushed).pop_front() else { return Ok(Polled::Starved) };
+                    enter(py, || lock(&self.run).supply(supply)).inspect_err(|_| self.mark_closed())?;
                 }
                 Step::Supply(id) => self.answer(py, |py| {
                     let supply = self.ask(py, id)?;
@@ -265,7 +320,7 @@ impl BatchIterator {
         })
     }
 
-    fn mark_closed(&self) {
+    pub fn mark_closed(&self) {
         lock(&self.driver).closed = true;
     }
 

@@ -19,9 +19,11 @@ mod mapping;
 mod missing;
 mod moment;
 mod numpy;
+mod operator;
 mod plan;
 mod reason;
 mod rows;
+mod scalar;
 mod schema;
 mod table;
 mod valid;
@@ -43,6 +45,8 @@ mod _core {
     use crate::expr::{PyAggregate, PyExpr, PyWindows, categorical, col, lit};
     #[pymodule_export]
     use crate::iterator::{BatchIterator, SetAside};
+    #[pymodule_export]
+    use crate::operator::Operator;
     #[pymodule_export]
     use crate::plan::{PyPlan, PyPrepared};
     #[pymodule_export]

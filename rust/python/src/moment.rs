@@ -2,6 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDate, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess};
 use rillet_core::{DataType, TimeUnit};
 
@@ -72,6 +73,9 @@ fn pandas_nanos(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i128> {
 
 fn timestamp(time: &Bound<'_, PyDateTime>, zoned: bool) -> Result<i128, Reason> {
     let py = time.py();
+    if !zoned && let Some(nanos) = naive(time)? {
+        return Ok(nanos);
+    }
     let offset = time.call_method0(intern!(py, "utcoffset")).map_err(|error| Reason::of(py, error))?;
     let offset = match (offset.cast::<PyDelta>(), zoned) {
         (Ok(offset), true) => duration(offset)?,
@@ -82,6 +86,20 @@ fn timestamp(time: &Bound<'_, PyDateTime>, zoned: bool) -> Result<i128, Reason> 
     let day = time.call_method0(intern!(py, "toordinal")).and_then(|day| day.extract::<i64>());
     let day = day.map_err(|error| Reason::of(py, error))? - EPOCH;
     Ok(i128::from(day) * 86_400_000_000_000 + clock(time) + pandas_nanos(time, "nanosecond")? - offset)
+}
+
+/// The nanoseconds since 1970 of Python's own `datetime` without a zone; `None` for others.
+fn naive(time: &Bound<'_, PyDateTime>) -> PyResult<Option<i128>> {
+    static START: PyOnceLock<Py<PyDateTime>> = PyOnceLock::new();
+    let py = time.py();
+    if !time.is_exact_instance_of::<PyDateTime>() || !time.getattr(intern!(py, "tzinfo"))?.is_none() {
+        return Ok(None);
+    }
+    let start =
+        START.get_or_try_init(py, || PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, None).map(Bound::unbind))?;
+    let since = time.sub(start)?.cast_into::<PyDelta>()?;
+    let seconds = i128::from(since.get_days()) * 86_400 + i128::from(since.get_seconds());
+    Ok(Some(seconds * 1_000_000_000 + i128::from(since.get_microseconds()) * 1000))
 }
 
 /// The ticks of a scalar of numpy of this kind, if they are exact in the unit.

@@ -15,6 +15,7 @@ use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
 use crate::infer::type_name;
 use crate::iterator::BatchIterator;
+use crate::operator::Operator;
 use crate::schema::Schema as PySchema;
 
 /// What a stream does, as plain data. Python objects in it are named by number.
@@ -204,6 +205,11 @@ impl PyPlan {
         self.then(py, Node::GroupBy(Box::new(spec)))
     }
 
+    /// The same stages over the object of this number, instead of their source.
+    fn pushed(&self, py: Python<'_>, host: usize) -> PyResult<Self> {
+        self.0.pushed(host).map(Self).map_err(|error| to_py(py, &error))
+    }
+
     /// Whether so much of a file is enough to know its columns.
     fn is_enough(&self, py: Python<'_>, sample: &Bound<'_, PyBytes>, complete: bool) -> PyResult<bool> {
         let Node::ReadCsv(read) = &self.0.node else {
@@ -348,6 +354,19 @@ impl PyPrepared {
     /// Starts a run. `hosts` are the Python objects of the plan: sources have `next()` and `close()`.
     fn run(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<BatchIterator> {
         Ok(BatchIterator::new(enter(py, || self.0.run())?, hosts))
+    }
+
+    /// The columns of the only source.
+    #[getter]
+    fn source_schema(&self, py: Python<'_>) -> PyResult<PySchema> {
+        self.0.source().map(|(schema, _)| PySchema(schema)).map_err(|error| to_py(py, &error))
+    }
+
+    /// Starts a run whose only source is what is pushed.
+    fn operator(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<Operator> {
+        let (schema, time) = self.0.source().map_err(|error| to_py(py, &error))?;
+        let run = enter(py, || self.0.run_steady())?;
+        Ok(Operator::new(py, Py::new(py, BatchIterator::pushed(run, hosts))?, schema, time))
     }
 }
 

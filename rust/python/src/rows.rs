@@ -25,7 +25,7 @@ enum Shape {
 }
 
 /// The batch of rows that are tuples (or lists), dicts, namedtuples or dataclasses, the first of which has
-/// the number `first`. Without a schema, types are those of the values, and names those of the fields or
+/// this place. Without a schema, types are those of the values, and names those of the fields or
 /// keys; the columns of tuples are `column_1`, `column_2`…
 ///
 /// # Errors
@@ -33,7 +33,7 @@ enum Shape {
 pub fn batch_from_rows(
     py: Python<'_>,
     rows: &[Bound<'_, PyAny>],
-    first: u64,
+    first: &Place,
     schema: Option<&Arc<Schema>>,
 ) -> PyResult<Batch> {
     let mut table = Table::new(py, first, schema);
@@ -42,7 +42,7 @@ pub fn batch_from_rows(
 }
 
 /// Rows turned into columns.
-struct Table<'py> {
+struct Table<'a, 'py> {
     py: Python<'py>,
     names: Vec<String>,
     places: HashMap<String, usize>,
@@ -51,11 +51,11 @@ struct Table<'py> {
     shape: Option<Shape>,
     /// Whether a new name is a new column.
     open: bool,
-    first: u64,
+    first: &'a Place,
 }
 
-impl<'py> Table<'py> {
-    fn new(py: Python<'py>, first: u64, schema: Option<&Arc<Schema>>) -> Self {
+impl<'a, 'py> Table<'a, 'py> {
+    fn new(py: Python<'py>, first: &'a Place, schema: Option<&Arc<Schema>>) -> Self {
         let mut table = Self {
             py,
             names: Vec::new(),
@@ -78,7 +78,7 @@ impl<'py> Table<'py> {
     }
 
     fn bad(&self, row: &Bound<'py, PyAny>, reason: String) -> PyErr {
-        Bad::new(self.rows, row, reason.into()).raise(self.py, None, &place(self.first))
+        Bad::new(self.rows, row, reason.into()).raise(self.py, None, self.first)
     }
 
     fn push(&mut self, row: &Bound<'py, PyAny>) -> PyResult<()> {
@@ -155,7 +155,7 @@ impl<'py> Table<'py> {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for (at, (name, values)) in self.names.iter().zip(&self.columns).enumerate() {
             let wanted = schema.map(|schema| &schema.fields()[at].dtype);
-            let (column, dtype) = built(self.py, values, name, wanted, &place(self.first))?;
+            let (column, dtype) = built(self.py, values, name, wanted, self.first)?;
             fields.push(Field::new(name.as_str(), dtype));
             columns.push(column);
         }
@@ -165,9 +165,9 @@ impl<'py> Table<'py> {
     }
 }
 
-/// The place of the row of this number.
-fn place(row: u64) -> Place {
-    Place { source: Some("from_rows".into()), row: Some(row), ..Place::default() }
+/// Whether this is what a row can be.
+pub fn is_row(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    shape(value).map(|shape| shape.is_some())
 }
 
 /// What the row is; `None` if it is no row.

@@ -80,6 +80,16 @@ impl Counts {
         }
     }
 
+    /// Counts one row, and the selections that do not take it.
+    pub(super) fn add_one(&mut self, slot: u32, takes: impl Fn(usize) -> bool) {
+        self.rows[slot as usize] += 1;
+        let len = self.len();
+        for (_, misses) in self.misses.iter_mut().enumerate().skip(1).filter(|(selection, _)| !takes(*selection)) {
+            misses.resize(len, 0);
+            misses[slot as usize] += 1;
+        }
+    }
+
     /// Adds one row to a slot, which no selection misses.
     #[cfg(test)]
     pub(super) fn put(&mut self, slot: u32) {

@@ -19,13 +19,16 @@ mod owned;
 mod partial;
 mod pick;
 mod recipe;
+mod single;
 mod table;
 mod tables;
 
 pub(crate) use cells::Merge;
 pub use function::{Aggregate, Function};
 pub(crate) use input::Inputs;
+pub(crate) use lower::Unfit;
 pub(crate) use recipe::Recipe;
+pub(crate) use single::Single;
 pub(crate) use table::{Fold, Table};
 pub(crate) use tables::{Piece, Tables};
 

@@ -18,19 +18,19 @@ use crate::types::{DataType, Field, Schema};
 
 /// The rows that a partial is made of: those where the filter holds and the columns are not null.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Selection {
-    columns: Vec<usize>,
-    filter: Option<usize>,
+pub(super) struct Selection {
+    pub(super) columns: Vec<usize>,
+    pub(super) filter: Option<usize>,
 }
 
 /// A partial that is kept for every slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Part {
+pub(super) struct Part {
     kind: Kind,
-    form: Form,
-    column: usize,
+    pub(super) form: Form,
+    pub(super) column: usize,
     weight: Option<usize>,
-    selection: usize,
+    pub(super) selection: usize,
 }
 
 /// The kinds of partials.
@@ -61,9 +61,9 @@ pub(crate) struct Output {
 /// The aggregates of one plan: the columns they read, the rows they select, the partials they share.
 #[derive(Clone, Default)]
 pub(crate) struct Recipe {
-    columns: Vec<(Expr, Bound)>,
-    selections: Vec<Selection>,
-    parts: Vec<Part>,
+    pub(super) columns: Vec<(Expr, Bound)>,
+    pub(super) selections: Vec<Selection>,
+    pub(super) parts: Vec<Part>,
     outputs: Vec<Output>,
 }
 

@@ -82,6 +82,11 @@ impl Table {
         self.counts.selections()
     }
 
+    /// Counts a row of a slot, and of the selections that take it.
+    pub(super) fn count(&mut self, slot: u32, takes: impl Fn(usize) -> bool) {
+        self.counts.add_one(slot, takes);
+    }
+
     /// How many values the selection has in each of some slots.
     pub(crate) fn counts_of(&self, selection: usize, slots: &[u32]) -> Vec<u64> {
         self.counts.of(selection, slots)

@@ -7,6 +7,7 @@
 mod csv;
 mod fill;
 mod hopping;
+mod pushed;
 mod revisions;
 mod rolling;
 mod session;

@@ -6,6 +6,7 @@
 
 mod build;
 mod prepared;
+mod pushed;
 mod rejects;
 mod ruler;
 mod session;
@@ -14,12 +15,16 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::error::{BadRow, Error, Place, Result};
+use crate::row::Gathered;
 use crate::source::{Categories, Fetch, Source, Supply};
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Schema};
 use build::Maker;
 
+use pushed::Inlet;
+
 pub use prepared::{Offer, Prepared, is_enough};
+pub use pushed::Pushed;
 
 /// What came of a step.
 pub enum Step {
@@ -97,6 +102,8 @@ pub struct Run {
     late: Vec<Batch>,
     watermark: Option<(i64, DataType)>,
     process: u32,
+    /// Where rows come in, if they are pushed one by one.
+    inlet: Option<Inlet>,
 }
 
 impl Run {
@@ -110,6 +117,17 @@ impl Run {
             late: Vec::new(),
             watermark: None,
             process: std::process::id(),
+            inlet: None,
+        }
+    }
+
+    /// Lets rows of this schema be pushed: has every stage take them one by one without pauses.
+    fn be_steady(&mut self, schema: &Arc<Schema>) {
+        self.inlet = Some(Inlet { rows: Gathered::new(schema), quiet: None });
+        for node in &mut self.nodes {
+            if let Work::Stage(stage) = &mut node.work {
+                stage.be_steady();
+            }
         }
     }
 
@@ -119,11 +137,15 @@ impl Run {
     /// The earliest error of the stream, after all results of the rows before it. After that the run has
     /// ended.
     pub fn step(&mut self) -> Result<Step> {
-        if self.process != std::process::id() {
+        // Rows that are pushed need no file and no thread of the parent.
+        if self.inlet.is_none() && self.process != std::process::id() {
             return Err(Error::Forked);
         }
         if self.over {
             return Ok(Step::End);
+        }
+        if let Some(inlet) = &mut self.inlet {
+            inlet.quiet = None;
         }
         let mut fresh = true;
         let flow = self.pull(self.nodes.len() - 1, &mut fresh);
@@ -144,6 +166,21 @@ impl Run {
                 return Err(error);
             }
         })
+    }
+
+    /// Does at most so many steps, as long as nothing is asked for, and gives the last. Batches go to `out`.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn steps(&mut self, most: usize, out: &mut Vec<Batch>) -> Result<Step> {
+        for _ in 0..most {
+            match self.step()? {
+                Step::Batch(batch) => out.push(batch),
+                Step::Idle => {}
+                asked => return Ok(asked),
+            }
+        }
+        Ok(Step::Idle)
     }
 
     /// Forgets bad rows that come after the one at which the stream ends: they were only read ahead.
@@ -262,7 +299,14 @@ impl Run {
         }
         let Work::Source { source, host } = &mut self.nodes[at].work else { return Ok(Flow::End) };
         let host = *host;
-        Ok(match source.fetch()? {
+        let mut fetched = source.fetch()?;
+        if let (Fetch::Ask, Some(inlet)) = (&fetched, &mut self.inlet)
+            && let Some(batch) = inlet.rows.as_mut().and_then(Gathered::take)
+        {
+            source.supply(Supply::Batch(batch))?;
+            fetched = source.fetch()?;
+        }
+        Ok(match fetched {
             Fetch::Batch(batch) => Flow::Batch(batch),
             Fetch::NotYet => Flow::Idle,
             Fetch::End => Flow::End,
@@ -341,7 +385,10 @@ impl Run {
         if let Work::Unmade(maker) = &self.nodes[at].work
             && let Some(batch) = batch
         {
-            let stage = maker.make(batch)?;
+            let mut stage = maker.make(batch)?;
+            if self.inlet.is_some() {
+                stage.be_steady();
+            }
             self.nodes[at].work = Work::Stage(stage);
         }
         Ok(())

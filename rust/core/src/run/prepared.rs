@@ -80,6 +80,30 @@ impl Prepared {
         })
     }
 
+    /// The columns of the only source, and which of them is the event time.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if there is another number of sources, or it is being read.
+    pub fn source(&self) -> Result<(Arc<Schema>, Option<usize>)> {
+        let [leaf] = self.plan.leaves()[..] else {
+            return Err(Error::Internal("the plan has several sources".into()));
+        };
+        let Carries { schema, time } = self.leaf(leaf, 0)?;
+        let time = time.and_then(|time| schema.find(time.column.as_deref()?));
+        Ok((schema, time))
+    }
+
+    /// Starts a run to which the host pushes rows as they come, so that no step may take the longer the more
+    /// rows a window has.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_steady(&self) -> Result<Run> {
+        let mut run = self.run()?;
+        run.be_steady(&self.source()?.0);
+        Ok(run)
+    }
+
     /// Starts a run.
     ///
     /// # Errors

@@ -179,7 +179,9 @@ impl Source for Csv {
         match supply {
             Supply::Bytes(bytes) => self.ahead.supply(&bytes),
             Supply::End => self.ahead.supply(&[]),
-            Supply::Batch(_) => return Err(Error::Internal("a CSV source was supplied a batch".into())),
+            Supply::Batch(_) | Supply::Mark(_) => {
+                return Err(Error::Internal("a CSV source was supplied a batch".into()));
+            }
         }
         Ok(())
     }

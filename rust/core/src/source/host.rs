@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::categories::Categories;
 use super::{Fetch, Source, Supply};
-use crate::batch::{Batch, EventTime, Origin};
+use crate::batch::{Batch, EventTime, High, Origin};
 use crate::error::{Error, Place, Result};
 use crate::plan::Host;
 use crate::stage::Ledger;
@@ -62,6 +62,15 @@ impl HostBatches {
         Ok(batch.with_time(dtype.zip(time).map(|(dtype, ticks)| EventTime::new(dtype, ticks))))
     }
 
+    /// A batch without rows, after which event time has come so far; `None` if there is no event time.
+    fn mark(&self, time: i64) -> Option<Batch> {
+        let dtype = self.schema.fields()[self.time?].dtype.clone();
+        let place = Place { source: Some("advance()".into()), ..Place::default() };
+        let high = Some(High { time, place });
+        let time = EventTime { high, ..EventTime::new(dtype, Vec::new().into()) };
+        Some(Batch::empty(&self.schema).with_time(Some(time)))
+    }
+
     /// The rows before the first that has no event time, and the error of that one.
     fn before_null(&self, batch: &Batch) -> Option<usize> {
         let nulls = batch.columns()[self.time?].logical_nulls()?;
@@ -101,6 +110,10 @@ impl Source for HostBatches {
                 self.ended = true;
                 return Ok(());
             }
+            Supply::Mark(time) => {
+                self.waiting = self.mark(time);
+                return Ok(());
+            }
             Supply::Bytes(_) => return Err(Error::Internal("a source of batches was supplied bytes".into())),
         };
         let checked = self.schema.check(batch.schema());
@@ -133,6 +146,19 @@ impl Source for HostBatches {
             }
         }
         Ok(())
+    }
+
+    fn time(&self) -> Option<usize> {
+        self.time
+    }
+
+    fn pass_row(&mut self) -> Place {
+        let row = self.row;
+        self.row += 1;
+        self.ledger.rows_in += 1;
+        self.ledger.passed += 1;
+        self.ledger.rows_out = self.ledger.passed;
+        Place { source: Some(self.name.to_string()), row: Some(row), ..Place::default() }
     }
 
     fn ledger(&self) -> Ledger {

@@ -14,7 +14,7 @@ mod input;
 mod unread;
 
 use crate::batch::Batch;
-use crate::error::{BadRow, Result};
+use crate::error::{BadRow, Place, Result};
 use crate::stage::Ledger;
 
 pub(crate) use categories::Categories;
@@ -46,6 +46,8 @@ pub enum Supply {
     Bytes(Vec<u8>),
     /// A batch.
     Batch(Batch),
+    /// Event time has come so far, in ticks, without a row.
+    Mark(i64),
     /// There is no more.
     End,
 }
@@ -64,6 +66,16 @@ pub(crate) trait Source: Send {
     /// If the host supplied what cannot be used.
     fn supply(&mut self, _: Supply) -> Result<()> {
         Ok(())
+    }
+
+    /// The column that is the event time, of sources of batches that the host supplies.
+    fn time(&self) -> Option<usize> {
+        None
+    }
+
+    /// Counts a row that has passed by itself; gives its place.
+    fn pass_row(&mut self) -> Place {
+        Place::default()
     }
 
     /// Its rows so far.

@@ -48,6 +48,10 @@ impl Stage for Filter {
         Ok(Some(kept))
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }

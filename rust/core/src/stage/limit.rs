@@ -41,6 +41,10 @@ impl Stage for Limit {
         self.left == 0 && self.input.is_none()
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }

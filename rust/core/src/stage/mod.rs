@@ -9,8 +9,13 @@ mod limit;
 mod project;
 mod rebatch;
 
+use std::ops::Range;
+
+use arrow_array::ArrayRef;
+
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::row::Scalar;
 use crate::types::DataType;
 
 pub(crate) use filter::Filter;
@@ -34,6 +39,26 @@ pub(crate) trait Stage: Send {
     /// # Errors
     /// The earliest error of the rows pushed, after all results of the rows before it.
     fn pull(&mut self) -> Result<Option<Batch>>;
+
+    /// Hears, before its first batch, that rows are pushed as they come: no step may then take the longer the
+    /// more rows a window has.
+    fn be_steady(&mut self) {}
+
+    /// Takes a row that comes by itself, with a value for each column, and gives its results, each a column of one
+    /// row, which stand behind its own columns; `None` if it takes no such rows, and has not taken this one.
+    fn push_row(&mut self, _: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
+        None
+    }
+
+    /// The times of rows of which nothing can come now, neither results nor errors; `None` if there are none.
+    fn quiet(&self) -> Option<Range<i64>> {
+        None
+    }
+
+    /// Whether all it does is to pass rows on.
+    fn is_stateless(&self) -> bool {
+        false
+    }
 
     /// Which input it wants next.
     fn wants(&self) -> usize {

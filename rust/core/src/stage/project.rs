@@ -52,6 +52,10 @@ impl Stage for Project {
         Ok(Some(if rows < made.rows() { made.slice(0, rows) } else { made }))
     }
 
+    fn is_stateless(&self) -> bool {
+        true
+    }
+
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }

@@ -1,5 +1,6 @@
 //! [`Group`]: the operator of `group_by`, which gives its results at the end, and running ones on the way.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
@@ -200,6 +201,11 @@ impl Stage for Group {
                 return Ok(None);
             }
         }
+    }
+
+    fn quiet(&self) -> Option<Range<i64>> {
+        let is_plain = self.recipe.is_plain() && self.by.iter().all(|by| by.as_column().is_some());
+        (self.progress.is_none() && is_plain && self.failure.is_none()).then_some(i64::MIN..i64::MAX)
     }
 
     fn ledger(&self) -> Ledger {

@@ -545,6 +545,12 @@ impl Stage for Window {
         }
     }
 
+    fn quiet(&self) -> Option<Range<i64>> {
+        let (from, to) = (self.clock.mark.watermark()?, self.clock.threshold());
+        let holds = self.ruler.holds(from) && self.ruler.holds(to.saturating_sub(1));
+        (holds && self.parts.is_plain() && self.failure.is_none()).then_some(from..to)
+    }
+
     fn ledger(&self) -> Ledger {
         Ledger {
             open_windows: self.panes.iter().count() as u64,

@@ -82,6 +82,11 @@ impl Parts {
         (Arc::new(inputs), self.keys.number(&columns, batch.rows()), fault)
     }
 
+    /// Whether it reads columns as they are, and the time of the source, so that no row can be in error.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.time.is_none() && self.by.iter().all(|by| by.as_column().is_some()) && self.recipe.is_plain()
+    }
+
     /// Deals with a row that missed windows, and would have missed none with a lateness of `enough`; so many
     /// more that have it are open.
     ///

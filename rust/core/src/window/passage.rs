@@ -12,8 +12,17 @@ struct Held {
     batch: Batch,
     /// How many.
     rows: usize,
-    /// Roughly how much memory it takes.
+    /// Roughly how much memory it takes, once it has been weighed.
     bytes: usize,
+    /// Whether it is listed as one with few rows left.
+    is_thin: bool,
+}
+
+impl Held {
+    /// Whether it is kept for the sake of few of its rows.
+    fn is_sparse(&self) -> bool {
+        self.rows < self.batch.rows() / 2
+    }
 }
 
 /// Batches with rows that have yet to go out, by number.
@@ -21,13 +30,19 @@ struct Held {
 pub(crate) struct Passage {
     held: Vec<Option<Held>>,
     free: Vec<u32>,
+    /// Those that have come or changed since they were last weighed, and those that have become thin: there may be
+    /// as many batches as rows, so that nobody should look at all of them.
+    fresh: Vec<u32>,
+    thin: Vec<u32>,
+    /// How much memory they take.
+    bytes: usize,
 }
 
 impl Passage {
     /// Takes in a batch, which is kept until it is released. Gives its number.
     pub(crate) fn enter(&mut self, batch: Batch) -> u32 {
-        let held = Some(Held { batch, rows: 1, bytes: 0 });
-        match self.free.pop() {
+        let held = Some(Held { batch, rows: 1, bytes: 0, is_thin: false });
+        let number = match self.free.pop() {
             Some(number) => {
                 self.held[number as usize] = held;
                 number
@@ -36,7 +51,9 @@ impl Passage {
                 self.held.push(held);
                 self.held.len() as u32 - 1
             }
-        }
+        };
+        self.fresh.push(number);
+        number
     }
 
     /// Keeps a batch for the sake of so many more rows.
@@ -75,25 +92,36 @@ impl Passage {
     pub(crate) fn replace(&mut self, number: u32, rows: &[u32]) {
         let held = self.held[number as usize].as_mut().expect("it has rows left");
         held.batch = held.batch.pick(rows);
-        held.bytes = 0;
+        self.bytes -= std::mem::take(&mut held.bytes);
+        self.fresh.push(number);
     }
 
     /// The batches that are kept for the sake of few of their rows.
-    pub(crate) fn sparse(&self) -> Vec<u32> {
-        let is_sparse = |held: &Held| held.rows < held.batch.rows() / 2;
-        let numbers = 0..self.held.len() as u32;
-        numbers.filter(|&number| self.held[number as usize].as_ref().is_some_and(is_sparse)).collect()
+    pub(crate) fn sparse(&mut self) -> Vec<u32> {
+        let mut numbers = std::mem::take(&mut self.thin);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|&number| {
+            self.held[number as usize].as_mut().is_some_and(|held| {
+                held.is_thin = false;
+                held.is_sparse()
+            })
+        });
+        numbers
     }
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        self.held.iter().flatten().map(|held| held.bytes).sum::<usize>() + self.held.capacity() * size_of::<Held>()
+        self.bytes + self.held.capacity() * size_of::<Held>() + (self.fresh.capacity() + self.thin.capacity()) * 4
     }
 
     /// Finds out how much memory each takes.
     pub(crate) fn weigh(&mut self) {
-        for held in self.held.iter_mut().flatten().filter(|held| held.bytes == 0) {
-            held.bytes = held.batch.bytes();
+        for number in self.fresh.drain(..) {
+            if let Some(held) = self.held[number as usize].as_mut().filter(|held| held.bytes == 0) {
+                held.bytes = held.batch.bytes();
+                self.bytes += held.bytes;
+            }
         }
     }
 
@@ -112,8 +140,12 @@ impl Passage {
         let held = entry.as_mut().expect("it has rows left");
         held.rows -= 1;
         if held.rows == 0 {
+            self.bytes -= held.bytes;
             *entry = None;
             self.free.push(number);
+        } else if !held.is_thin && held.is_sparse() {
+            held.is_thin = true;
+            self.thin.push(number);
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// How many rows are put in their places one by one, rather than sorted with all that wait.
+const FEW: usize = 8;
+
 /// A row that waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
@@ -58,12 +61,23 @@ impl Queue {
         let old = self.rows.len();
         self.rows.extend(rows);
         self.most = self.most.max(self.rows.len());
-        let rows = self.rows.make_contiguous();
-        // A stable sort: rows of one time stay in the order of their arrival.
-        if !rows[old.saturating_sub(1)..].is_sorted_by_key(|row| row.tick) {
-            rows.sort_by_key(|row| row.tick);
+        let added = self.rows.len() - old;
+        if !self.rows.range(old.saturating_sub(1)..).is_sorted_by_key(|row| row.tick) {
+            self.sort(old);
         }
-        rows.len() - old
+        added
+    }
+
+    /// Sorts rows, which are sorted up to this one. Rows of one time stay in the order of their arrival.
+    fn sort(&mut self, old: usize) {
+        if self.rows.len() - old > FEW {
+            self.rows.make_contiguous().sort_by_key(|row| row.tick);
+            return;
+        }
+        for row in self.rows.drain(old..).collect::<Vec<_>>() {
+            let place = self.rows.partition_point(|other| other.tick <= row.tick);
+            self.rows.insert(place, row);
+        }
     }
 
     /// Gives all rows before this time their turn.
@@ -74,6 +88,11 @@ impl Queue {
     /// Gives all rows their turn.
     pub(crate) fn release_all(&mut self) {
         self.ready = self.rows.len();
+    }
+
+    /// Whether no row is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// How many rows have their turn, and have not had it.

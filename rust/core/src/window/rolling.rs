@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, new_empty_array};
+use arrow_array::ArrayRef;
 
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
@@ -18,12 +18,17 @@ use super::pieces::Pieces;
 use super::queue::{Queue, Waiting};
 use super::span::Span;
 use super::trails::Trails;
-use crate::aggregate::{Fold, NO_SLOT, Table};
+use crate::aggregate::{Fold, NO_SLOT, Single, Table, Unfit};
 use crate::batch::{Batch, EventTime};
-use crate::error::{Error, Overflow, Result};
+use crate::error::{Error, Overflow, Place, Result};
+use crate::expr::Bound;
 use crate::memory;
+use crate::row::Scalar;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
+
+/// After how many rows that come by themselves the size of the state is looked at.
+const CHECKED: i64 = 256;
 
 /// How many results are made columns at a time.
 const PIECE: usize = 2048;
@@ -45,6 +50,8 @@ pub(crate) struct Rolling {
     /// How many values a result needs.
     min_periods: u64,
     parts: Parts,
+    /// How aggregates read rows that come by themselves, if such have their results at once.
+    single: Option<Single>,
     current: Option<Current>,
     mark: Mark,
     trails: Trails,
@@ -76,6 +83,7 @@ impl Rolling {
     /// An operator that has seen nothing.
     pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts) -> Self {
         Self {
+            single: None,
             current: None,
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
@@ -243,8 +251,7 @@ impl Rolling {
             self.out.extend(told.map(|row| (row.batch, row.row)));
         }
         self.queue.trim();
-        self.table.grow(self.trails.slots());
-        self.table.merge(self.trails.merges());
+        self.combine();
         if let Err(error) = self.lower(from) {
             self.fail(error);
         }
@@ -310,18 +317,29 @@ impl Rolling {
             }
             Err(unfit) => {
                 let (number, row) = self.out[from + unfit.at];
-                let error = Error::Overflow(Box::new(Overflow {
-                    place: self.passage.place(number, row),
-                    column: Some(unfit.output.to_string()),
-                    what: format!("{} in the window of a row", unfit.output),
-                    reason: unfit.reason,
-                }));
+                let error = self.unfit(&unfit, self.passage.place(number, row));
                 self.out.truncate(from + unfit.at);
                 self.ticks.truncate(from + unfit.at);
                 self.before.truncate(from + unfit.at);
                 self.lower(from).and(Err(error))
             }
         }
+    }
+
+    /// The error of a row at this place, of whose window a result does not fit.
+    fn unfit(&self, unfit: &Unfit, place: Place) -> Error {
+        Error::Overflow(Box::new(Overflow {
+            place,
+            column: Some(unfit.output.to_string()),
+            what: format!("{} in the window of a row", unfit.output),
+            reason: unfit.reason.clone(),
+        }))
+    }
+
+    /// Combines what is to be combined.
+    fn combine(&mut self) {
+        self.table.grow(self.trails.slots());
+        self.table.merge(self.trails.merges());
     }
 
     /// Lets all be combined, and empties the slots that are not needed any more.
@@ -387,10 +405,36 @@ impl Rolling {
 
     /// A batch without rows.
     fn blank(&self, time: Option<EventTime>) -> Batch {
-        let schema = &self.parts.shape.schema;
-        let columns: Vec<ArrayRef> =
-            schema.fields().iter().map(|field| new_empty_array(&field.dtype.to_arrow())).collect();
-        Batch::new(Arc::clone(schema), columns, 0).with_time(time)
+        Batch::empty(&self.parts.shape.schema).with_time(time)
+    }
+
+    /// The key of a row that comes by itself; `None` if it takes more than the row to tell.
+    fn key_of(&mut self, row: &[Scalar<'_>]) -> Option<u32> {
+        if self.parts.by.is_empty() && self.parts.keys.len() > 0 {
+            return Some(0);
+        }
+        let of = |by: &Bound| row[by.as_column()?].column(by.dtype());
+        let columns = self.parts.by.iter().map(of).collect::<Option<Vec<_>>>()?;
+        self.parts.keys.number(&columns, 1).pop()
+    }
+
+    /// Takes a row that comes by itself, and gives the results of its window.
+    fn straight(&mut self, row: &[Scalar<'_>], rows: i64) -> Option<Result<Vec<ArrayRef>>> {
+        let key = self.key_of(row)?;
+        self.ledger.rows_in += 1;
+        self.trails.prepare(self.parts.keys.len());
+        let (slot, number) = (self.trails.slot(), self.trails.next(key));
+        self.table.grow(self.trails.slots());
+        self.table.lift(self.single.as_ref()?, slot, self.arrived, row);
+        self.trails.push(key, slot, number);
+        self.trails.result(key, (number - rows + 1, number), 1);
+        self.combine();
+        let lowered = self.table.lower_of_least(self.parts.recipe.outputs(), &[1], self.min_periods);
+        self.clear();
+        self.arrived += 1;
+        let checked = if self.arrived % CHECKED == 0 { self.tidy() } else { Ok(()) };
+        let columns = lowered.map_err(|unfit| self.unfit(&unfit, Place::default()));
+        Some(columns.and_then(|columns| checked.map(|()| columns)).inspect(|_| self.ledger.passed += 1))
     }
 
     /// Lets go of memory that is not needed, when no result is left.
@@ -412,6 +456,7 @@ impl Rolling {
     fn forget(&mut self) {
         let Span::Time { from, .. } = self.span else { return };
         let mut gone = self.trails.forget(self.watermark_or_least().saturating_sub(from));
+        self.combine();
         self.clear();
         let mut waits = vec![false; self.parts.keys.len()];
         self.queue.keys().for_each(|key| waits[key as usize] = true);
@@ -438,6 +483,23 @@ impl Rolling {
 }
 
 impl Stage for Rolling {
+    fn be_steady(&mut self) {
+        self.trails.be_steady();
+        if self.by_arrival && self.ahead() == 0 && self.parts.by.iter().all(|by| by.as_column().is_some()) {
+            self.single = self.parts.recipe.single();
+        }
+    }
+
+    fn push_row(&mut self, row: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
+        let Span::Rows { rows, .. } = self.span else { return None };
+        let idle =
+            self.current.is_none() && self.queue.is_empty() && self.out.is_empty() && self.failure.is_none();
+        if self.single.is_none() || !idle || self.ended {
+            return None;
+        }
+        self.straight(row, rows)
+    }
+
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.tidy = false;

@@ -12,6 +12,7 @@
 //! costs three combinations, however long the window is. They are only written down here, and carried out
 //! column by column ([`crate::aggregate::Table::merge`]).
 
+use super::steady::Steps;
 use crate::aggregate::Merge;
 
 /// The slot of no row, whose cells stay empty.
@@ -39,6 +40,8 @@ const EMPTY: Lane = Lane { front: NOTHING, back: NOTHING, total: NOTHING, end: i
 pub(crate) struct Trails {
     length: i64,
     lanes: Vec<Lane>,
+    /// What stands in the place of the lanes where no row may wait for many others.
+    steady: Option<Vec<Steps>>,
     /// The next slot of the same chain.
     links: Vec<u32>,
     /// The position of the row of each slot.
@@ -57,6 +60,7 @@ impl Trails {
         Self {
             length,
             lanes: Vec::new(),
+            steady: None,
             links: vec![NOTHING; results + 1],
             positions: vec![0; results + 1],
             free: Vec::new(),
@@ -64,6 +68,11 @@ impl Trails {
             merges: Vec::new(),
             live: 0,
         }
+    }
+
+    /// From the first row on, lets none wait for the longer the more rows a window has.
+    pub(crate) fn be_steady(&mut self) {
+        self.steady = Some(Vec::new());
     }
 
     /// How many slots there are; none has a higher number.
@@ -83,7 +92,10 @@ impl Trails {
 
     /// Makes room for keys of these numbers.
     pub(crate) fn prepare(&mut self, keys: usize) {
-        self.lanes.resize(keys.max(self.lanes.len()), EMPTY);
+        match &mut self.steady {
+            Some(steady) => steady.resize_with(keys.max(steady.len()), Steps::default),
+            None => self.lanes.resize(keys.max(self.lanes.len()), EMPTY),
+        }
     }
 
     /// An empty slot.
@@ -97,11 +109,19 @@ impl Trails {
 
     /// The position after that of the last row of a key, where rows are numbered.
     pub(crate) fn next(&self, key: u32) -> i64 {
-        self.lanes[key as usize].latest.wrapping_add(1).max(0)
+        match &self.steady {
+            Some(steady) => steady[key as usize].next,
+            None => self.lanes[key as usize].latest.wrapping_add(1).max(0),
+        }
     }
 
     /// Takes in a row of a key, which lies in a slot. No row of the key has a higher position.
     pub(crate) fn push(&mut self, key: u32, slot: u32, position: i64) {
+        if self.steady.is_some() {
+            let first = self.with_steps(key, |steps, trails| steps.push(slot, position, trails));
+            self.live += usize::from(first);
+            return;
+        }
         self.turn(key, position);
         let lane = &mut self.lanes[key as usize];
         let (before, total) = (lane.back, lane.total);
@@ -115,6 +135,11 @@ impl Trails {
     /// Puts the combination of the rows of a key from one position to another into a slot. Neither position
     /// is before that of an earlier call, and no row has come that lies behind the second.
     pub(crate) fn result(&mut self, key: u32, (first, last): (i64, i64), to: u32) {
+        if self.steady.is_some() {
+            self.evict_steadily(key, first);
+            self.with_steps(key, |steps, trails| steps.result(to, trails));
+            return;
+        }
         self.turn(key, last);
         self.evict(key, first);
         let Lane { front, back, total, .. } = self.lanes[key as usize];
@@ -124,7 +149,20 @@ impl Trails {
 
     /// Numbers a row that never came, behind the last one of a key.
     pub(crate) fn skip(&mut self, key: u32) {
-        self.lanes[key as usize].latest += 1;
+        match &mut self.steady {
+            Some(steady) => steady[key as usize].next += 1,
+            None => self.lanes[key as usize].latest += 1,
+        }
+    }
+
+    /// Writes down what is to be combined.
+    pub(super) fn note(&mut self, merge: Merge) {
+        self.merges.push(merge);
+    }
+
+    /// Lets go of a slot.
+    pub(super) fn drop_slot(&mut self, slot: u32) {
+        self.left.push(slot);
     }
 
     /// What is to be combined, in order.
@@ -147,6 +185,11 @@ impl Trails {
     /// have none left.
     pub(crate) fn forget(&mut self, first: i64) -> Vec<u32> {
         let mut gone = Vec::new();
+        for key in 0..self.steady.as_ref().map_or(0, Vec::len) as u32 {
+            if self.evict_steadily(key, first) {
+                gone.push(key);
+            }
+        }
         for key in 0..self.lanes.len() as u32 {
             if self.lanes[key as usize].latest >= first {
                 self.evict(key, first);
@@ -166,11 +209,35 @@ impl Trails {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
+        let steady = self.steady.as_ref().map_or(0, |steady| size_of_val(&steady[..]));
+        let rows = if self.steady.is_some() { self.used() * Steps::ROW } else { 0 };
         size_of_val(&self.lanes[..])
+            + steady
+            + rows
             + size_of_val(&self.links[..])
             + size_of_val(&self.positions[..])
             + (self.free.capacity() + self.left.capacity()) * 4
             + self.merges.capacity() * size_of::<Merge>()
+    }
+
+    /// Lets go of the rows of a key before a position, where rows are steady; tells whether none is left.
+    fn evict_steadily(&mut self, key: u32, first: i64) -> bool {
+        let (last_gone, is_empty) =
+            self.with_steps(key, |steps, trails| (steps.evict(first, trails), steps.is_empty()));
+        self.live -= usize::from(last_gone);
+        is_empty
+    }
+
+    /// Does something to the rows of a key, where rows are steady.
+    fn with_steps<T>(&mut self, key: u32, work: impl FnOnce(&mut Steps, &mut Self) -> T) -> T {
+        let swap = |trails: &mut Self, steps: &mut Steps| {
+            std::mem::swap(steps, &mut trails.steady.as_mut().expect("they are steady")[key as usize]);
+        };
+        let mut steps = Steps::default();
+        swap(self, &mut steps);
+        let done = work(&mut steps, self);
+        swap(self, &mut steps);
+        done
     }
 
     /// Gives a key a place for its totals.
@@ -245,10 +312,13 @@ mod tests {
 
     /// Sends rows of a few keys through windows of this length, and holds each window to the rows that lie
     /// in it, in their order.
-    fn check(length: i64, gap: i64, forget: bool) {
+    fn check(length: i64, gap: i64, forget: bool, steady: bool) {
         let (mut trails, mut table) =
             (Trails::new(length, 1), Table::of(1, vec![Box::new(Words::default())], vec![0]));
         let (mut state, mut time, mut rows, mut merges) = (length as u64 * 7 + gap as u64, -500, Vec::new(), 0);
+        if steady {
+            trails.be_steady();
+        }
         trails.prepare(3);
         for _ in 0..400 {
             time += mixed(&mut state) % gap;
@@ -261,24 +331,28 @@ mod tests {
             table.grow(trails.slots());
             merges += trails.merges().len();
             table.merge(trails.merges());
+            let done = trails.merges().len();
             let in_window = |&&(other, at): &&(u32, i64)| other == key && time - length < at;
             let want: Vec<i64> = rows.iter().filter(in_window).map(|&(_, at)| at).collect();
             assert_eq!(words(&*table.parts[0])[1], want, "{length} {gap} {time}");
             if forget && mixed(&mut state) % 5 == 0 {
                 trails.forget(time - length + 1);
+                table.merge(&trails.merges()[done..]);
             }
             table.clear(trails.left());
             trails.settle();
         }
-        assert!(merges <= 3 * rows.len(), "{merges} combinations");
+        // Those of a row that comes, of one that goes, and of a result; a steady trail copies one, too.
+        assert!(merges <= (if steady { 3 + 1 + 2 + 1 } else { 3 }) * rows.len(), "{merges} combinations");
     }
 
     #[test]
     fn windows_hold_their_rows_in_order() {
         for length in [1, 2, 3, 7, 40, 1000] {
             for gap in [1, 2, 5, 60] {
-                check(length, gap, false);
-                check(length, gap, true);
+                for (forget, steady) in [(false, false), (true, false), (false, true), (true, true)] {
+                    check(length, gap, forget, steady);
+                }
             }
         }
     }

@@ -1,0 +1,368 @@
+//! `Operator`: the stages of a stream for those who own the loop: rows are pushed, results come back.
+//!
+//! A run is driven as a [`BatchIterator`] drives it, but for its source, which is what has been pushed.
+
+use std::sync::{Arc, Mutex};
+
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyException;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple};
+use rillet_core::error::Place;
+use rillet_core::types::Field;
+use rillet_core::{DataType, Pushed, Schema, Supply};
+
+use crate::batch::Batch as PyBatch;
+use crate::errors::{briefly, exception, type_error, value_error, within};
+use crate::infer::type_name;
+use crate::iterator::{BatchIterator, Polled, SetAside, lock};
+use crate::mapping::batch_from_any;
+use crate::moment;
+use crate::reason::Reason;
+use crate::rows::batch_from_rows;
+use crate::scalar::Plain;
+
+/// How many steps a run takes before signals are looked at.
+const STEPS: usize = 8;
+
+/// The stages of a stream, to which rows are pushed, made by ``stream.operator()``.
+///
+/// Each call gives what its rows brought about, in the order in which the stream itself would. An error comes
+/// after the results of the rows before it: if there are some, they are given, and the next call raises. After an
+/// error, ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does
+/// not fit the schema is refused, and changes nothing. It can be shared by threads.
+#[pyclass(frozen, module = "rillet", name = "Operator", weakref)]
+pub struct Operator {
+    iterator: Py<BatchIterator>,
+    schema: Arc<Schema>,
+    names: Vec<Py<PyString>>,
+    /// The column that is the event time.
+    time: Option<usize>,
+    state: Mutex<State>,
+}
+
+/// What has yet to be handed out, and what has been pushed.
+#[derive(Default)]
+struct State {
+    ready: Vec<PyBatch>,
+    failure: Option<PyErr>,
+    batches: u64,
+    rows: u64,
+}
+
+#[pymethods]
+impl Operator {
+    /// Takes a batch: a mapping of names to arrays, Arrow data, or a ``Batch``. Gives the batches of results.
+    ///
+    /// Raises
+    /// ------
+    /// ArgumentError, BadRowError
+    ///     If it has other columns than the schema, or values that do not fit.
+    /// LateRowError, ResultOverflowError, StateLimitError…
+    ///     As iterating the stream would.
+    /// StreamConsumedError
+    ///     If the operator has ended.
+    fn push(&self, batch: &Bound<'_, PyAny>) -> PyResult<Vec<PyBatch>> {
+        let py = batch.py();
+        self.iterator.get().drive(py, || {
+            self.check_open(py)?;
+            let number = lock(&self.state).batches;
+            let taken = batch_from_any(batch, Some(&self.schema));
+            let taken = taken.map_err(|error| within(py, error, &format!("batch {number} of push")))?;
+            self.take(py, taken)
+        })
+    }
+
+    /// Takes one row: its values in the order of the columns, or by name (a column left out is null), or a dict, tuple,
+    /// namedtuple or dataclass. Gives the rows of results as tuples, as ``Batch.rows()`` does.
+    ///
+    /// Raises
+    /// ------
+    /// BadRowError
+    ///     If the row has other fields than the schema, or values that do not fit.
+    /// LateRowError, ResultOverflowError, StateLimitError…
+    ///     As iterating the stream would.
+    /// StreamConsumedError
+    ///     If the operator has ended.
+    #[pyo3(signature = (*values, **named))]
+    fn push_row<'py>(
+        &self,
+        values: &Bound<'py, PyTuple>,
+        named: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = values.py();
+        let row = row(values, named)?;
+        if let Some(values) = self.values_of(&row)?
+            && let Some(rows) = self.push_plain(py, &values)?
+        {
+            return Ok(rows);
+        }
+        let made = self.iterator.get().drive(py, || {
+            self.check_open(py)?;
+            let place =
+                Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
+            let taken = batch_from_rows(py, &[row], &place, Some(&self.schema))?;
+            self.take(py, taken)
+        })?;
+        rows(py, &made)
+    }
+
+    /// Moves event time on without a row, as if one of this time had come and been filtered out: windows close as
+    /// far as that, less their lateness. Gives the batches of results.
+    ///
+    /// ``time`` is a value of the time column (``datetime``, ``date``, numpy's ``datetime64``, an integer) or its
+    /// ticks as an integer. One that event time has reached already changes nothing.
+    ///
+    /// Raises
+    /// ------
+    /// ArgumentError, ArgumentTypeError
+    ///     If the source has no event time, or ``time`` is none.
+    /// StreamConsumedError
+    ///     If the operator has ended.
+    fn advance(&self, time: &Bound<'_, PyAny>) -> PyResult<Vec<PyBatch>> {
+        let py = time.py();
+        let ticks = self.ticks(time)?;
+        self.iterator.get().drive(py, || {
+            self.check_open(py)?;
+            self.iterator.get().feed(Supply::Mark(ticks));
+            self.work(py)
+        })
+    }
+
+    /// Closes every open window, as the end of the input does, and ends. Gives the batches of results that are left;
+    /// none if it had ended.
+    fn finish(&self, py: Python<'_>) -> PyResult<Vec<PyBatch>> {
+        self.iterator.get().drive(py, || {
+            if let Some(error) = lock(&self.state).failure.take() {
+                return Err(error);
+            }
+            if self.ended() {
+                return Ok(std::mem::take(&mut lock(&self.state).ready));
+            }
+            self.iterator.get().feed(Supply::End);
+            self.work(py)
+        })
+    }
+
+    /// Ends, and lets go of memory. No window that is open is closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.settle(py)?;
+        self.iterator.get().close(py)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    /// Whether it takes nothing more: after an error, ``finish()`` or ``close()``, and when ``limit(n)`` has its rows.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.iterator.get().is_closed()
+    }
+
+    /// What became of the rows so far, stage by stage.
+    #[getter]
+    fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.settle(py)?;
+        self.iterator.get().stats(py)
+    }
+
+    /// How far event time has come, less the lateness: a numpy `datetime64`, or an integer where the time
+    /// column is one. `None` before the first row, and for streams without windows.
+    #[getter]
+    fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.settle(py)?;
+        self.iterator.get().watermark(py)
+    }
+
+    /// The late rows set aside with `late="keep"`: iterating gives batches of those not read yet.
+    #[getter]
+    fn late(&self, py: Python<'_>) -> SetAside {
+        BatchIterator::late(self.iterator.clone_ref(py))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.settle(py)?;
+        Ok(self.iterator.get().shown(py, "Operator"))
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        Err(type_error(py, "a running operator cannot be pickled; pickle the stream"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.iterator)
+    }
+}
+
+impl Operator {
+    /// Of a run that is supplied rows of this schema.
+    pub fn new(py: Python<'_>, iterator: Py<BatchIterator>, schema: Arc<Schema>, time: Option<usize>) -> Self {
+        let names = schema.fields().iter().map(|field| PyString::intern(py, &field.name).unbind()).collect();
+        Self { iterator, schema, names, time, state: Mutex::default() }
+    }
+
+    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(error) = lock(&self.state).failure.take() {
+            return Err(error);
+        }
+        if !self.ended() {
+            return Ok(());
+        }
+        let message = "this operator has ended: after finish(), close(), an error, or when limit(n) has its rows; \
+                       make a new one with stream.operator()";
+        Err(exception(py, "StreamConsumedError", message, &PyDict::new(py))?)
+    }
+
+    /// Takes the rows of a batch.
+    fn take(&self, py: Python<'_>, batch: rillet_core::Batch) -> PyResult<Vec<PyBatch>> {
+        let mut state = lock(&self.state);
+        state.batches += 1;
+        state.rows += batch.rows() as u64;
+        drop(state);
+        self.iterator.get().feed(Supply::Batch(batch));
+        self.work(py)
+    }
+
+    /// The values of a row in the order of the columns, if it is a tuple or a dict without other keys.
+    fn values_of<'py>(&self, row: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        if let Ok(tuple) = row.cast_exact::<PyTuple>() {
+            return Ok(Some(tuple.iter().collect()));
+        }
+        let Ok(dict) = row.cast_exact::<PyDict>() else { return Ok(None) };
+        let found = self.names.iter().map(|name| dict.get_item(name)).collect::<PyResult<Vec<_>>>()?;
+        let whole = found.iter().flatten().count() == dict.len();
+        let null = || row.py().None().into_bound(row.py());
+        Ok(whole.then(|| found.into_iter().map(|value| value.unwrap_or_else(null)).collect()))
+    }
+
+    /// Takes a row of plain values, if nothing more is needed to do so; gives the rows of results.
+    fn push_plain<'py>(
+        &self,
+        py: Python<'py>,
+        values: &[Bound<'py, PyAny>],
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(row) = Plain::of(values, &self.schema)? else { return Ok(None) };
+        let iterator = self.iterator.get();
+        let pushed = {
+            let mut state = lock(&self.state);
+            let Some(mut run) = iterator.idle().filter(|_| state.failure.is_none() && state.ready.is_empty())
+            else {
+                return Ok(None);
+            };
+            let pushed = briefly(py, || run.push_row(&row.scalars));
+            state.rows += u64::from(!matches!(pushed, Ok(Pushed::Refused)));
+            pushed
+        };
+        match pushed.inspect_err(|_| iterator.mark_closed())? {
+            Pushed::Refused => Ok(None),
+            Pushed::Quiet => Ok(Some(PyList::empty(py))),
+            Pushed::Result(columns) => PyList::new(py, [row.with(py, &self.schema, &columns)?]).map(Some),
+            Pushed::Loud => rows(py, &iterator.drive(py, || self.work(py))?).map(Some),
+        }
+    }
+
+    /// Has rows that were put aside do what they do, if nothing else is under way.
+    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        if self.iterator.get().idle().is_none() {
+            return Ok(());
+        }
+        self.iterator.get().drive(py, || {
+            let outcome = self.gather(py);
+            outcome.or_else(|error| self.put_off(py, error))
+        })
+    }
+
+    /// Keeps an error for the next call, but one that does not come of the rows.
+    fn put_off(&self, py: Python<'_>, error: PyErr) -> PyResult<()> {
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
+        }
+        lock(&self.state).failure = Some(error);
+        Ok(())
+    }
+
+    /// Has the run work, and gives what comes of it.
+    fn work(&self, py: Python<'_>) -> PyResult<Vec<PyBatch>> {
+        let outcome = self.gather(py);
+        if let Err(error) = outcome {
+            if lock(&self.state).ready.is_empty() {
+                return Err(error);
+            }
+            self.put_off(py, error)?;
+        }
+        Ok(std::mem::take(&mut lock(&self.state).ready))
+    }
+
+    /// Has the run work until it needs more. What it gives is kept, so that Ctrl-C loses nothing.
+    fn gather(&self, py: Python<'_>) -> PyResult<()> {
+        loop {
+            let mut made = Vec::new();
+            let polled = self.iterator.get().poll_steps(py, STEPS, &mut made);
+            lock(&self.state).ready.extend(made.into_iter().map(PyBatch::from));
+            match polled? {
+                Polled::Starved | Polled::End => return Ok(()),
+                Polled::Batch(_) | Polled::Nothing => py.check_signals()?,
+            }
+        }
+    }
+
+    /// The ticks of an event time.
+    fn ticks(&self, time: &Bound<'_, PyAny>) -> PyResult<i64> {
+        let py = time.py();
+        let Some(Field { name, dtype, .. }) = self.time.map(|at| &self.schema.fields()[at]) else {
+            let message = "advance: there is no event time; name its column with time=, at the source";
+            return Err(value_error(py, message));
+        };
+        if time.is_instance_of::<PyInt>() && !time.is_instance_of::<PyBool>() {
+            return time.extract().map_err(|_| value_error(py, "advance: a time must fit in 64 bits"));
+        }
+        let ticks = match dtype {
+            _ if time.is_instance_of::<PyBool>() => Err("not a time".into()),
+            DataType::Timestamp(..) => moment::ticks(time, dtype),
+            DataType::Date => moment::date(time).map(i64::from),
+            _ => time.extract().map_err(|error: PyErr| Reason::of(py, error)),
+        };
+        ticks.map_err(|reason| match reason {
+            Reason::Raised(error) => error,
+            Reason::Wrong(_) => {
+                let of = type_name(time);
+                type_error(
+                    py,
+                    &format!("advance takes a time of column {name:?}, a {dtype}, or its ticks, not {of}"),
+                )
+            }
+        })
+    }
+}
+
+/// The rows of batches, as tuples.
+fn rows<'py>(py: Python<'py>, batches: &[PyBatch]) -> PyResult<Bound<'py, PyList>> {
+    let rows = PyList::empty(py);
+    for batch in batches {
+        batch.rows(py)?.try_for_each(|row| rows.append(row?))?;
+    }
+    Ok(rows)
+}
+
+/// The one row that the arguments of a call are.
+fn row<'py>(values: &Bound<'py, PyTuple>, named: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    match (named, values.len()) {
+        (Some(named), 0) => Ok(named.clone().into_any()),
+        (Some(_), _) => {
+            Err(type_error(values.py(), "push_row takes values in the order of the columns or by name, not both"))
+        }
+        (None, 1) => {
+            let only = values.get_item(0)?;
+            let is_row = crate::rows::is_row(&only)?;
+            Ok(if is_row { only } else { values.clone().into_any() })
+        }
+        (None, _) => Ok(values.clone().into_any()),
+    }
+}

@@ -1,0 +1,591 @@
+"""Operators, to which rows are pushed: against iterating the same stream, against the oracle, and by example."""
+
+import datetime as dt
+import gc
+import itertools
+import pickle
+import threading
+import weakref
+from collections import namedtuple
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rillet as rl
+from compare import assert_rows, batch_dicts, dicts, exact
+from reference import Mark, rolling, window
+from test_properties import CONDITIONS, SCHEMA, aggregates, batch_rows, by, shapes, source, spec, tables
+from test_rolling import frames, ours
+
+lateness = st.integers(0, 60)
+ways = st.lists(st.sampled_from(["dict", "tuple", "names", 1, 2, 5]), min_size=1, max_size=6)
+"""How rows are pushed, in turns: one by one, or so many in a batch."""
+
+
+def pushed(schema=SCHEMA, time="t"):
+    return rl.from_push(schema, time=time)
+
+
+def columns(rows):
+    return {name: [row[name] for row in rows] for name in SCHEMA}
+
+
+def one(op, row, way):
+    """The results of pushing a row in one of the ways, as tuples."""
+    if way == "dict":
+        return op.push_row(row)
+    return op.push_row(**row) if way == "names" else op.push_row(*row.values())
+
+
+def run(op, rows, ways, names):
+    """Pushes rows in turns of ways; gives the rows that come out, and the error that ends them."""
+    out, at, turns = [], 0, itertools.cycle(ways)
+    try:
+        while at < len(rows):
+            way = next(turns)
+            if isinstance(way, int):
+                out += dicts(op.push(columns(rows[at : at + way])))
+                at += way
+            else:
+                out += [dict(zip(names, row, strict=True)) for row in one(op, rows[at], way)]
+                at += 1
+        out += dicts(op.finish())
+    except rl.Error as error:
+        return out, error
+    return out, None
+
+
+def iterated(plan):
+    out = []
+    try:
+        for batch in plan:
+            out += batch_dicts(batch)
+    except rl.Error as error:
+        return out, error
+    return out, None
+
+
+def told(error):
+    """What an error says of the row."""
+    return error and (type(error), error.row, getattr(error, "time", None), getattr(error, "missed", None))
+
+
+def windows(data, aggs):
+    """A stream of windows or groups over a source, whatever the source is."""
+    keys, late = data.draw(by), data.draw(st.sampled_from(["error", "drop", "keep"]))
+    lag = data.draw(lateness)
+    kind = data.draw(st.sampled_from(["grid", "session", "cumulate", "count", "group", "running", "windows"]))
+    if kind in ("group", "running"):
+        every = {} if kind == "group" else {"every": data.draw(st.integers(1, 9))}
+        return lambda rows: rows.group_by(*keys, **every).agg(**aggs)
+    spec_of = {
+        "grid": lambda: spec(data.draw(shapes)),
+        "session": lambda: rl.session(data.draw(st.integers(1, 20))),
+        "cumulate": lambda: rl.cumulate(12, 3),
+        "count": lambda: rl.count(3, 2),
+        "windows": lambda: rl.tumbling(7),
+    }
+    made = spec_of[kind]()
+
+    def plan(rows):
+        once = rows.window(made, by=keys or None, lateness=lag, late=late).agg(**aggs)
+        return once.window(rl.tumbling(10)).agg(n=rl.count(), most=rl.max("a0")) if kind == "windows" else once
+
+    return plan
+
+
+STAGES = {
+    "nothing": lambda rows: rows,
+    "filter": lambda rows: rows.filter(rl.col("i") > 0),
+    "columns": lambda rows: rows.with_columns(i=rl.col("i") + 1),
+    "function": lambda rows: rows.map_batches(lambda batch: batch),
+    "rebatch": lambda rows: rows.rebatch(3),
+    "limit": lambda rows: rows.limit(5),
+}
+
+
+@given(tables, aggregates(), ways, st.sampled_from(sorted(STAGES)), st.data())
+def test_what_is_pushed_comes_to_what_iterating_gives(table, aggs, ways, stage, data):
+    """P3 and P7: whatever the cuts, the same rows, order, bits, errors and ledger."""
+    make = windows(data, aggs[0])
+    want, error = iterated(it := iter(make(STAGES[stage](source(table)))))
+    plan = make(STAGES[stage](pushed()))
+    names = list(make(STAGES["nothing"](pushed())).schema)
+    op = plan.operator()
+    got, raised = run(op, table, ways, names)
+    assert exact(got) == exact(want)
+    if isinstance(raised, rl.StreamConsumedError):
+        assert stage == "limit" and op.ended
+        return
+    assert told(raised) == told(error)
+    if not error:
+        counts = ("rows_in", "rows_out", "aggregated", "late", "windowless", "filtered", "held", "cut")
+        for ours, theirs in zip(op.stats, it.stats, strict=True):
+            assert [ours[name] for name in counts] == [theirs[name] for name in counts]
+    assert exact(dicts(op.late)) == exact(dicts(it.late))
+    assert op.ended and op.finish() == []
+
+
+@given(tables, by, lateness, aggregates(), ways, st.data())
+def test_rolling_windows_are_those_of_the_oracle(table, keys, lateness, aggs, ways, data):
+    frame = frames(data, keys)
+    late = {} if frame.get("time", "t") is None else {"lateness": lateness, "late": "keep"}
+    plan = ours(pushed(), frame, aggs[0], **late)
+    op = plan.operator()
+    got, error = run(op, table, ways, list(plan.schema))
+    items = [item for row in marked(table, {}) for item in row]
+    want = rolling(items, aggs[1], lateness=late.get("lateness", 0), **frame)
+    assert error is None
+    assert_rows(got, want.rows)
+    if late:
+        assert exact(dicts(op.late)) == exact(want.late)
+    last = list(op.stats)[-1]
+    assert last["rows_in"] == len(table) == last["passed"] + last["late"]
+
+
+def marked(table, advances):
+    """The items of a source, row by row, and the marks that come before some rows."""
+    mark, out = None, []
+    for at, row in enumerate([*table, None]):
+        items = []
+        if at in advances:
+            mark = advances[at] if mark is None else max(mark, advances[at])
+            items.append(Mark(mark))
+        if row:
+            mark = row["t"] if mark is None else max(mark, row["t"])
+            items += [row, Mark(mark)]
+        out.append(items)
+    return out
+
+
+marks = st.dictionaries(st.integers(0, 14), st.integers(-60, 60) | st.integers(-400, 400), max_size=5)
+
+
+@given(tables, shapes, by, lateness, aggregates(), marks, st.booleans())
+def test_advance_is_a_mark_of_the_oracle(table, shape, keys, lateness, aggs, marks, single):
+    plan = pushed().window(spec(shape), by=keys or None, lateness=lateness, late="keep").agg(**aggs[0])
+    op, out = plan.operator(), []
+    for at, row in enumerate([*table, None]):
+        if at in marks:
+            out += dicts(op.advance(marks[at]))
+        if row and single:
+            out += [dict(zip(plan.schema, made, strict=True)) for made in op.push_row(row)]
+        elif row:
+            out += dicts(op.push(columns([row])))
+    out += dicts(op.finish())
+    items = [item for items in marked(table, marks) for item in items]
+    want = window(items, aggs[1], by=keys, lateness=lateness, **shape)
+    assert_rows(out, want.rows)
+    assert exact(dicts(op.late)) == exact(want.late)
+
+
+@given(tables, by, lateness, aggregates(), marks, st.integers(1, 40))
+def test_advance_lets_rows_roll(table, keys, lateness, aggs, marks, size):
+    plan = pushed().rolling(size, by=keys or None, lateness=lateness, late="drop").agg(**aggs[0])
+    op, out = plan.operator(), []
+    for at, row in enumerate([*table, None]):
+        if at in marks:
+            out += dicts(op.advance(marks[at]))
+        if row:
+            out += dicts(op.push(columns([row])))
+    out += dicts(op.finish())
+    items = [item for items in marked(table, marks) for item in items]
+    assert_rows(out, rolling(items, aggs[1], size=size, by=keys, lateness=lateness).rows)
+
+
+@given(tables, aggregates(), st.data())
+def test_a_row_gives_at_once_what_a_batch_of_it_gives(table, aggs, data):
+    """No result waits because rows are put aside while nothing can come of them."""
+    make = data.draw(st.sampled_from([windows(data, aggs[0]), lambda rows: ours(rows, frames(data, []), aggs[0])]))
+    plan = make(pushed())
+    slow, fast = plan.operator(), plan.operator()
+    for row in table:
+        try:
+            want = [tuple(row.values()) for row in dicts(slow.push(columns([row])))]
+        except rl.Error as error:
+            with pytest.raises(type(error)) as caught:
+                fast.push_row(row)
+            assert told(caught.value) == told(error)
+            return
+        assert exact(fast.push_row(row)) == exact(want)
+        if data.draw(st.booleans()):
+            assert fast.watermark == slow.watermark
+            assert next(iter(fast.stats))["rows_in"] == next(iter(slow.stats))["rows_in"]
+    assert exact(dicts(fast.finish())) == exact(dicts(slow.finish()))
+
+
+def test_pushing_many_rows_puts_few_aside():
+    op = pushed({"t": "int64", "x": "float64"}).window(rl.tumbling(10_000)).agg(n=rl.count(), y=rl.sum("x")).operator()
+    out = [row for t in range(25_000) for row in op.push_row(t, 0.5)]
+    assert out == [(0, 10_000, 10_000, 5_000.0), (10_000, 20_000, 10_000, 5_000.0)]
+    reader, windows = op.stats
+    assert (reader["rows_in"], windows["aggregated"], windows["held"]) == (25_000, 25_000, 0)
+    assert op.watermark == 24_999
+
+
+# ------------------------------------------------------------------ by example
+
+SIMPLE = {"t": "int64", "x": "int64"}
+
+
+def bars(**options):
+    return pushed(SIMPLE).window(rl.tumbling(10), **options).agg(total=rl.sum("x"))
+
+
+def tuples(batches):
+    return [row for batch in batches for row in batch.rows()]
+
+
+def test_an_operator_of_any_stream_reads_nothing_of_its_source():
+    def rows():
+        yield (1, 2)
+        pytest.fail("it was read beyond its first row")
+
+    plan = rl.from_rows(rows, time="t", schema=SIMPLE).window(rl.tumbling(10)).agg(total=rl.sum("x"))
+    op = plan.operator()
+    assert tuples([*op.push({"t": [1, 12], "x": [5, 7]}), *op.finish()]) == [(0, 10, 5), (10, 20, 7)]
+    csv = rl.read_csv(b"t,x\n1,2\n", time="t").window(rl.tumbling(10)).agg(total=rl.sum("x"))
+    op = csv.operator()
+    assert tuples([*op.push({"t": [3], "x": [4]}), *op.finish()]) == [(0, 10, 4)]
+    assert tuples(csv) == [(0, 10, 2)]
+
+
+def test_the_schema_may_come_with_the_operator():
+    plan = rl.from_push(time="t").rolling(rows=2).agg(m=rl.mean("x"))
+    op = plan.operator({"t": "int64", "x": "float64"})
+    assert [op.push_row(1, 0.5), op.push_row(t=2, x=1.5)] == [[(1, 0.5, 0.5)], [(2, 1.5, 1.0)]]
+    with pytest.raises(rl.ArgumentTypeError, match="declare them"):
+        plan.operator()
+    with pytest.raises(rl.ColumnNotFoundError):
+        plan.operator({"t": "int64"})
+
+
+def test_operators_of_one_stream_have_states_of_their_own():
+    plan = bars()
+    one, other = plan.operator(), plan.operator()
+    one.push_row(1, 1)
+    other.push_row(1, 10)
+    assert (tuples(one.finish()), tuples(other.finish())) == ([(0, 10, 1)], [(0, 10, 10)])
+
+
+def test_a_stream_without_a_source_is_not_iterated():
+    with pytest.raises(rl.ArgumentTypeError, match="push them"):
+        iter(bars())
+    assert list(bars().schema) == ["window_start", "window_end", "total"]
+    assert repr(bars()).startswith("from_push(") and 'time="t"' in repr(bars())
+    again = pickle.loads(pickle.dumps(bars()._plan.to_json()))
+    assert again == bars()._plan.to_json()
+
+
+Tick = namedtuple("Tick", "t x")
+
+
+@dataclass
+class Record:
+    t: int
+    x: int
+
+
+@pytest.mark.parametrize(
+    "push",
+    [
+        lambda op, t, x: op.push_row(t, x),
+        lambda op, t, x: op.push_row((t, x)),
+        lambda op, t, x: op.push_row([t, x]),
+        lambda op, t, x: op.push_row(t=t, x=x),
+        lambda op, t, x: op.push_row({"x": x, "t": t}),
+        lambda op, t, x: op.push_row(Tick(t, x)),
+        lambda op, t, x: op.push_row(Record(t, x)),
+        lambda op, t, x: op.push_row(np.int64(t), np.int32(x)),
+        lambda op, t, x: tuples(op.push({"t": [t], "x": np.array([x])})),
+        lambda op, t, x: tuples(op.push(pa.record_batch({"t": [t], "x": [x]}))),
+    ],
+)
+def test_rows_come_in_every_shape(push):
+    op = bars().operator()
+    assert push(op, 1, 5) == [] and push(op, 3, 2) == [] and push(op, 12, 1) == [(0, 10, 7)]
+
+
+VALUES = {
+    "bool": [True, False],
+    "int8": [-128, 127],
+    "uint8": [0, 255],
+    "uint64": [0, 2**64 - 1],
+    "int64": [-(2**63), 2**63 - 1],
+    "float64": [0.5, -0.0, 3, 1e308, np.float64(2.5)],
+    "float32": [0.1, 2, np.float32(0.3)],
+    "string": ["", "é", "x" * 300],
+    "date": [dt.date(1960, 2, 29)],
+    "timestamp[s]": [dt.datetime(1950, 1, 1)],
+    "timestamp[us]": [dt.datetime(2024, 1, 1, 12, 30, 1, 5), np.datetime64("2024-01-01")],
+    "timestamp[ns]": [dt.datetime(2024, 1, 1, 12, 30, 1, 5), np.datetime64("2024-01-01", "ns")],
+    "timestamp[us, Europe/Paris]": [dt.datetime(2024, 7, 1, tzinfo=dt.UTC)],
+    "duration[ms]": [dt.timedelta(hours=1)],
+    "binary": [b"\x00"],
+    "decimal[10,2]": [1],
+    "list<int64>": [[1, 2]],
+}
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+def test_a_row_gives_back_what_a_batch_gives(dtype):
+    plan = rl.from_push({"v": dtype, "k": "int64"}).rolling(rows=2).agg(n=rl.count("v"), last=rl.last("v"))
+    fast, slow = plan.operator(), plan.operator()
+    for value in [*VALUES[dtype], None]:
+        got, want = fast.push_row(value, 1), tuples(slow.push({"v": [value], "k": [1]}))
+        assert got == want and [type(x) for x in got[0]] == [type(x) for x in want[0]]
+        assert repr(got) == repr(want)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("int8", 128),
+        ("uint8", -1),
+        ("int64", 2**63),
+        ("int64", 1.5),
+        ("int64", True),
+        ("bool", 1),
+        ("float64", "x"),
+        ("string", 1),
+        ("timestamp[s]", dt.datetime(2024, 1, 1, 0, 0, 0, 5)),
+        ("timestamp[us]", dt.datetime(2024, 1, 1, tzinfo=dt.UTC)),
+        ("timestamp[us]", 5),
+        ("date", dt.datetime(2024, 1, 1)),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_and_changes_nothing(dtype, value):
+    plan = rl.from_push({"v": dtype, "k": "int64"}).group_by().agg(n=rl.count())
+    op, other = plan.operator(), plan.operator()
+    op.push_row(None, 0)
+    try:
+        other.push({"v": [value], "k": [1]})
+    except rl.BadRowError:
+        with pytest.raises(rl.BadRowError, match="push_row, row 1") as caught:
+            op.push_row(value, 1)
+        assert (caught.value.row, caught.value.column, caught.value.source) == (1, "v", "push_row")
+    else:
+        op.push_row(value, 1)
+        op.push_row(value, 1)
+        assert tuples(op.finish()) == [(3,)]
+        return
+    assert not op.ended
+    op.push_row(None, 2)
+    assert tuples(op.finish()) == [(2,)]
+
+
+@pytest.mark.parametrize("row", [(1,), (1, 2, 3), {"q": 1}, 5, "ab", object()])
+def test_what_is_no_row_of_the_schema_is_refused(row):
+    op = bars().operator()
+    with pytest.raises(rl.BadRowError, match="push_row, row 0"):
+        op.push_row(row)
+    with pytest.raises(rl.ArgumentTypeError, match="not both"):
+        op.push_row(1, x=2)
+    with pytest.raises(rl.ArgumentError, match="batch 0 of push"):
+        op.push({"t": [1]})
+    with pytest.raises(rl.ArgumentTypeError, match="batch 0 of push"):
+        op.push(5)
+    assert op.push_row(1, 2) == [] and tuples(op.finish()) == [(0, 10, 2)]
+
+
+def test_an_error_comes_after_the_results_of_the_rows_before_it():
+    op = bars().operator()
+    assert tuples(op.push({"t": [1, 12, 5, 40], "x": [1, 2, 3, 4]})) == [(0, 10, 1)]
+    assert op.ended
+    with pytest.raises(rl.LateRowError) as caught:
+        op.push_row(50, 1)
+    assert (caught.value.row, caught.value.source, caught.value.set_by_row) == (2, "push", 1)
+    with pytest.raises(rl.StreamConsumedError, match="has ended"):
+        op.push_row(50, 1)
+    assert op.finish() == []
+    op = bars().operator()
+    op.push_row(12, 1)
+    with pytest.raises(rl.LateRowError):
+        op.push_row(5, 1)
+    assert list(op.stats)[-1]["rows_in"] == 2
+
+
+def test_a_late_row_names_the_advance_that_made_it_late():
+    op = bars().operator()
+    op.advance(30)
+    with pytest.raises(rl.LateRowError, match=r"set by advance\(\)"):
+        op.push_row(5, 1)
+
+
+def test_an_overflow_names_the_row():
+    op = pushed(SIMPLE).rolling(rows=2).agg(total=rl.sum("x")).operator()
+    op.push_row(0, 2**62)
+    with pytest.raises(rl.ResultOverflowError) as caught:
+        op.push_row(1, 2**62)
+    assert (caught.value.row, caught.value.source, caught.value.column) == (1, "push", "total")
+    assert op.ended
+
+
+def test_the_state_has_a_limit():
+    op = pushed(SIMPLE).rolling(rows=100_000, max_state_bytes=200_000).agg(n=rl.count()).operator()
+    with pytest.raises(rl.StateLimitError):
+        for t in range(100_000):
+            op.push_row(t, 1)
+    op = pushed(SIMPLE).window(rl.tumbling(10**9), by="x", max_state_bytes=200_000).agg(n=rl.count()).operator()
+    with pytest.raises(rl.StateLimitError):
+        for t in range(100_000):
+            op.push_row(t, t)
+
+
+def test_a_row_without_event_time_ends_the_operator():
+    op = bars().operator()
+    with pytest.raises(rl.BadRowError, match="not an event time"):
+        op.push_row(None, 1)
+    assert op.ended
+
+
+@pytest.mark.parametrize(
+    ("dtype", "time"),
+    [
+        ("int64", 60),
+        ("int64", np.int32(60)),
+        ("timestamp[s]", 60),
+        ("timestamp[s]", dt.datetime(1970, 1, 1, 0, 1)),
+        ("timestamp[s]", np.datetime64("1970-01-01T00:01")),
+        ("timestamp[s, Europe/Paris]", dt.datetime(1970, 1, 1, 0, 1, tzinfo=dt.UTC)),
+        ("date", dt.date(1970, 3, 2)),
+        ("date", np.datetime64("1970-03-02")),
+    ],
+)
+def test_event_time_is_moved_on(dtype, time):
+    size, sixty = {
+        "int64": (10, 60),
+        "date": ("10d", np.datetime64(60, "D")),
+    }.get(dtype, ("10s", np.datetime64(60, "s")))
+    op = rl.from_push({"t": dtype}, time="t").window(rl.tumbling(size)).agg(n=rl.count()).operator()
+    assert op.advance(time) == [] and op.watermark == sixty
+    assert op.advance(time) == [] and op.watermark == sixty
+
+
+@pytest.mark.parametrize("time", ["60", 1.5, None, True, 2**63, dt.date(2024, 1, 1), object()])
+def test_what_is_no_time_is_refused(time):
+    op = bars().operator()
+    with pytest.raises((rl.ArgumentTypeError, rl.ArgumentError), match="advance"):
+        op.advance(time)
+    assert op.push_row(1, 1) == []
+    with pytest.raises(rl.ArgumentError, match="there is no event time"):
+        rl.from_push(SIMPLE).group_by().agg(n=rl.count()).operator().advance(1)
+
+
+def test_advancing_to_the_ends_of_time():
+    for end in (-(2**63), 2**63 - 1):
+        op = bars(lateness=5).operator()
+        op.push_row(1, 1)
+        out = tuples([*op.advance(end), *op.finish()])
+        assert out == [(0, 10, 1)]
+
+
+def test_an_ended_operator_says_so():
+    op = bars().operator()
+    with op as same:
+        assert same is op and not op.ended
+    for call in (lambda: op.push_row(1, 1), lambda: op.push({"t": [1], "x": [1]}), lambda: op.advance(1)):
+        with pytest.raises(rl.StreamConsumedError):
+            call()
+    assert op.finish() == [] and op.ended and op.close() is None
+    limited = pushed(SIMPLE).limit(2).operator()
+    assert tuples(limited.push({"t": [1, 2, 3], "x": [1, 2, 3]})) == [(1, 1), (2, 2)] and limited.ended
+    assert "Operator closed" in repr(limited)
+    with pytest.raises(rl.ArgumentTypeError, match="cannot be pickled"):
+        pickle.dumps(op)
+
+
+def test_functions_of_the_user_are_called():
+    seen = []
+
+    def double(batch):
+        seen.append(len(batch))
+        return {"t": batch["t"], "x": batch["x"] * 2}
+
+    plan = pushed(SIMPLE).map_batches(double, SIMPLE).window(rl.tumbling(10)).agg(total=rl.sum("x"))
+    op = plan.operator()
+    assert op.push_row(1, 5) == [] and op.push_row(11, 1) == [(0, 10, 10)] and seen == [1, 1]
+
+
+def test_an_exception_of_a_function_passes_through_and_ends_the_operator():
+    def fail(batch):
+        raise ZeroDivisionError
+
+    op = pushed(SIMPLE).map_batches(fail).operator()
+    with pytest.raises(ZeroDivisionError):
+        op.push_row(1, 1)
+    assert op.ended
+
+
+def test_an_operator_called_from_inside_its_own_function_is_an_error():
+    caught = []
+
+    def again(batch):
+        for call in (lambda: op.push_row(1, 1), lambda: op.finish(), lambda: op.advance(1)):
+            with pytest.raises(rl.ReentrantError, match="this operator"):
+                call()
+        caught.append((op.ended, len(list(op.stats)), repr(op)))
+        return batch
+
+    op = pushed(SIMPLE).map_batches(again).operator()
+    assert op.push_row(1, 1) == [(1, 1)] and caught[0][:2] == (False, 2)
+
+
+def test_threads_that_share_an_operator_lose_no_row():
+    op = pushed(SIMPLE).rolling(rows=3).agg(n=rl.count()).operator()
+    counted = pushed(SIMPLE).group_by("t").agg(n=rl.count()).operator()
+    out = []
+
+    def push(thread):
+        for number in range(500):
+            out.extend(op.push_row(thread, number) if number % 3 else tuples(op.push({"t": [thread], "x": [number]})))
+            counted.push_row(thread, number)
+
+    threads = [threading.Thread(target=push, args=[thread]) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(row[:2] for row in out) == [(thread, n) for thread in range(4) for n in range(500)]
+    assert sorted(tuples(counted.finish())) == [(thread, 500) for thread in range(4)]
+
+
+def test_a_dropped_operator_is_collected_even_in_a_cycle():
+    def function(batch):
+        return batch
+
+    op = pushed(SIMPLE).map_batches(function).operator()
+    function.op = op
+    gone = weakref.ref(op)
+    del op, function
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_forked_child_has_an_operator_of_its_own(run):
+    script = """
+import os, rillet as rl
+op = rl.from_push({"x": "int64"}).rolling(rows=2).agg(n=rl.count()).operator()
+op.push_row(1)
+pid = os.fork()
+if not pid:
+    os._exit(7 if op.push_row(3) == [(3, 2)] and len(op.push({"x": [4, 5]})[0]) == 2 else 0)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+assert op.push_row(2) == [(2, 2)]
+"""
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+
+
+@given(tables, batch_rows, st.sampled_from(sorted(CONDITIONS)))
+def test_filters_pass_event_time_on(table, size, condition):
+    def plan(rows):
+        kept = rows.filter(CONDITIONS[condition][0])
+        return kept.window(rl.tumbling(10), late="drop").agg(n=rl.count())
+
+    got, _ = run(plan(pushed()).operator(), table, [size, "tuple"], list(plan(pushed()).schema))
+    assert exact(got) == exact(dicts(plan(source(table))))
