@@ -7,17 +7,7 @@ use arrow_array::ArrayRef;
 
 use super::fused;
 use super::partial::Lift;
-
-/// A cell that becomes the combination of two cells of the same table, of which either may be the cell itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Merge {
-    /// The cell.
-    pub(crate) to: u32,
-    /// The cell of the older rows.
-    pub(crate) older: u32,
-    /// The cell of the newer rows.
-    pub(crate) newer: u32,
-}
+use super::sweep::{Step, Sweep};
 
 /// The rows that are folded in one go, and where each of them goes.
 #[derive(Clone, Copy)]
@@ -80,8 +70,16 @@ pub(crate) trait Cells: Send {
     /// Puts into cells, and into those of the newer that they are made of, the combinations of the same
     /// cells of the older and of these.
     fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]);
-    /// Combines cells of this table, one after the other: each finds what those before it have made.
-    fn merge(&mut self, merges: &[Merge]);
+    /// Carries out steps, of which none is a run, one after the other.
+    fn merge(&mut self, steps: &[Step]);
+    /// Whether [`sweep`](Self::sweep) is known.
+    fn can_sweep(&self) -> bool {
+        false
+    }
+    /// Carries out steps, and puts what the windows of rows come to into other cells.
+    fn sweep(&mut self, _: &[Step], _: &Sweep<'_>, _: &Values<'_>, _: &mut dyn Cells) {
+        unreachable!("it was asked for")
+    }
     /// Copies cells of another table into this one.
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]);
     /// Empties cells.
@@ -154,8 +152,18 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         fused::join(&mut self.cells, slots, &Self::of(older).cells, &mut newer.cells, at);
     }
 
-    fn merge(&mut self, merges: &[Merge]) {
-        fused::merge(&mut self.cells, merges);
+    fn merge(&mut self, steps: &[Step]) {
+        fused::merge(&mut self.cells, steps);
+    }
+
+    fn can_sweep(&self) -> bool {
+        true
+    }
+
+    fn sweep(&mut self, steps: &[Step], sweep: &Sweep<'_>, values: &Values<'_>, results: &mut dyn Cells) {
+        let results: &mut Self = results.any_mut().downcast_mut().expect("cells of one plan are of one type");
+        let values = V::of(values).expect("values of one plan are of one type");
+        fused::sweep(&mut self.cells, steps, sweep, values, &mut results.cells);
     }
 
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {

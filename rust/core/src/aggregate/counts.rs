@@ -1,8 +1,9 @@
 //! [`Counts`]: how many rows and values each slot has.
 
-use super::cells::Merge;
+use super::fused;
 use super::lower::Counted;
-use super::pick::{Pick, Step};
+use super::pick::{self, Pick};
+use super::sweep::{Step, Sweep};
 
 /// How many rows each slot has, and how many of them each selection leaves out.
 ///
@@ -71,7 +72,7 @@ impl Counts {
     }
 
     /// Counts the rows of a step, of which each selection picks some.
-    pub(super) fn add(&mut self, step: Step<'_>, picks: &[Pick]) {
+    pub(super) fn add(&mut self, step: pick::Step<'_>, picks: &[Pick]) {
         picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
         let len = self.len();
         for (misses, pick) in self.misses.iter_mut().zip(picks).filter(|(_, pick)| !pick.missed().is_empty()) {
@@ -123,12 +124,30 @@ impl Counts {
         self.copy(slots, newer, at);
     }
 
-    /// Adds up slots, one after the other.
-    pub(super) fn merge(&mut self, merges: &[Merge]) {
-        for counts in self.all_mut() {
-            for &Merge { to, older, newer } in merges {
-                counts[to as usize] = counts[older as usize] + counts[newer as usize];
+    /// Carries out steps, of which none is a run.
+    pub(super) fn merge(&mut self, steps: &[Step]) {
+        self.all_mut().for_each(|counts| fused::merge(counts, steps));
+    }
+
+    /// Carries out steps, and puts what the windows of rows come to into others. Of each selection that does
+    /// not take all rows it is given which it takes.
+    pub(super) fn sweep(
+        &mut self,
+        steps: &[Step],
+        sweep: &Sweep<'_>,
+        chosen: &[Option<Vec<bool>>],
+        results: &mut Self,
+    ) {
+        let (rows, len) = (sweep.times.len(), self.len());
+        fused::sweep(&mut self.rows, steps, sweep, &vec![1; rows], &mut results.rows);
+        for ((ours, theirs), chosen) in self.misses.iter_mut().zip(&mut results.misses).zip(chosen) {
+            if ours.is_empty() && chosen.is_none() {
+                continue;
             }
+            ours.resize(len, 0);
+            theirs.resize(results.rows.len(), 0);
+            let missed = chosen.as_ref().map(|chosen| chosen.iter().map(|&is| u64::from(!is)).collect());
+            fused::sweep(ours, steps, sweep, &missed.unwrap_or_else(|| vec![0; rows]), theirs);
         }
     }
 

@@ -3,9 +3,10 @@
 //! instruction it is a call. Slots are checked once for all rows.
 #![allow(unsafe_code)]
 
-use super::cells::{Merge, Rows, Value};
+use super::cells::{Rows, Value};
 use super::moments::{Moments, Number};
 use super::partial::{Lift, Max, Min, Partial};
+use super::sweep::{Merge, Reaches, Run, Step, Sweep};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
@@ -48,14 +49,30 @@ pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newe
     join_each(cells, slots, older, newer, at);
 }
 
-/// Combines cells one after the other.
-pub(super) fn merge<P: Partial>(cells: &mut [P], merges: &[Merge]) {
+/// Carries out steps, of which none is a run, one after the other.
+pub(super) fn merge<P: Partial>(cells: &mut [P], steps: &[Step]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
-        return unsafe { merge_fma(cells, merges) };
+        return unsafe { merge_fma(cells, steps) };
     }
-    merge_each(cells, merges);
+    merge_each(cells, steps);
+}
+
+/// Carries out steps, and puts what the windows of rows come to into other cells.
+pub(super) fn sweep<P: Lift<V>, V: Value>(
+    cells: &mut [P],
+    steps: &[Step],
+    sweep: &Sweep<'_>,
+    values: &[V],
+    results: &mut [P],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { sweep_fma(cells, steps, sweep, values, results) };
+    }
+    sweep_each(cells, steps, sweep, values, results);
 }
 
 /// The variance of each slot.
@@ -109,8 +126,20 @@ fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn merge_fma<P: Partial>(cells: &mut [P], merges: &[Merge]) {
-    merge_each(cells, merges);
+fn merge_fma<P: Partial>(cells: &mut [P], steps: &[Step]) {
+    merge_each(cells, steps);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn sweep_fma<P: Lift<V>, V: Value>(
+    cells: &mut [P],
+    steps: &[Step],
+    sweep: &Sweep<'_>,
+    values: &[V],
+    results: &mut [P],
+) {
+    sweep_each(cells, steps, sweep, values, results);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -171,10 +200,89 @@ fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mu
 }
 
 #[inline(always)]
-fn merge_each<P: Partial>(cells: &mut [P], merges: &[Merge]) {
-    for &Merge { to, older, newer } in merges {
-        let [joined] = P::joined([&cells[older as usize]], [&cells[newer as usize]]);
-        cells[to as usize] = joined;
+fn merge_each<P: Partial>(cells: &mut [P], steps: &[Step]) {
+    for step in steps {
+        carry_out(cells, step);
+    }
+}
+
+#[inline(always)]
+fn sweep_each<P: Lift<V>, V: Value>(
+    cells: &mut [P],
+    steps: &[Step],
+    sweep: &Sweep<'_>,
+    values: &[V],
+    results: &mut [P],
+) {
+    for step in steps {
+        let Step::Run(run) = step else {
+            carry_out(cells, step);
+            continue;
+        };
+        lift_run(cells, run, sweep, values, results);
+        match &sweep.windows {
+            None => join_rows(cells, run, results),
+            Some(windows) => join_times(cells, run, windows, results),
+        }
+    }
+}
+
+/// Carries out a step that is no run.
+#[inline(always)]
+fn carry_out<P: Partial>(cells: &mut [P], step: &Step) {
+    match *step {
+        Step::Merge(Merge { to, older, newer }) => {
+            [cells[to as usize]] = P::joined([&cells[older as usize]], [&cells[newer as usize]]);
+        }
+        Step::Move { from, to, len } => cells.copy_within(from as usize..(from + len) as usize, to as usize),
+        Step::Chain { first, len } => {
+            let cells = &mut cells[first as usize..(first + len) as usize];
+            let Some(mut newer) = cells.last().copied() else { return };
+            for cell in cells.iter_mut().rev().skip(1) {
+                [newer] = P::joined([cell], [&newer]);
+                *cell = newer;
+            }
+        }
+        Step::Run(_) => unreachable!("runs are swept"),
+    }
+}
+
+/// Lifts the rows of a run, and puts what those of the block come to, up to each, where results go.
+#[inline(always)]
+fn lift_run<P: Lift<V>, V: Value>(cells: &mut [P], run: &Run, sweep: &Sweep<'_>, values: &[V], results: &mut [P]) {
+    let rows = run.row as usize..(run.row + run.len) as usize;
+    let (values, times, results) = (&values[rows.clone()], &sweep.times[rows.clone()], &mut results[rows.clone()]);
+    let chosen = sweep.chosen.map(|chosen| &chosen[rows]);
+    let mut total = if run.fresh { P::EMPTY } else { cells[run.total as usize] };
+    let lifted = &mut cells[run.to as usize..(run.to + run.len) as usize];
+    for i in 0..values.len() {
+        let mut one = P::EMPTY;
+        if chosen.is_none_or(|chosen| chosen[i]) {
+            one.lift(values[i], times[i]);
+        }
+        [total] = P::joined([&total], [&one]);
+        (lifted[i], results[i]) = (one, total);
+    }
+    cells[run.total as usize] = total;
+}
+
+/// Combines the rows of a run, up to each, with those of the older block that are in the window of so many
+/// rows.
+#[inline(always)]
+fn join_rows<P: Partial>(cells: &[P], run: &Run, results: &mut [P]) {
+    let older = &cells[run.older as usize..(run.older + run.reach) as usize];
+    for (older, newer) in older.iter().zip(&mut results[run.row as usize..]) {
+        [*newer] = P::joined([older], [newer]);
+    }
+}
+
+/// The same where windows are of times, so that rows of one time have one window.
+#[inline(always)]
+fn join_times<P: Partial>(cells: &[P], run: &Run, windows: &Reaches<'_>, results: &mut [P]) {
+    for row in run.row as usize..(run.row + run.len) as usize {
+        // The last row of a time comes last, so that what is read is not a result yet.
+        let (older, newer) = (windows.older[row] as usize, windows.newer[row] as usize);
+        [results[row]] = P::joined([&cells[older]], [&results[newer]]);
     }
 }
 
@@ -268,8 +376,9 @@ mod tests {
         let copy = two.clone();
         combine_each(&mut two, &[0, 1], &copy, &[2, 3]);
         let merges = [(4, 5, 6), (5, 4, 4), (4, 5, 0)].map(|(to, older, newer)| Merge { to, older, newer });
-        merge(&mut one, &merges);
-        merge_each(&mut two, &merges);
+        let steps = merges.map(Step::Merge);
+        merge(&mut one, &steps);
+        merge_each(&mut two, &steps);
         assert!(one.iter().zip(&two).all(|(a, b)| a.total().to_bits() == b.total().to_bits()));
         let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5];
         let (mut fast, mut slow) = (Vec::new(), Vec::new());

@@ -146,17 +146,17 @@ impl Scratch {
                     nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)).then(|| values[row])
                 };
                 self.nullables.clear();
-                self.nullables.extend(chosen.rows().map(value));
+                self.nullables.extend(chosen.numbers().map(value));
                 Values::Nullable(&self.nullables)
             }
             Typed::Weighted(values, weights) => {
                 self.pairs.clear();
-                self.pairs.extend(chosen.rows().map(|row| (values[row as usize], weights[row as usize])));
+                self.pairs.extend(chosen.numbers().map(|row| (values[row as usize], weights[row as usize])));
                 Values::Weighted(&self.pairs)
             }
             Typed::Any(column) => {
                 self.rows.clear();
-                self.rows.extend(chosen.rows());
+                self.rows.extend(chosen.numbers());
                 Values::Any(column, &self.rows)
             }
         }
@@ -191,10 +191,10 @@ impl Scratch {
     }
 }
 
-impl Chosen<'_> {
+impl<'a> Chosen<'a> {
     /// Their numbers.
-    fn rows(&self) -> impl Iterator<Item = u32> {
-        let (run, list) = match *self {
+    pub(super) fn numbers(self) -> impl Iterator<Item = u32> + use<'a> {
+        let (run, list) = match self {
             Self::Run(start, len) => (start as u32..(start + len) as u32, &[][..]),
             Self::List(rows) => (0..0, rows),
         };

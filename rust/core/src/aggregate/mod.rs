@@ -20,15 +20,16 @@ mod partial;
 mod pick;
 mod recipe;
 mod single;
+mod sweep;
 mod table;
 mod tables;
 
-pub(crate) use cells::Merge;
 pub use function::{Aggregate, Function};
-pub(crate) use input::Inputs;
+pub(crate) use input::{Chosen, Inputs};
 pub(crate) use lower::Unfit;
 pub(crate) use recipe::Recipe;
 pub(crate) use single::Single;
+pub(crate) use sweep::{Merge, NOTHING, Reaches, Run, Step, Swept};
 pub(crate) use table::{Fold, Table};
 pub(crate) use tables::{Piece, Tables};
 
@@ -40,10 +41,17 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 pub(crate) mod testing {
     use super::bank::Bank;
     pub(crate) use super::cells::{Cells, Rows, Values};
+    pub(crate) use super::sweep::Sweep;
     use super::tables::Tables;
+    use super::{Inputs, input::Typed};
 
     /// So many tables of such cells.
     pub(crate) fn tables(cells: &dyn Cells, tables: usize) -> Tables {
         Tables::of(vec![Bank::of(0, 0, cells, tables, Vec::new())], 1, Vec::new(), tables, 1)
+    }
+
+    /// What one aggregate of integers reads of a batch.
+    pub(crate) fn ints(values: Vec<i64>) -> Inputs {
+        Inputs { values: vec![Typed::Int(values.into())], selected: vec![None] }
     }
 }

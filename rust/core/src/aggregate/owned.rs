@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 
-use super::cells::{Cells, Merge, Rows, Values};
+use super::cells::{Cells, Rows, Values};
+use super::sweep::{Merge, Step};
 use crate::column::Texts;
 use crate::memory;
 
@@ -159,14 +160,16 @@ macro_rules! chosen_cells {
                 newer.copy(at, self, slots);
             }
 
-            fn merge(&mut self, merges: &[Merge]) {
-                for &Merge { to, older, newer } in merges {
-                    let (before, after) = (&self.cells[older as usize], &self.cells[newer as usize]);
-                    let wins = after
-                        .as_ref()
-                        .is_some_and(|(time, value)| self.wins(older as usize, *time, |old| value.order(old)));
-                    let cell = if wins { after.clone() } else { before.clone() };
-                    self.put(to as usize, cell);
+            fn merge(&mut self, steps: &[Step]) {
+                for step in steps {
+                    step.merges(|Merge { to, older, newer }| {
+                        let (before, after) = (&self.cells[older as usize], &self.cells[newer as usize]);
+                        let wins = after
+                            .as_ref()
+                            .is_some_and(|(time, value)| self.wins(older as usize, *time, |old| value.order(old)));
+                        let cell = if wins { after.clone() } else { before.clone() };
+                        self.put(to as usize, cell);
+                    });
                 }
             }
 

@@ -37,6 +37,23 @@ pub(crate) trait Lift<V>: Partial {
     fn lift(&mut self, value: V, time: i64);
 }
 
+/// How many rows there are.
+impl Partial for u64 {
+    const EMPTY: Self = 0;
+
+    #[inline(always)]
+    fn combine(&mut self, newer: &Self) {
+        *self += newer;
+    }
+}
+
+impl Lift<Self> for u64 {
+    #[inline(always)]
+    fn lift(&mut self, value: Self, _: i64) {
+        *self += value;
+    }
+}
+
 /// A value with a total order that an extremum can start from.
 pub(crate) trait Ordered: Ord + Copy + Send + 'static {
     /// The lowest value there is.

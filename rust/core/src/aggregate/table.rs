@@ -1,6 +1,6 @@
 //! [`Table`]: the partials of one plan for any number of slots.
 
-use super::cells::{Cells, Merge};
+use super::cells::Cells;
 use super::counts::Counts;
 use super::input::{Inputs, Scratch};
 use super::lower::Counted;
@@ -9,11 +9,11 @@ use super::recipe::Recipe;
 
 /// The partials of one plan, side by side under slot numbers.
 pub(crate) struct Table {
-    counts: Counts,
+    pub(super) counts: Counts,
     /// The cells of each of the recipe's parts.
     pub(crate) parts: Vec<Box<dyn Cells>>,
-    part_selections: Vec<usize>,
-    scratch: Scratch,
+    pub(super) part_selections: Vec<usize>,
+    pub(super) scratch: Scratch,
     picks: Vec<Pick>,
     /// The time of each row of a step, where there is no event time.
     timeless: Vec<i64>,
@@ -140,12 +140,6 @@ impl Table {
         for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&mut newer.parts) {
             cells.join(slots, &**older, &mut **newer, at);
         }
-    }
-
-    /// Combines slots of this table, one after the other: each finds what those before it have made.
-    pub(crate) fn merge(&mut self, merges: &[Merge]) {
-        self.counts.merge(merges);
-        self.parts.iter_mut().for_each(|cells| cells.merge(merges));
     }
 
     /// Copies slots of another table into slots of this one.

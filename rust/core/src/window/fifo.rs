@@ -209,8 +209,8 @@ pub(super) mod tests {
     use std::any::Any;
 
     use super::*;
-    use crate::aggregate::Merge;
-    use crate::aggregate::testing::{Cells, Rows, Values, tables};
+    use crate::aggregate::testing::{Cells, Rows, Sweep, Values, tables};
+    use crate::aggregate::{Merge, Step};
 
     /// Cells of the free monoid: all that was combined into them, in order.
     #[derive(Default)]
@@ -249,9 +249,41 @@ pub(super) mod tests {
             newer.copy(at, self, slots);
         }
 
-        fn merge(&mut self, merges: &[Merge]) {
-            for &Merge { to, older, newer } in merges {
-                self.0[to as usize] = [&self.0[older as usize][..], &self.0[newer as usize]].concat();
+        fn merge(&mut self, steps: &[Step]) {
+            for step in steps {
+                step.merges(|Merge { to, older, newer }| {
+                    self.0[to as usize] = [&self.0[older as usize][..], &self.0[newer as usize]].concat();
+                });
+            }
+        }
+
+        fn can_sweep(&self) -> bool {
+            true
+        }
+
+        fn sweep(&mut self, steps: &[Step], sweep: &Sweep<'_>, _: &Values<'_>, results: &mut dyn Cells) {
+            let results: &mut Self = results.any_mut().downcast_mut().expect("cells of words");
+            for step in steps {
+                let Step::Run(run) = step else {
+                    self.merge(&[*step]);
+                    continue;
+                };
+                let mut total = if run.fresh { Vec::new() } else { self.0[run.total as usize].clone() };
+                for i in 0..run.len {
+                    let row = (run.row + i) as usize;
+                    self.0[(run.to + i) as usize] = vec![sweep.times[row]];
+                    total.push(sweep.times[row]);
+                    results.0[row] = total.clone();
+                }
+                self.0[run.total as usize] = total;
+                for i in 0..run.len {
+                    let row = (run.row + i) as usize;
+                    let (older, newer) = match sweep.windows {
+                        Some(windows) => (windows.older[row], windows.newer[row]),
+                        None => (if i < run.reach { run.older + i } else { 0 }, row as u32),
+                    };
+                    results.0[row] = [&self.0[older as usize][..], &results.0[newer as usize]].concat();
+                }
             }
         }
 

@@ -1,11 +1,9 @@
 //! [`Passage`]: rows of the input on their way through.
 
+use super::stretches::Stretch;
 use crate::batch::{Batch, Origin};
 use crate::error::Place;
 use crate::stage::concat;
-
-/// How many rows in a row are worth a batch of their own, which is a slice of theirs.
-const RUN: usize = 1024;
 
 /// A batch with rows that have yet to go out.
 struct Held {
@@ -61,29 +59,13 @@ impl Passage {
         self.held[number as usize].as_mut().expect("it is not released").rows += rows;
     }
 
-    /// How many of these rows, each given by batch and row, go out together: a run of neighbours, or all
-    /// up to the next long one.
-    pub(crate) fn together(rows: &[(u32, u32)]) -> usize {
-        let mut start = 0;
-        while start < rows.len() {
-            let run = run(&rows[start..]);
-            if run >= RUN {
-                return if start == 0 { run } else { start };
-            }
-            start += run;
-        }
-        rows.len()
-    }
-
     /// Lets rows out: their columns, their origin and, of neighbours, their event time.
-    pub(crate) fn leave(&mut self, rows: &[(u32, u32)]) -> Batch {
-        let (number, first) = rows[0];
-        let batch = if run(rows) == rows.len() {
-            self.of(number).batch.slice(first as usize, rows.len())
-        } else {
-            self.gather(rows)
+    pub(crate) fn leave(&mut self, stretches: &[Stretch]) -> Batch {
+        let batch = match stretches {
+            [one] => self.of(one.batch).batch.slice(one.row as usize, one.rows as usize),
+            several => self.gather(several),
         };
-        rows.iter().for_each(|&(number, _)| self.release(number));
+        stretches.iter().for_each(|stretch| self.release(stretch.batch, stretch.rows as usize));
         batch
     }
 
@@ -134,11 +116,11 @@ impl Passage {
         self.held[number as usize].as_ref().expect("it has rows left")
     }
 
-    /// Keeps a batch for the sake of one row less, or not for its own sake any more.
-    pub(crate) fn release(&mut self, number: u32) {
+    /// Keeps a batch for the sake of so many rows less; for its own sake it is kept as for one.
+    pub(crate) fn release(&mut self, number: u32, rows: usize) {
         let entry = &mut self.held[number as usize];
         let held = entry.as_mut().expect("it has rows left");
-        held.rows -= 1;
+        held.rows -= rows;
         if held.rows == 0 {
             self.bytes -= held.bytes;
             *entry = None;
@@ -150,7 +132,9 @@ impl Passage {
     }
 
     /// Copies rows together: those of each batch first, which then come into their order.
-    fn gather(&self, rows: &[(u32, u32)]) -> Batch {
+    fn gather(&self, stretches: &[Stretch]) -> Batch {
+        let each = |one: &Stretch| (one.row..one.row + one.rows).map(|row| (one.batch, row)).collect::<Vec<_>>();
+        let rows: Vec<(u32, u32)> = stretches.iter().flat_map(each).collect();
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         order.sort_by_key(|&at| rows[at as usize].0);
         let mut pieces = Vec::new();
@@ -170,11 +154,4 @@ impl Passage {
         order.iter().enumerate().for_each(|(place, &at)| places[at as usize] = place as u32);
         together.pick(&places).with_origin(Origin::default())
     }
-}
-
-/// How many rows, from the first on, are neighbours in one batch.
-fn run(rows: &[(u32, u32)]) -> usize {
-    let (number, first) = rows[0];
-    let follows = |&(place, &(batch, row)): &(usize, &(u32, u32))| batch == number && row == first + place as u32;
-    rows.iter().enumerate().take_while(follows).count()
 }

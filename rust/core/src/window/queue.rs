@@ -51,6 +51,11 @@ impl Queue {
         self.steps.push(watermark);
     }
 
+    /// The time of the last row that is kept.
+    pub(crate) fn last(&self) -> Option<i64> {
+        self.rows.back().map(|row| row.tick)
+    }
+
     /// Whether no row that waits is later than this time.
     pub(crate) fn ends_before(&self, time: Option<&i64>) -> bool {
         time.zip(self.rows.back()).is_none_or(|(&time, last)| last.tick <= time)

@@ -5,6 +5,9 @@
 //! thousand at a time: [`Trails`] writes down what is to be combined for the window of each, the table does
 //! that column by column, and the results are made columns. They go out beside the rows' own columns, which
 //! are slices of the input where its order is that of the output.
+//!
+//! Where rows come in order and none has to wait for others, as most do, all that is done for many of them
+//! at once: a [`Sweeper`] does it. It comes to the same.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +20,8 @@ use super::passage::Passage;
 use super::pieces::Pieces;
 use super::queue::{Queue, Waiting};
 use super::span::Span;
+use super::stretches::{Stretch, Stretches};
+use super::sweeper::Sweeper;
 use super::trails::Trails;
 use crate::aggregate::{Fold, NO_SLOT, Single, Table, Unfit};
 use crate::batch::{Batch, EventTime};
@@ -40,6 +45,8 @@ struct Current {
     number: u32,
     /// How many rows are worked off at a time.
     round: usize,
+    /// Whether the rows can be swept, but for those that wait for others of their time.
+    calm: bool,
 }
 
 /// The operator of windows of which each row has its own.
@@ -56,12 +63,14 @@ pub(crate) struct Rolling {
     mark: Mark,
     trails: Trails,
     table: Table,
+    /// What sweeps rows, if that is possible at all.
+    sweeper: Option<Sweeper>,
     queue: Queue,
     /// By key: the rows that wait for those that come after them in their windows.
     lines: Vec<VecDeque<Waiting>>,
     passage: Passage,
     /// Rows that have their results: where they are, their times, and the watermarks before they came.
-    out: Vec<(u32, u32)>,
+    out: Stretches,
     ticks: Vec<i64>,
     before: Vec<i64>,
     results: Pieces,
@@ -82,17 +91,21 @@ pub(crate) struct Rolling {
 impl Rolling {
     /// An operator that has seen nothing.
     pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts) -> Self {
+        let table = Table::new(&parts.recipe);
+        let in_order = by_arrival || parts.lateness == 0;
+        let can_sweep = in_order && span.ends_with_row() && table.can_sweep();
         Self {
             single: None,
             current: None,
+            sweeper: can_sweep.then(|| Sweeper::new(!parts.by.is_empty(), &table)),
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             trails: Trails::new(span.length(), PIECE),
-            table: Table::new(&parts.recipe),
+            table,
             queue: Queue::default(),
             lines: Vec::new(),
             passage: Passage::default(),
-            out: Vec::new(),
+            out: Stretches::default(),
             ticks: Vec::new(),
             before: Vec::new(),
             results: Pieces::default(),
@@ -118,30 +131,106 @@ impl Rolling {
         self.trails.prepare(self.parts.keys.len());
         self.lines.resize_with(if self.ahead() > 0 { self.parts.keys.len() } else { 0 }, VecDeque::new);
         // Rows in order go by a few at a time, while their cells are near; others are sorted together.
-        let in_order = self.by_arrival || rows.time.is_sorted() && self.queue.ends_before(rows.time.ticks.first());
+        let sorted = self.by_arrival || rows.time.is_sorted();
+        let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
         let round = if in_order { PIECE } else { rows.end };
+        let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
         let number = self.passage.enter(batch);
-        self.current = Some(Current { rows, number, round });
+        self.current = Some(Current { rows, number, round, calm });
         Ok(())
     }
 
-    /// Lets rows of the current batch wait, up to its end or to an error.
+    /// Whether no row in such an order is late or out of range, and event time moves with the rows alone.
+    fn is_calm(&self, time: &EventTime) -> bool {
+        let ends = time.ticks.first().zip(time.ticks.last());
+        !time.passive
+            && time.before.is_none()
+            && ends.is_some_and(|(&first, &last)| {
+                first >= self.watermark_or_least() && self.holds(first) && self.holds(last)
+            })
+    }
+
+    /// Works off rows of the current batch, up to its end or to an error.
     fn round(&mut self, current: &mut Current) {
-        let Current { rows, number, round } = current;
         self.queue.begin(self.watermark_or_least());
-        let start = rows.row;
-        let slots = self.walk(rows, rows.end.min(start + *round));
-        self.table.grow(self.trails.slots());
-        let times = Some(&rows.time.ticks[..]);
-        self.table.fold(Fold { inputs: &rows.inputs, start, slots: &slots, times });
-        self.wait(*number, rows, start, &slots);
+        match self.ready(current) {
+            0 => self.walk_on(current),
+            rows => self.sweep(current, rows),
+        }
+        let Current { rows, number, .. } = current;
         if rows.row == rows.end {
             self.finish(rows);
-            self.passage.release(*number);
+            self.passage.release(*number, 1);
         }
         // Rows of one time wait for all of them.
         let shared = i64::from(self.span.is_shared());
         self.queue.release(self.watermark_or_least().saturating_add(1 - shared));
+    }
+
+    /// How many rows, from the next one on, can be swept: all those that need not wait for others.
+    fn ready(&self, Current { rows, calm, .. }: &Current) -> usize {
+        let Some(sweeper) = self.sweeper.as_ref().filter(|_| *calm && self.queue.is_empty()) else { return 0 };
+        let ticks = &rows.time.ticks[rows.row..rows.end];
+        let ready = match (self.span.is_shared(), ticks.last()) {
+            (true, Some(last)) => ticks.partition_point(|tick| tick < last),
+            _ => ticks.len(),
+        };
+        if ready <= sweeper.most() {
+            return ready;
+        }
+        let most = sweeper.most();
+        if !self.span.is_shared() {
+            return most;
+        }
+        // Rows of one time are swept together.
+        match ticks[..most].partition_point(|&tick| tick < ticks[most]) {
+            0 => ticks[..ready].partition_point(|&tick| tick == ticks[0]),
+            rows => rows,
+        }
+    }
+
+    /// Makes the results of the next rows.
+    fn sweep(&mut self, current: &mut Current, len: usize) {
+        let Some(sweeper) = &mut self.sweeper else { return };
+        let (rows, from) = (&mut current.rows, self.out.len());
+        let piece = rows.row..rows.row + len;
+        sweeper.sweep(rows, piece.clone(), self.span, &mut self.trails, &mut self.table);
+        let stretch = Stretch { batch: current.number, row: piece.start as u32, rows: len as u32 };
+        self.out.push(stretch);
+        self.passage.hold(current.number, len);
+        let ticks = &rows.time.ticks[piece.clone()];
+        if !self.by_arrival {
+            self.pass_all(ticks);
+        }
+        self.mark.reach(ticks[len - 1]);
+        rows.row = piece.end;
+        let sweeper = self.sweeper.take();
+        let lowered =
+            sweeper.as_ref().map(|sweeper| self.lower(from, sweeper.slots(len), Some(sweeper.results())));
+        self.sweeper = sweeper;
+        if let Some(Err(error)) = lowered {
+            self.fail(error);
+            rows.end = rows.row;
+        }
+    }
+
+    /// Lets rows of the current batch wait.
+    fn walk_on(&mut self, current: &mut Current) {
+        let Current { rows, number, round, calm } = current;
+        let start = rows.row;
+        let mut end = rows.end.min(start + *round);
+        if let Some(last) = self.queue.last().filter(|_| *calm && start < end) {
+            // Only those of a time that rows are waiting for: once they have gone, the others can be swept.
+            end = start + rows.time.ticks[start..rows.end].partition_point(|&tick| tick <= last);
+            if end == start {
+                return self.reach(rows.time.ticks[start]);
+            }
+        }
+        let slots = self.walk(rows, end);
+        self.table.grow(self.trails.slots());
+        let times = Some(&rows.time.ticks[..]);
+        self.table.fold(Fold { inputs: &rows.inputs, start, slots: &slots, times });
+        self.wait(*number, rows, start, &slots);
     }
 
     /// The same rows with the number of each for event time.
@@ -248,11 +337,14 @@ impl Rolling {
                 Span::Time { from, to: until } => Some(self.tell_time(row, (from, until), to)),
                 Span::Rows { rows, ahead } => self.tell_rows(row, rows, ahead, to),
             };
-            self.out.extend(told.map(|row| (row.batch, row.row)));
+            if let Some(row) = told {
+                self.out.push(Stretch { batch: row.batch, row: row.row, rows: 1 });
+            }
         }
         self.queue.trim();
         self.combine();
-        if let Err(error) = self.lower(from) {
+        let slots: Vec<u32> = (1..=(self.out.len() - from) as u32).collect();
+        if let Err(error) = self.lower(from, &slots, None) {
             self.fail(error);
         }
         self.clear();
@@ -304,24 +396,40 @@ impl Rolling {
         self.before.push(before);
     }
 
-    /// Makes columns of the results of the rows from this one on.
-    fn lower(&mut self, from: usize) -> Result<()> {
-        let slots: Vec<u32> = (1..=(self.out.len() - from) as u32).collect();
+    /// Notes the times of rows that go out, none of which has waited.
+    fn pass_all(&mut self, ticks: &[i64]) {
+        self.ticks.extend_from_slice(ticks);
+        if self.span.is_shared() {
+            // Event time had come to each before it went past.
+            return self.before.extend_from_slice(ticks);
+        }
+        let mut last = self.watermark_or_least();
+        let mut before = last;
+        for &tick in ticks {
+            (before, last) = if tick > last { (last, tick) } else { (before, last) };
+            self.before.push(before);
+        }
+    }
+
+    /// Makes columns of the results of the rows from this one on, which lie in these slots, of another table
+    /// or of the operator's.
+    fn lower(&mut self, from: usize, slots: &[u32], results: Option<&Table>) -> Result<()> {
         if slots.is_empty() {
             return Ok(());
         }
-        match self.table.lower_of_least(self.parts.recipe.outputs(), &slots, self.min_periods) {
+        let table = results.unwrap_or(&self.table);
+        match table.lower_of_least(self.parts.recipe.outputs(), slots, self.min_periods) {
             Ok(columns) => {
                 self.results.push(slots.len(), columns);
                 Ok(())
             }
             Err(unfit) => {
-                let (number, row) = self.out[from + unfit.at];
+                let (number, row) = self.out.at(from + unfit.at);
                 let error = self.unfit(&unfit, self.passage.place(number, row));
                 self.out.truncate(from + unfit.at);
                 self.ticks.truncate(from + unfit.at);
                 self.before.truncate(from + unfit.at);
-                self.lower(from).and(Err(error))
+                self.lower(from, &slots[..unfit.at], results).and(Err(error))
             }
         }
     }
@@ -339,7 +447,7 @@ impl Rolling {
     /// Combines what is to be combined.
     fn combine(&mut self) {
         self.table.grow(self.trails.slots());
-        self.table.merge(self.trails.merges());
+        self.table.carry_out(self.trails.steps());
     }
 
     /// Lets all be combined, and empties the slots that are not needed any more.
@@ -358,9 +466,8 @@ impl Rolling {
     /// Sends rows that have their results, as many as lie together.
     fn send(&mut self) -> Batch {
         let most = self.out.len().min(self.parts.batch_rows);
-        let rows = Passage::together(&self.out[..most]);
-        let batch = self.passage.leave(&self.out[..rows]);
-        self.out.drain(..rows);
+        let rows = self.out.together(most);
+        let batch = self.passage.leave(&self.out.take(rows));
         let time = match (self.by_arrival, self.ahead()) {
             (false, _) => Some(self.time(rows)),
             (true, 0) => batch.time().cloned(),
@@ -477,14 +584,16 @@ impl Rolling {
 
     fn state_bytes(&self) -> u64 {
         let lines: usize = self.lines.iter().map(|line| line.capacity() * size_of::<Waiting>()).sum();
-        let rows = self.trails.memory() + self.queue.memory() + self.passage.memory() + lines;
-        (self.table.bytes() + self.parts.keys.memory() + rows + self.results.memory()) as u64
+        let sweeper = self.sweeper.as_ref().map_or(0, Sweeper::memory);
+        let rows = self.trails.memory() + self.queue.memory() + self.passage.memory() + self.out.memory() + lines;
+        (self.table.bytes() + sweeper + self.parts.keys.memory() + rows + self.results.memory()) as u64
     }
 }
 
 impl Stage for Rolling {
     fn be_steady(&mut self) {
         self.trails.be_steady();
+        self.sweeper = None;
         if self.by_arrival && self.ahead() == 0 && self.parts.by.iter().all(|by| by.as_column().is_some()) {
             self.single = self.parts.recipe.single();
         }

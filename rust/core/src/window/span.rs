@@ -28,6 +28,11 @@ impl Span {
         }
     }
 
+    /// Whether it ends with the row whose window it is.
+    pub(crate) fn ends_with_row(self) -> bool {
+        matches!(self, Self::Time { to: 0, .. } | Self::Rows { ahead: 0, .. })
+    }
+
     /// Whether rows of one time share a window, so that each waits for all of them.
     pub(crate) fn is_shared(self) -> bool {
         matches!(self, Self::Time { .. })

@@ -5,8 +5,8 @@
 //! to the same up to the bound of error of the rows in the window, everything else to the same.
 
 use super::daba::{Combiner, Daba};
-use super::trails::{NOTHING, Trails};
-use crate::aggregate::Merge;
+use super::trails::Trails;
+use crate::aggregate::{Merge, NOTHING};
 
 /// A row, and those that have been combined with it.
 pub(super) struct Step {

@@ -7,34 +7,45 @@
 //! combination of all rows so far is kept. A result is one combination of the two. (This is van Herk's and
 //! Gil and Werman's method, as in [`super::fifo`], with a key for a lane.)
 //!
+//! The rows of a key lie side by side. So many rows can be taken in at once, in a sweep, as long as each has
+//! its window combined as soon as it has come: what is done to their cells is then one step for all rows of
+//! a block. Taking them in one by one comes to the same bits.
+//!
 //! The tree in which rows are combined is thus a function of the positions of the rows of the window alone:
 //! nothing is ever subtracted, and neither rows that have left nor the cuts of batches can show. Each row
 //! costs three combinations, however long the window is. They are only written down here, and carried out
-//! column by column ([`crate::aggregate::Table::merge`]).
+//! column by column ([`crate::aggregate::Table::carry_out`]).
 
+use std::ops::Range;
+
+use super::plots::Plots;
 use super::steady::Steps;
-use crate::aggregate::Merge;
+use crate::aggregate::{Merge, NOTHING, Reaches, Run, Step};
 
-/// The slot of no row, whose cells stay empty.
-pub(crate) const NOTHING: u32 = 0;
+/// The slots of a key with one row: for their total, and for a few more.
+const LEAST: u32 = 4;
 
-/// The rows of a key, in two chains: of the older block from its first row on, of the newer one from its
-/// last row back.
+/// The rows of a key, in a run of slots: the first is for what those of the newer block come to, then come,
+/// somewhere, the rows of the older block that are still in the window, and those of the newer one.
 #[derive(Clone, Copy)]
 struct Lane {
-    /// The first row of the older block that is still in the window.
-    front: u32,
-    /// The last row of the newer block.
-    back: u32,
-    /// Where the rows of the newer block are combined.
+    /// The first slot.
     total: u32,
+    /// How many slots there are; 0 if the key has no rows.
+    room: u32,
+    /// The first row of the older block.
+    front: u32,
+    /// The first row of the newer block.
+    middle: u32,
+    /// Behind the last row.
+    back: u32,
     /// Where the newer block ends.
     end: i64,
     /// The position of the last row.
     latest: i64,
 }
 
-const EMPTY: Lane = Lane { front: NOTHING, back: NOTHING, total: NOTHING, end: i64::MIN, latest: i64::MIN };
+const EMPTY: Lane = Lane { total: 0, room: 0, front: 1, middle: 1, back: 1, end: i64::MIN, latest: i64::MIN };
 
 /// The rows of every key that are still in a window.
 pub(crate) struct Trails {
@@ -42,15 +53,16 @@ pub(crate) struct Trails {
     lanes: Vec<Lane>,
     /// What stands in the place of the lanes where no row may wait for many others.
     steady: Option<Vec<Steps>>,
-    /// The next slot of the same chain.
-    links: Vec<u32>,
     /// The position of the row of each slot.
     positions: Vec<i64>,
-    free: Vec<u32>,
+    plots: Plots,
     /// Slots that are not needed any more, and not empty yet.
     left: Vec<u32>,
-    /// What is to be combined, in order.
-    merges: Vec<Merge>,
+    /// What is to be done to the cells, in order.
+    steps: Vec<Step>,
+    /// Of the rows of a sweep: their windows.
+    older: Vec<u32>,
+    newer: Vec<u32>,
     live: usize,
 }
 
@@ -61,11 +73,12 @@ impl Trails {
             length,
             lanes: Vec::new(),
             steady: None,
-            links: vec![NOTHING; results + 1],
-            positions: vec![0; results + 1],
-            free: Vec::new(),
+            positions: Vec::new(),
+            plots: Plots::new(results + 1),
             left: Vec::new(),
-            merges: Vec::new(),
+            steps: Vec::new(),
+            older: Vec::new(),
+            newer: Vec::new(),
             live: 0,
         }
     }
@@ -77,17 +90,22 @@ impl Trails {
 
     /// How many slots there are; none has a higher number.
     pub(crate) fn slots(&self) -> usize {
-        self.links.len()
+        self.plots.slots()
     }
 
     /// How many slots are in use.
     pub(crate) fn used(&self) -> usize {
-        self.slots() - self.free.len()
+        self.plots.used()
     }
 
     /// How many keys have rows.
     pub(crate) fn live_keys(&self) -> usize {
         self.live
+    }
+
+    /// How many keys there is room for.
+    pub(crate) fn keys(&self) -> usize {
+        self.lanes.len()
     }
 
     /// Makes room for keys of these numbers.
@@ -98,13 +116,9 @@ impl Trails {
         }
     }
 
-    /// An empty slot.
+    /// An empty slot, for a row that waits.
     pub(crate) fn slot(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.links.push(NOTHING);
-            self.positions.push(0);
-            self.links.len() as u32 - 1
-        })
+        self.plots.take(1)
     }
 
     /// The position after that of the last row of a key, where rows are numbered.
@@ -115,21 +129,22 @@ impl Trails {
         }
     }
 
-    /// Takes in a row of a key, which lies in a slot. No row of the key has a higher position.
-    pub(crate) fn push(&mut self, key: u32, slot: u32, position: i64) {
+    /// Takes in a row of a key, which has waited in a slot. No row of the key has a higher position.
+    pub(crate) fn push(&mut self, key: u32, waited: u32, position: i64) {
         if self.steady.is_some() {
-            let first = self.with_steps(key, |steps, trails| steps.push(slot, position, trails));
+            let first = self.with_steps(key, |steps, trails| steps.push(waited, position, trails));
             self.live += usize::from(first);
             return;
         }
         self.turn(key, position);
-        let lane = &mut self.lanes[key as usize];
-        let (before, total) = (lane.back, lane.total);
-        (lane.back, lane.latest) = (slot, position);
-        (self.links[slot as usize], self.positions[slot as usize]) = (before, position);
-        let total = if total == NOTHING { self.begin(key) } else { total };
-        let older = if before == NOTHING { NOTHING } else { total };
-        self.merges.push(Merge { to: total, older, newer: slot });
+        let slot = self.place(key, 1);
+        self.positions[slot as usize] = position;
+        let Lane { total, middle, .. } = self.lanes[key as usize];
+        self.lanes[key as usize].latest = position;
+        let older = if middle == slot { NOTHING } else { total };
+        self.steps.push(Step::Merge(Merge { to: slot, older: waited, newer: NOTHING }));
+        self.steps.push(Step::Merge(Merge { to: total, older, newer: slot }));
+        self.left.push(waited);
     }
 
     /// Puts the combination of the rows of a key from one position to another into a slot. Neither position
@@ -142,9 +157,90 @@ impl Trails {
         }
         self.turn(key, last);
         self.evict(key, first);
-        let Lane { front, back, total, .. } = self.lanes[key as usize];
-        let newer = if back == NOTHING { NOTHING } else { total };
-        self.merges.push(Merge { to, older: front, newer });
+        let Lane { total, front, middle, back, .. } = self.lanes[key as usize];
+        let older = if front == middle { NOTHING } else { front };
+        let newer = if middle == back { NOTHING } else { total };
+        self.steps.push(Step::Merge(Merge { to, older, newer }));
+    }
+
+    /// Takes in rows of a key, by their places in a sweep, and has the windows combined that end with them,
+    /// where windows are of rows.
+    pub(crate) fn sweep_rows(&mut self, key: u32, rows: Range<usize>) {
+        let (mut row, mut next) = (rows.start, self.next(key));
+        while row < rows.end {
+            self.turn(key, next);
+            let len = (self.lanes[key as usize].end - next).min((rows.end - row) as i64) as u32;
+            let to = self.place(key, len);
+            let positions = &mut self.positions[to as usize..(to + len) as usize];
+            positions.iter_mut().zip(next..).for_each(|(slot, position)| *slot = position);
+            self.evict(key, next + 1 - self.length);
+            let lane = &mut self.lanes[key as usize];
+            let (total, fresh, older) = (lane.total, lane.middle == to, lane.front);
+            let reach = (lane.middle - older).min(len);
+            (lane.front, lane.latest) = (older + reach, next + i64::from(len) - 1);
+            self.steps.push(Step::Run(Run { row: row as u32, len, to, total, fresh, older, reach }));
+            (row, next) = (row + len as usize, next + i64::from(len));
+        }
+    }
+
+    /// The same where windows are of times, which are those of all rows of the sweep, and start so much before
+    /// them.
+    pub(crate) fn sweep_times(&mut self, key: u32, rows: Range<usize>, times: &[i64], from: i64) {
+        self.older.resize(times.len().max(self.older.len()), NOTHING);
+        self.newer.resize(self.older.len(), 0);
+        let mut row = rows.start;
+        while row < rows.end {
+            self.turn(key, times[row]);
+            let end = self.lanes[key as usize].end;
+            let len = times[row..rows.end].partition_point(|&time| time < end);
+            let to = self.place(key, len as u32);
+            let run = row..row + len;
+            self.positions[to as usize..to as usize + len].copy_from_slice(&times[run.clone()]);
+            self.reach_back(key, run.clone(), times, from);
+            self.reach_on(run.clone(), times);
+            let lane = &mut self.lanes[key as usize];
+            lane.latest = times[run.end - 1];
+            let (total, fresh) = (lane.total, lane.middle == to);
+            self.steps.push(Step::Run(Run {
+                row: row as u32,
+                len: len as u32,
+                to,
+                total,
+                fresh,
+                older: 0,
+                reach: 0,
+            }));
+            row = run.end;
+        }
+    }
+
+    /// Finds, for each row of a run, the first one of the older block that is in its window.
+    fn reach_back(&mut self, key: u32, run: Range<usize>, times: &[i64], from: i64) {
+        let Lane { mut front, middle, .. } = self.lanes[key as usize];
+        let mut row = run.start;
+        // One step forward, in one of the two, without a branch to be guessed wrong.
+        while front < middle && row < run.end {
+            let gone = self.positions[front as usize] < times[row] - from;
+            self.older[row] = front;
+            front += u32::from(gone);
+            row += usize::from(!gone);
+        }
+        self.older[row..run.end].fill(NOTHING);
+        self.lanes[key as usize].front = front;
+    }
+
+    /// Finds, for each row of a run, the last one of its time.
+    fn reach_on(&mut self, run: Range<usize>, times: &[i64]) {
+        let mut last = run.end - 1;
+        for row in run.rev() {
+            last = if times[row] == times[last] { last } else { row };
+            self.newer[row] = last as u32;
+        }
+    }
+
+    /// The windows of the rows of a sweep, where they are of times.
+    pub(crate) fn windows(&self) -> Reaches<'_> {
+        Reaches { older: &self.older, newer: &self.newer }
     }
 
     /// Numbers a row that never came, behind the last one of a key.
@@ -157,7 +253,7 @@ impl Trails {
 
     /// Writes down what is to be combined.
     pub(super) fn note(&mut self, merge: Merge) {
-        self.merges.push(merge);
+        self.steps.push(Step::Merge(merge));
     }
 
     /// Lets go of a slot.
@@ -165,9 +261,9 @@ impl Trails {
         self.left.push(slot);
     }
 
-    /// What is to be combined, in order.
-    pub(crate) fn merges(&self) -> &[Merge] {
-        &self.merges
+    /// What is to be done to the cells, in order.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The slots that are not needed any more once all is combined.
@@ -177,8 +273,8 @@ impl Trails {
 
     /// Hears that all has been combined, and that the slots that are not needed any more are empty.
     pub(crate) fn settle(&mut self) {
-        self.merges.clear();
-        self.free.extend(self.left.drain(..).rev());
+        self.steps.clear();
+        self.left.drain(..).rev().for_each(|slot| self.plots.give_back(slot, 1));
     }
 
     /// Lets go of rows before a position, where all windows still to come start later. Gives the keys that
@@ -197,10 +293,8 @@ impl Trails {
             }
             gone.push(key);
             let lane = std::mem::replace(&mut self.lanes[key as usize], EMPTY);
-            self.leave(lane.front);
-            self.leave(lane.back);
-            if lane.total != NOTHING {
-                self.left.push(lane.total);
+            if lane.room > 0 {
+                self.plots.give_back(lane.total, lane.room);
                 self.live -= 1;
             }
         }
@@ -214,10 +308,10 @@ impl Trails {
         size_of_val(&self.lanes[..])
             + steady
             + rows
-            + size_of_val(&self.links[..])
             + size_of_val(&self.positions[..])
-            + (self.free.capacity() + self.left.capacity()) * 4
-            + self.merges.capacity() * size_of::<Merge>()
+            + (self.left.capacity() + self.older.capacity() + self.newer.capacity()) * 4
+            + self.steps.capacity() * size_of::<Step>()
+            + self.plots.memory()
     }
 
     /// Lets go of the rows of a key before a position, where rows are steady; tells whether none is left.
@@ -240,60 +334,63 @@ impl Trails {
         done
     }
 
-    /// Gives a key a place for its totals.
-    fn begin(&mut self, key: u32) -> u32 {
-        let slot = self.slot();
-        self.lanes[key as usize].total = slot;
-        self.live += 1;
+    /// The first slot of so many for the next rows of a key.
+    fn place(&mut self, key: u32, len: u32) -> u32 {
+        if self.lanes[key as usize].back + len > self.lanes[key as usize].total + self.lanes[key as usize].room {
+            self.make_room(key, len);
+        }
+        let slot = self.lanes[key as usize].back;
+        self.lanes[key as usize].back += len;
         slot
+    }
+
+    /// Makes room for so many more rows of a key: moves its rows to the beginning of its slots, where at
+    /// least half of them are then free, or to more of them.
+    fn make_room(&mut self, key: u32, len: u32) {
+        let lane = self.lanes[key as usize];
+        let (rows, mut to) = (lane.back - lane.front, lane.total);
+        let room = (2 * (rows + len)).next_power_of_two().max(LEAST);
+        if room > lane.room || room <= lane.room / 8 {
+            to = self.plots.take(room);
+            self.positions.resize(self.plots.slots().max(self.positions.len()), 0);
+            if lane.room > 0 {
+                self.steps.push(Step::Move { from: lane.total, to, len: 1 });
+                self.plots.give_back(lane.total, lane.room);
+            } else {
+                self.live += 1;
+            }
+            self.lanes[key as usize].room = room;
+        }
+        if rows > 0 {
+            self.steps.push(Step::Move { from: lane.front, to: to + 1, len: rows });
+            self.positions.copy_within(lane.front as usize..lane.back as usize, to as usize + 1);
+        }
+        let older = lane.middle - lane.front;
+        let lane = &mut self.lanes[key as usize];
+        (lane.total, lane.front, lane.middle, lane.back) = (to, to + 1, to + 1 + older, to + 1 + rows);
     }
 
     /// Moves a key on to the block that a position lies in.
     fn turn(&mut self, key: u32, position: i64) {
-        let lane = self.lanes[key as usize];
+        let lane = &mut self.lanes[key as usize];
         if position < lane.end {
             return;
         }
         let start = position - position.rem_euclid(self.length);
-        self.leave(lane.front);
-        let front = if lane.end == start {
-            self.chain(lane.back)
-        } else {
-            self.leave(lane.back);
-            NOTHING
-        };
-        self.lanes[key as usize] = Lane { front, back: NOTHING, end: start + self.length, ..lane };
-    }
-
-    /// Turns a chain from the last row back around, and combines each row with all newer ones. Gives the
-    /// first row.
-    fn chain(&mut self, last: u32) -> u32 {
-        let (mut newer, mut slot) = (NOTHING, last);
-        while slot != NOTHING {
-            if newer != NOTHING {
-                self.merges.push(Merge { to: slot, older: slot, newer });
-            }
-            let before = std::mem::replace(&mut self.links[slot as usize], newer);
-            (newer, slot) = (slot, before);
+        lane.front = if lane.end == start { lane.middle } else { lane.back };
+        lane.middle = lane.back;
+        lane.end = start + self.length;
+        let len = lane.middle - lane.front;
+        if len > 1 {
+            self.steps.push(Step::Chain { first: lane.front, len });
         }
-        newer
     }
 
     /// Lets go of the rows of the older block that lie before a position.
     fn evict(&mut self, key: u32, first: i64) {
-        let mut front = self.lanes[key as usize].front;
-        while front != NOTHING && self.positions[front as usize] < first {
-            self.left.push(front);
-            front = self.links[front as usize];
-        }
-        self.lanes[key as usize].front = front;
-    }
-
-    /// Lets go of a chain.
-    fn leave(&mut self, mut slot: u32) {
-        while slot != NOTHING {
-            self.left.push(slot);
-            slot = self.links[slot as usize];
+        let lane = &mut self.lanes[key as usize];
+        while lane.front < lane.middle && self.positions[lane.front as usize] < first {
+            lane.front += 1;
         }
     }
 }
@@ -301,8 +398,11 @@ impl Trails {
 #[cfg(test)]
 mod tests {
     use super::super::fifo::tests::{Words, words};
+    use super::super::groups::Groups;
+    use super::super::span::Span;
     use super::*;
-    use crate::aggregate::Table;
+    use crate::aggregate::testing::ints;
+    use crate::aggregate::{Chosen, Swept, Table};
 
     /// Numbers that look random.
     fn mixed(state: &mut u64) -> i64 {
@@ -329,21 +429,103 @@ mod tests {
             trails.push(key, slot, time);
             trails.result(key, (time - length + 1, time), 1);
             table.grow(trails.slots());
-            merges += trails.merges().len();
-            table.merge(trails.merges());
-            let done = trails.merges().len();
+            trails
+                .steps()
+                .iter()
+                .for_each(|step| step.merges(|merge| merges += usize::from(merge.newer != NOTHING)));
+            table.carry_out(trails.steps());
+            let done = trails.steps().len();
             let in_window = |&&(other, at): &&(u32, i64)| other == key && time - length < at;
             let want: Vec<i64> = rows.iter().filter(in_window).map(|&(_, at)| at).collect();
             assert_eq!(words(&*table.parts[0])[1], want, "{length} {gap} {time}");
             if forget && mixed(&mut state) % 5 == 0 {
                 trails.forget(time - length + 1);
-                table.merge(&trails.merges()[done..]);
+                table.carry_out(&trails.steps()[done..]);
             }
             table.clear(trails.left());
             trails.settle();
         }
         // Those of a row that comes, of one that goes, and of a result; a steady trail copies one, too.
         assert!(merges <= (if steady { 3 + 1 + 2 + 1 } else { 3 }) * rows.len(), "{merges} combinations");
+    }
+
+    /// Sweeps rows of a few keys, a few at a time, and takes some in one by one, through windows of times or
+    /// of rows; holds each window to the rows that lie in it, in their order.
+    fn check_sweeps(length: i64, gap: i64, by_time: bool) {
+        let (mut trails, mut table) =
+            (Trails::new(length, 1), Table::of(1, vec![Box::new(Words::default())], vec![0]));
+        let mut results = table.fresh();
+        let (mut state, mut time, mut lists) = (length as u64 * 7 + gap as u64, -500, vec![Vec::new(); 3]);
+        let span =
+            if by_time { Span::Time { from: length - 1, to: 0 } } else { Span::Rows { rows: length, ahead: 0 } };
+        let mut groups = Groups::default();
+        trails.prepare(3);
+        for _ in 0..150 {
+            // Rows of one time are not cut.
+            time += 1;
+            let count = mixed(&mut state) % 20 + 1;
+            let next = |_| {
+                time += mixed(&mut state) % gap;
+                (time, (mixed(&mut state) % 3) as u32)
+            };
+            let mut rows: Vec<(i64, u32)> = (0..count).map(next).collect();
+            let few = rows.len() < 3;
+            groups.sort(0, &rows.iter().map(|&(_, key)| key).collect::<Vec<_>>(), 3);
+            rows = groups.order.iter().map(|&row| rows[row as usize]).collect();
+            let times: Vec<i64> = rows.iter().map(|&(time, _)| time).collect();
+            rows.iter().for_each(|&(time, key)| lists[key as usize].push(time));
+            if few {
+                for &(time, key) in &rows {
+                    let (slot, position) = (trails.slot(), if by_time { time } else { trails.next(key) });
+                    table.grow(trails.slots());
+                    table.put(slot, time);
+                    trails.push(key, slot, position);
+                    trails.result(key, (position - length + 1, position), 1);
+                    table.grow(trails.slots());
+                    table.carry_out(trails.steps());
+                    table.clear(trails.left());
+                    trails.settle();
+                }
+                continue;
+            }
+            for (key, rows) in groups.each() {
+                match span {
+                    Span::Time { from, .. } => trails.sweep_times(key, rows, &times, from),
+                    Span::Rows { .. } => trails.sweep_rows(key, rows),
+                }
+            }
+            let windows = by_time.then(|| trails.windows());
+            let (inputs, len) = (ints(times.clone()), rows.len());
+            table.grow(trails.slots());
+            let swept = Swept { inputs: &inputs, rows: Chosen::Run(0, len), times: &times, windows };
+            table.sweep(trails.steps(), swept, &mut results);
+            trails.settle();
+            for (key, rows) in groups.each() {
+                let list = &lists[key as usize];
+                for row in rows.clone() {
+                    let end = list.len() - (rows.end - row) + 1;
+                    let want: Vec<i64> = match by_time {
+                        true => list
+                            .iter()
+                            .copied()
+                            .filter(|&at| times[row] - length < at && at <= times[row])
+                            .collect(),
+                        false => list[end.saturating_sub(length as usize)..end].to_vec(),
+                    };
+                    assert_eq!(words(&*results.parts[0])[row], want, "{length} {gap} {by_time} {row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sweeps_come_to_the_same() {
+        for length in [1, 2, 3, 7, 40, 1000] {
+            for gap in [1, 2, 5, 60] {
+                check_sweeps(length, gap, true);
+                check_sweeps(length, gap, false);
+            }
+        }
     }
 
     #[test]
