@@ -252,16 +252,20 @@ fn carry_out<P: Partial>(cells: &mut [P], step: &Step) {
 fn lift_run<P: Lift<V>, V: Value>(cells: &mut [P], run: &Run, sweep: &Sweep<'_>, values: &[V], results: &mut [P]) {
     let rows = run.row as usize..(run.row + run.len) as usize;
     let (values, times, results) = (&values[rows.clone()], &sweep.times[rows.clone()], &mut results[rows.clone()]);
-    let chosen = sweep.chosen.map(|chosen| &chosen[rows]);
     let mut total = if run.fresh { P::EMPTY } else { cells[run.total as usize] };
-    let lifted = &mut cells[run.to as usize..(run.to + run.len) as usize];
-    for i in 0..values.len() {
-        let mut one = P::EMPTY;
-        if chosen.is_none_or(|chosen| chosen[i]) {
-            one.lift(values[i], times[i]);
+    let ones = &mut cells[run.to as usize..(run.to + run.len) as usize];
+    match sweep.chosen.map(|chosen| &chosen[rows]) {
+        None => total = P::lift_all(total, (values, times), ones, results),
+        Some(chosen) => {
+            for i in 0..values.len() {
+                let mut one = P::EMPTY;
+                if chosen[i] {
+                    one.lift(values[i], times[i]);
+                }
+                [total] = P::joined([&total], [&one]);
+                (ones[i], results[i]) = (one, total);
+            }
         }
-        [total] = P::joined([&total], [&one]);
-        (lifted[i], results[i]) = (one, total);
     }
     cells[run.total as usize] = total;
 }

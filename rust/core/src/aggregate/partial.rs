@@ -35,6 +35,22 @@ pub(crate) trait Partial: Copy + Send + 'static {
 pub(crate) trait Lift<V>: Partial {
     /// Takes in one value and the event time of its row.
     fn lift(&mut self, value: V, time: i64);
+
+    /// Lifts each value into a state of its own, and notes what all up to each come to, from `total` on.
+    /// Gives what they all come to.
+    #[inline(always)]
+    fn lift_all(mut total: Self, (values, times): (&[V], &[i64]), ones: &mut [Self], totals: &mut [Self]) -> Self
+    where
+        V: Copy,
+    {
+        for i in 0..values.len() {
+            let mut one = Self::EMPTY;
+            one.lift(values[i], times[i]);
+            [total] = Self::joined([&total], [&one]);
+            (ones[i], totals[i]) = (one, total);
+        }
+        total
+    }
 }
 
 /// How many rows there are.
@@ -299,6 +315,18 @@ impl FloatSum {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn lift_each(mut total: Self, values: &[f64], ones: &mut [Self], totals: &mut [Self]) -> Self {
+        for i in 0..values.len() {
+            ones[i] = Self::EMPTY;
+            ones[i].add(values[i]);
+            total.combine(&ones[i]);
+            totals[i] = total;
+        }
+        total
+    }
+
     #[inline(always)]
     fn add(&mut self, value: f64) {
         let sum = two_sum(self.hi, value);
@@ -345,6 +373,20 @@ impl Lift<f64> for FloatSum {
     #[inline(always)]
     fn lift(&mut self, value: f64, _: i64) {
         self.add(value);
+    }
+
+    #[inline(always)]
+    fn lift_all(total: Self, (values, _): (&[f64], &[i64]), ones: &mut [Self], totals: &mut [Self]) -> Self {
+        let (ones, totals) = (&mut ones[..values.len()], &mut totals[..values.len()]);
+        let Self { mut hi, mut lo, wide } = total;
+        for i in 0..values.len() {
+            let sum = two_sum(hi, values[i]);
+            (hi, lo) = (sum.hi, lo + sum.lo);
+            ones[i] = Self { hi: values[i], ..Self::EMPTY };
+            totals[i] = Self { hi, lo, wide };
+        }
+        // What is not finite stays so, and then all has to be done with more care.
+        if hi.is_finite() { Self { hi, lo, wide } } else { Self::lift_each(total, values, ones, totals) }
     }
 }
 
@@ -405,6 +447,23 @@ mod tests {
         let mut sum: FloatSum = lifted(&[1e16, 1.0]);
         sum.combine(&lifted(&[-1e16, 1.0]));
         assert_eq!(sum.total(), 2.0);
+    }
+
+    #[test]
+    fn sums_lifted_together_are_those_lifted_one_by_one() {
+        let bits = |sums: &[FloatSum]| sums.iter().map(|s| s.total().to_bits()).collect::<Vec<_>>();
+        let odd = [1e308, 1e308, -1e308, f64::INFINITY, 0.1, -0.0, 1e16, f64::NAN, 5e-324, f64::NEG_INFINITY];
+        for values in (0..odd.len()).flat_map(|from| (from..=odd.len()).map(move |to| &odd[from..to])) {
+            for start in [lifted::<FloatSum>(&[]), lifted(&[0.3, 1e17]), lifted(&[1e308, 1e308])] {
+                let empty = vec![FloatSum::EMPTY; values.len()];
+                let [mut ones, mut totals, mut want, mut wanted] = [(); 4].map(|()| empty.clone());
+                let times = vec![0; values.len()];
+                let total = FloatSum::lift_all(start, (values, &times), &mut ones, &mut totals);
+                let last = FloatSum::lift_each(start, values, &mut want, &mut wanted);
+                assert_eq!((bits(&ones), bits(&totals)), (bits(&want), bits(&wanted)), "{values:?}");
+                assert_eq!(bits(&[total]), bits(&[last]));
+            }
+        }
     }
 
     #[test]
