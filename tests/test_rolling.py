@@ -120,6 +120,35 @@ POISON = [1e308, 1e308, -1e308, math.inf, -math.inf, math.nan, 1e16, 1.0]
 FLOATS = {name: getattr(rl, name)("x") for name in ["sum", "mean", "min", "max", "var", "std", "first", "last"]}
 
 
+odd_numbers = st.one_of(st.none(), st.floats(), st.sampled_from(POISON), st.integers(-3, 3).map(float))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc"), odd_numbers), max_size=60),
+    st.integers(1, 12),
+    st.booleans(),
+    st.booleans(),
+    batch_rows,
+)
+def test_rows_swept_together_come_to_the_bits_of_rows_one_by_one(steps, size, by_rows, keyed, batch_rows):
+    time, rows = 0, []
+    for n, (step, k, x) in enumerate(steps):
+        time += step
+        rows.append({"t": time, "n": n, "k": k, "x": x, "i": step})
+    aggs = FLOATS | {"few": rl.sum("x", where=rl.col("k") == "a"), "n_": rl.count("x"), "total": rl.sum("i")}
+    schema = {"t": "int64", "n": "int64", "k": "string", "x": "float64", "i": "int64"}
+    frame = ([], {"rows": size}) if by_rows else ([size], {})
+
+    def run(**options):
+        plan = rl.from_rows(rows, time="t", schema=schema, batch_rows=batch_rows)
+        return exact(dicts(plan.rolling(*frame[0], by="k" if keyed else None, **frame[1], **options).agg(**aggs)))
+
+    # Rows that may have to wait for earlier ones are dealt with one by one.
+    assert run(time="t") == run(time="t", lateness=1)
+    if by_rows:
+        assert run() == run(time="n", lateness=1)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(1, 8), st.integers(1, 4))
 def test_what_has_left_a_window_leaves_no_trace(numbers, size, blocks):
     before = [POISON[n % len(POISON)] for n in range(size * blocks)]

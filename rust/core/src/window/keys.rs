@@ -110,6 +110,9 @@ impl Keys {
         {
             return self.number_words(&words, column.logical_nulls().as_ref());
         }
+        if columns.is_empty() && rows > 0 {
+            return vec![self.intern(columns, 0); rows];
+        }
         let mut local = Local::of(columns, rows);
         let mut known = vec![UNKNOWN; local.codes_len];
         for row in 0..rows {

@@ -312,7 +312,9 @@ impl Rolling {
     /// Ends a batch: what it did to event time.
     fn finish(&mut self, rows: &Rows) {
         self.parts.aside.leave(&rows.batch);
-        self.mark.note_highest(rows);
+        if !self.by_arrival {
+            self.mark.note_highest(rows);
+        }
         if let Some(high) = rows.time.high.as_ref().filter(|_| self.failure.is_none()) {
             self.reach(high.time);
             self.mark.note(&rows.batch, high);
