@@ -207,6 +207,7 @@ fn slot_of(pane: &Pane, key: u32) -> Option<u32> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::any::Any;
+    use std::cell::Cell;
 
     use super::*;
     use crate::aggregate::Merge;
@@ -221,6 +222,20 @@ pub(super) mod tests {
         &cells.any().downcast_ref::<Words>().expect("cells of words").0
     }
 
+    thread_local! {
+        /// How many combinations this test has made so far.
+        static COMBINED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// How many combinations of words have been made since it was last asked.
+    pub(crate) fn combined() -> usize {
+        COMBINED.take()
+    }
+
+    fn count(combinations: usize) {
+        COMBINED.set(COMBINED.get() + combinations);
+    }
+
     impl Cells for Words {
         fn grow(&mut self, len: usize) {
             self.0.resize(len.max(self.0.len()), Vec::new());
@@ -231,18 +246,21 @@ pub(super) mod tests {
         }
 
         fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]) {
+            count(to.len());
             for (&to, &from) in to.iter().zip(from) {
                 self.0[to as usize].extend(&words(newer)[from as usize]);
             }
         }
 
         fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+            count(at.len());
             for &at in at {
                 self.0.push([&words(older)[at as usize][..], &words(newer)[at as usize]].concat());
             }
         }
 
         fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
+            count(slots.len());
             for (&slot, &at) in slots.iter().zip(at) {
                 self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
             }
@@ -250,6 +268,7 @@ pub(super) mod tests {
         }
 
         fn merge(&mut self, merges: &[Merge]) {
+            count(merges.len());
             for &Merge { to, older, newer } in merges {
                 self.0[to as usize] = [&self.0[older as usize][..], &self.0[newer as usize]].concat();
             }
@@ -330,6 +349,44 @@ pub(super) mod tests {
             tables.grow(PANES, panes.slots());
             tables.put(PANES, slot, time);
             rows.push((key, time));
+        }
+    }
+
+    /// Sends a row of each of a few keys into every pane; tells how many combinations that takes per key and step.
+    fn cost(grid: Grid, steps: i64, keys: u32) -> f64 {
+        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
+        let mut results = table.fresh();
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
+        panes.prepare(keys as usize, 1);
+        combined();
+        let mut all = 0;
+        for time in 0..steps {
+            while let Some(last) = fifo.next_window(&panes, i64::MIN).filter(|&last| grid.window(last).1 <= time) {
+                fifo.advance(last, &panes, &table, &places);
+                fifo.results(&places, &mut results, &mut Vec::new());
+                fifo.leave(last, &mut panes, &mut table, &mut places);
+                results.keep(&[]);
+            }
+            all += combined();
+            let (at, mut fresh) = (panes.open(grid.pane(time).expect("no gaps")), Vec::new());
+            for key in 0..keys {
+                let slot = panes.slot(at, key, grid.active(time), &mut fresh);
+                table.grow(panes.slots());
+                table.put(slot, time);
+            }
+            places.hold(&fresh);
+            assert_eq!(combined(), 0, "a row costs nothing, in however many windows it is");
+            // P17: no more panes than the open windows have, and the one that begins.
+            assert!(panes.iter().count() as i64 <= grid.panes() + 1);
+        }
+        all as f64 / (steps as f64 * f64::from(keys))
+    }
+
+    #[test]
+    fn p16_a_step_costs_three_combinations_however_many_windows_overlap() {
+        for overlap in [2, 10, 100, 1000] {
+            let cost = cost(Grid::new(overlap, 1, 0), 5000, 3);
+            assert!((1.5..=3.0).contains(&cost), "{overlap}-fold: {cost} combinations");
         }
     }
 
