@@ -419,6 +419,8 @@ mod tests {
             time: None,
             lateness: Length::Ticks(0),
             late: Late::Drop,
+            fill: None,
+            revisions: None,
             max_kept: 0,
             max_state_bytes: None,
             aggregates: Vec::new(),

@@ -354,27 +354,28 @@ pub(super) mod tests {
 
     /// Sends a row of each of a few keys into every pane; tells how many combinations that takes per key and step.
     fn cost(grid: Grid, steps: i64, keys: u32) -> f64 {
-        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
-        let mut results = table.fresh();
-        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, &table), Panes::new(), Places::default());
+        let mut tables = tables(&Words::default(), TABLES);
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid), Panes::new(), Places::default());
         panes.prepare(keys as usize, 1);
         combined();
         let mut all = 0;
         for time in 0..steps {
             while let Some(last) = fifo.next_window(&panes, i64::MIN).filter(|&last| grid.window(last).1 <= time) {
-                fifo.advance(last, &panes, &table, &places);
-                fifo.results(&places, &mut results, &mut Vec::new());
-                fifo.leave(last, &mut panes, &mut table, &mut places);
-                results.keep(&[]);
+                fifo.advance(last, &panes, &mut tables, &places);
+                fifo.results(&places, &mut tables, &mut Vec::new());
+                fifo.leave(last, &mut panes, &mut tables, &mut places);
+                tables.keep(RESULTS, Vec::new());
             }
+            tables.finish().expect("no panic");
             all += combined();
             let (at, mut fresh) = (panes.open(grid.pane(time).expect("no gaps")), Vec::new());
             for key in 0..keys {
                 let slot = panes.slot(at, key, grid.active(time), &mut fresh);
-                table.grow(panes.slots());
-                table.put(slot, time);
+                tables.grow(PANES, panes.slots());
+                tables.put(PANES, slot, time);
             }
             places.hold(&fresh);
+            tables.finish().expect("no panic");
             assert_eq!(combined(), 0, "a row costs nothing, in however many windows it is");
             // P17: no more panes than the open windows have, and the one that begins.
             assert!(panes.iter().count() as i64 <= grid.panes() + 1);

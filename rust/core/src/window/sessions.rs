@@ -436,16 +436,16 @@ mod tests {
             table.put(slot, time);
             high = high.max(time);
             sessions.close(high - lateness);
-            take(&mut sessions, &mut table, &mut found);
+            take(&mut sessions, high - lateness, &mut table, &mut found);
         }
         sessions.close(i64::MAX);
-        take(&mut sessions, &mut table, &mut found);
+        take(&mut sessions, i64::MAX, &mut table, &mut found);
         assert_eq!((sessions.open(), sessions.live_keys()), (0, 0));
         found
     }
 
-    fn take(sessions: &mut Sessions, table: &mut Table, found: &mut Vec<Vec<i64>>) {
-        for Closed { session, .. } in sessions.take_closed() {
+    fn take(sessions: &mut Sessions, watermark: i64, table: &mut Table, found: &mut Vec<Vec<i64>>) {
+        for Closed { session, .. } in sessions.take_closed(watermark) {
             found.push(words(&*table.parts[0])[session.slot as usize].clone());
             table.clear(&[session.slot]);
             sessions.give_back(&[session.slot]);
