@@ -34,13 +34,13 @@ lint: build  ## what must be clean
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 	@! cargo tree --locked -p rillet-core -e normal | grep -q pyo3 || (echo "rillet-core depends on pyo3"; exit 1)
-	$(BIN)/ruff check --quiet python tests benches examples
+	$(BIN)/ruff check --quiet python tests benches examples docs
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rillet._core
 
 format: setup  ## format the Rust code, sort the imports of the Python code
 	cargo fmt -- $(RUSTFMT)
-	$(BIN)/ruff check --quiet --fix --select I python tests benches examples
+	$(BIN)/ruff check --quiet --fix --select I python tests benches examples docs
 
 demo: $(BIN)/python  ## the main job on real data: build, install, fetch the flights, run
 	@echo "Building rillet, which takes a few minutes …"

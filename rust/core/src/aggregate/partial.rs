@@ -453,7 +453,8 @@ mod tests {
     fn sums_lifted_together_are_those_lifted_one_by_one() {
         let bits = |sums: &[FloatSum]| sums.iter().map(|s| s.total().to_bits()).collect::<Vec<_>>();
         let odd = [1e308, 1e308, -1e308, f64::INFINITY, 0.1, -0.0, 1e16, f64::NAN, 5e-324, f64::NEG_INFINITY];
-        for values in (0..odd.len()).flat_map(|from| (from..=odd.len()).map(move |to| &odd[from..to])) {
+        for (from, to) in (0..odd.len()).flat_map(|from| (from..=odd.len()).map(move |to| (from, to))) {
+            let values = &odd[from..to];
             for start in [lifted::<FloatSum>(&[]), lifted(&[0.3, 1e17]), lifted(&[1e308, 1e308])] {
                 let empty = vec![FloatSum::EMPTY; values.len()];
                 let [mut ones, mut totals, mut want, mut wanted] = [(); 4].map(|()| empty.clone());

@@ -209,10 +209,15 @@ impl Plan {
     /// # Errors
     /// As [`to_json`](Self::to_json).
     pub fn fingerprint(&self) -> Result<u64> {
+        self.fingerprint_by(version())
+    }
+
+    /// The fingerprint by a time zone database of this version.
+    fn fingerprint_by(&self, zones: &str) -> Result<u64> {
         let mut hasher = DefaultHasher::new();
         self.to_json()?.hash(&mut hasher);
         if self.has_calendar() {
-            version().hash(&mut hasher);
+            zones.hash(&mut hasher);
         }
         Ok(hasher.finish())
     }
@@ -400,4 +405,38 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(every: Length) -> Arc<Plan> {
+        let host = Host { id: 0, name: "rows".into(), time: Some("t".into()), batch_rows: None };
+        let spec = WindowSpec {
+            windows: Windows::Hopping(Hopping::new(every, every)),
+            by: Vec::new(),
+            time: None,
+            lateness: Length::Ticks(0),
+            late: Late::Drop,
+            fill: None,
+            revisions: None,
+            max_kept: 0,
+            max_state_bytes: None,
+            aggregates: Vec::new(),
+        };
+        Plan::source(Node::Host(host)).then(Node::Window(Box::new(spec))).expect("a good plan")
+    }
+
+    #[test]
+    fn plans_with_a_calendar_differ_by_the_version_of_the_database_of_zones() {
+        let by = |plan: &Arc<Plan>, version| plan.fingerprint_by(version).expect("a plan has one");
+        let days = windows("1d".parse().expect("a length"));
+        assert_ne!(by(&days, "2026f"), by(&days, "2026g"));
+        assert_eq!(by(&days, version()), days.fingerprint().expect("a plan has one"));
+        let over_days = days.then(Node::Limit(5)).expect("a good plan");
+        assert_ne!(by(&over_days, "2026f"), by(&over_days, "2026g"));
+        let hours = windows("1h".parse().expect("a length"));
+        assert_eq!(by(&hours, "2026f"), by(&hours, "2026g"));
+    }
 }

@@ -207,10 +207,11 @@ fn slot_of(pane: &Pane, key: u32) -> Option<u32> {
 #[cfg(test)]
 pub(super) mod tests {
     use std::any::Any;
+    use std::cell::Cell;
 
     use super::*;
     use crate::aggregate::testing::{Cells, Rows, Sweep, Values, tables};
-    use crate::aggregate::{Merge, Step};
+    use crate::aggregate::{Merge, NOTHING, Step};
 
     /// Cells of the free monoid: all that was combined into them, in order.
     #[derive(Default)]
@@ -219,6 +220,20 @@ pub(super) mod tests {
     /// What has been combined into each.
     pub(crate) fn words(cells: &dyn Cells) -> &[Vec<i64>] {
         &cells.any().downcast_ref::<Words>().expect("cells of words").0
+    }
+
+    thread_local! {
+        /// How many combinations this test has made so far.
+        static COMBINED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// How many combinations of words have been made since it was last asked.
+    pub(crate) fn combined() -> usize {
+        COMBINED.take()
+    }
+
+    fn count(combinations: usize) {
+        COMBINED.set(COMBINED.get() + combinations);
     }
 
     impl Cells for Words {
@@ -231,18 +246,21 @@ pub(super) mod tests {
         }
 
         fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]) {
+            count(to.len());
             for (&to, &from) in to.iter().zip(from) {
                 self.0[to as usize].extend(&words(newer)[from as usize]);
             }
         }
 
         fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]) {
+            count(at.len());
             for &at in at {
                 self.0.push([&words(older)[at as usize][..], &words(newer)[at as usize]].concat());
             }
         }
 
         fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
+            count(slots.len());
             for (&slot, &at) in slots.iter().zip(at) {
                 self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
             }
@@ -252,6 +270,7 @@ pub(super) mod tests {
         fn merge(&mut self, steps: &[Step]) {
             for step in steps {
                 step.merges(|Merge { to, older, newer }| {
+                    count(usize::from(newer != NOTHING));
                     self.0[to as usize] = [&self.0[older as usize][..], &self.0[newer as usize]].concat();
                 });
             }
@@ -362,6 +381,45 @@ pub(super) mod tests {
             tables.grow(PANES, panes.slots());
             tables.put(PANES, slot, time);
             rows.push((key, time));
+        }
+    }
+
+    /// Sends a row of each of a few keys into every pane; tells how many combinations that takes per key and step.
+    fn cost(grid: Grid, steps: i64, keys: u32) -> f64 {
+        let mut tables = tables(&Words::default(), TABLES);
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid), Panes::new(), Places::default());
+        panes.prepare(keys as usize, 1);
+        combined();
+        let mut all = 0;
+        for time in 0..steps {
+            while let Some(last) = fifo.next_window(&panes, i64::MIN).filter(|&last| grid.window(last).1 <= time) {
+                fifo.advance(last, &panes, &mut tables, &places);
+                fifo.results(&places, &mut tables, &mut Vec::new());
+                fifo.leave(last, &mut panes, &mut tables, &mut places);
+                tables.keep(RESULTS, Vec::new());
+            }
+            tables.finish().expect("no panic");
+            all += combined();
+            let (at, mut fresh) = (panes.open(grid.pane(time).expect("no gaps")), Vec::new());
+            for key in 0..keys {
+                let slot = panes.slot(at, key, grid.active(time), &mut fresh);
+                tables.grow(PANES, panes.slots());
+                tables.put(PANES, slot, time);
+            }
+            places.hold(&fresh);
+            tables.finish().expect("no panic");
+            assert_eq!(combined(), 0, "a row costs nothing, in however many windows it is");
+            // P17: no more panes than the open windows have, and the one that begins.
+            assert!(panes.iter().count() as i64 <= grid.panes() + 1);
+        }
+        all as f64 / (steps as f64 * f64::from(keys))
+    }
+
+    #[test]
+    fn p16_a_step_costs_three_combinations_however_many_windows_overlap() {
+        for overlap in [2, 10, 100, 1000] {
+            let cost = cost(Grid::new(overlap, 1, 0), 5000, 3);
+            assert!((1.5..=3.0).contains(&cost), "{overlap}-fold: {cost} combinations");
         }
     }
 

@@ -402,3 +402,97 @@ impl Sessions {
         removed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fifo::tests::{Words, combined, words};
+    use super::*;
+    use crate::aggregate::Table;
+
+    const SPAN: i64 = 10;
+
+    /// Sends rows of a key into sessions, as the operator does, and gives the times in each that closes; the last ones
+    /// are closed too.
+    fn run(times: &[i64], lateness: i64) -> Vec<Vec<i64>> {
+        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
+        let (mut sessions, mut spare, mut found) = (Sessions::new(SPAN), table.fresh(), Vec::new());
+        sessions.prepare(1);
+        spare.grow(1);
+        let mut high = i64::MIN + lateness;
+        for &time in times {
+            let slot = loop {
+                match sessions.accept(0, time, high - lateness) {
+                    Fate::In(slot) | Fate::Partly(slot, _) => break slot,
+                    Fate::Missed(due) => panic!("{time} missed a session that was due at {due}"),
+                    Fate::Joins(older, newer) => {
+                        spare.copy(&[0], &table, &[newer]);
+                        table.combine(&[older], &spare, &[0]);
+                        table.clear(&[newer]);
+                        sessions.join(0, older, newer);
+                    }
+                }
+            };
+            table.grow(sessions.slots());
+            table.put(slot, time);
+            high = high.max(time);
+            sessions.close(high - lateness);
+            take(&mut sessions, high - lateness, &mut table, &mut found);
+        }
+        sessions.close(i64::MAX);
+        take(&mut sessions, i64::MAX, &mut table, &mut found);
+        assert_eq!((sessions.open(), sessions.live_keys()), (0, 0));
+        found
+    }
+
+    fn take(sessions: &mut Sessions, watermark: i64, table: &mut Table, found: &mut Vec<Vec<i64>>) {
+        for Closed { session, .. } in sessions.take_closed(watermark) {
+            found.push(words(&*table.parts[0])[session.slot as usize].clone());
+            table.clear(&[session.slot]);
+            sessions.give_back(&[session.slot]);
+        }
+    }
+
+    /// The times cut where they are too far apart.
+    fn cut(times: &[i64]) -> Vec<Vec<i64>> {
+        let mut sorted = times.to_vec();
+        sorted.sort_unstable();
+        sorted.chunk_by(|one, next| next - one < SPAN).map(<[i64]>::to_vec).collect()
+    }
+
+    #[test]
+    fn sessions_hold_their_rows_in_order_for_no_combination() {
+        let mut state = 1u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as i64 % 14
+        };
+        let times: Vec<i64> =
+            (0..500).scan(0, |time, _| Some(*time + next()).inspect(|&now| *time = now)).collect();
+        combined();
+        assert_eq!(run(&times, 0), cut(&times));
+        assert_eq!(combined(), 0);
+    }
+
+    #[test]
+    fn rows_in_any_order_make_the_same_sessions() {
+        for seed in 1..200 {
+            let mut state = seed;
+            let mut next = |below: i64| {
+                state = u64::wrapping_mul(state, 6_364_136_223_846_793_005).wrapping_add(seed);
+                (state >> 33) as i64 % below
+            };
+            let times: Vec<i64> = (0..30).map(|_| next(200) - 100).collect();
+            combined();
+            let mut found = run(&times, 200);
+            assert!(combined() < times.len(), "each makes one session less");
+            found.iter_mut().for_each(|times| times.sort_unstable());
+            assert_eq!(found, cut(&times));
+        }
+    }
+
+    #[test]
+    fn the_older_of_two_sessions_comes_first() {
+        assert_eq!(run(&[0, 3, 15, 17, 9], 30), [[0, 3, 15, 17, 9]]);
+        assert_eq!(run(&[15, 17, 0, 3, 9], 30), [[0, 3, 15, 17, 9]]);
+    }
+}

@@ -130,3 +130,71 @@ impl Strands {
         tables + size_of_val(&self.strands[..]) + self.room * 4
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fifo::tests::{Words, combined, words};
+    use super::super::lanes::Lanes;
+    use super::*;
+
+    /// Sends numbered rows of two keys through windows, whole ones and those that the end cuts short, and holds each
+    /// to its rows, in their order. Tells how many combinations a pane has cost.
+    fn check(size: i64, step: i64, rows: i64) -> f64 {
+        let grid = Grid::new(size, step, 0);
+        let mut table = Table::of(1, vec![Box::new(Words::default())], vec![0]);
+        let (mut lanes, mut strands) = (Lanes::new(grid), Strands::new(grid, &table));
+        let (mut gone, mut starts, mut panes) = (Vec::new(), [0, 0], 0);
+        lanes.prepare(2);
+        strands.prepare(2);
+        combined();
+        // Key 0 has three rows while key 1 has one.
+        for (key, row) in (0..rows).flat_map(|row| [(0, row * 3), (0, row * 3 + 1), (0, row * 3 + 2), (1, row)]) {
+            let (slot, full) = lanes.accept(key);
+            table.grow(lanes.slots());
+            if slot != crate::aggregate::NO_SLOT {
+                table.put(slot, row);
+            }
+            let Some(pane) = full else { continue };
+            panes += 1;
+            if let Some(window) = strands.take(key, (pane, slot), &table, &mut gone) {
+                assert_eq!(window, (starts[key as usize], starts[key as usize] + size), "{grid:?}");
+                starts[key as usize] += step;
+                assert_eq!(
+                    words(&*strands.results.parts[0]),
+                    [(window.0..window.1).collect::<Vec<_>>()],
+                    "{grid:?}"
+                );
+                strands.results.keep(&[]);
+            }
+            table.clear(&gone);
+            lanes.give_back(&gone);
+            gone.clear();
+        }
+        let cost = combined() as f64 / f64::from(panes.max(1));
+        for (key, rows) in [(0, rows * 3), (1, rows)] {
+            let unfinished: Vec<i64> = lanes.windows(key).map(|window| window * step).collect();
+            strands.finish(key, lanes.slot(key), unfinished.iter().copied(), &table);
+            let want: Vec<Vec<i64>> = unfinished.iter().map(|&start| (start..rows).collect()).collect();
+            assert_eq!(words(&*strands.results.parts[0]), want, "{grid:?}");
+            strands.results.keep(&[]);
+        }
+        cost
+    }
+
+    #[test]
+    fn windows_hold_their_rows_in_order() {
+        for (size, step) in (2..12).flat_map(|size| (1..size).map(move |step| (size, step))) {
+            for rows in [1, 5, 40] {
+                check(size, step, rows);
+            }
+        }
+    }
+
+    #[test]
+    fn p16_a_pane_costs_three_combinations_however_many_windows_overlap() {
+        for overlap in [2, 10, 100] {
+            let cost = check(overlap, 1, 1000);
+            assert!((1.5..=3.0).contains(&cost), "{overlap}-fold: {cost} combinations");
+        }
+    }
+}
