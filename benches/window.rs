@@ -42,6 +42,7 @@ fn plan(size: i64, every: i64, lateness: i64) -> Arc<Plan> {
         time: None,
         lateness: Length::Ticks(lateness),
         late: Late::Error,
+        ahead: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

@@ -42,6 +42,16 @@ def keep(items, predicate):
     return [item for item in items if isinstance(item, Mark) or predicate(item) is True]
 
 
+def guard(rows, most, time="t"):
+    """The rows that are no more than `most` ahead of the latest before them; and the others."""
+    when = time if callable(time) else lambda row: row[time]
+    passed, ahead = [], []
+    for row in rows:
+        far = passed and when(row) > max(map(when, passed)) + most
+        (ahead if far else passed).append(row)
+    return passed, [row | {"_reason": "ahead", "_missed": 0} for row in ahead]
+
+
 @dataclass
 class Windowed:
     """What a window operator hands out, sets aside and counts."""

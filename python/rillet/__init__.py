@@ -41,6 +41,7 @@ from rillet._core import (
     lit,
 )
 from rillet._errors import (
+    AheadRowError,
     ArgumentError,
     ArgumentTypeError,
     BadRowError,
@@ -71,6 +72,7 @@ _Mapping.register(Schema)
 
 __all__ = [
     "Aggregate",
+    "AheadRowError",
     "ArgumentError",
     "ArgumentTypeError",
     "BadRowError",

@@ -361,6 +361,7 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        ahead: tuple[_Length | None, Literal["error", "drop", "keep"]],
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,
@@ -372,6 +373,7 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        ahead: tuple[_Length | None, Literal["error", "drop", "keep"]],
         limits: tuple[int, int, int | None],
         aggs: _Aggregates,
     ) -> Plan: ...

@@ -144,6 +144,8 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        max_ahead: Any = None,
+        ahead: Literal["error", "drop", "keep"] = "error",
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
     ) -> "Grouped":
@@ -167,8 +169,19 @@ class Stream:
         late
             What becomes of rows that miss a window all the same: ``"error"`` (the default: a ``LateRowError`` names
             the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted).
+        max_ahead
+            How far a row's time may be ahead of the latest before it, so that one from the year 9999 does not make
+            all others late: a text such as ``"1d"``, a ``timedelta``, or ticks of the event time. As far as it likes
+            by default. It is more than any pause, since rows after a longer one would be ahead for ever. Rows are
+            judged where event time is made, at the source and before any filter, or here with ``time=``; windows of
+            windows have no ``max_ahead``.
+        ahead
+            What becomes of a row that is further ahead, which moves no watermark: ``"error"`` (the default: an
+            ``AheadRowError`` names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, with
+            the columns they have there, and counted).
         max_kept
-            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+            How many late rows, and how many rows ahead, may wait in ``it.late`` to be read; one more is a
+            ``KeptRowsError``.
         max_state_bytes
             How many bytes open windows and their keys may take; more are a ``StateLimitError``. By default half of
             the memory that the process may use.
@@ -189,10 +202,10 @@ class Stream:
         """
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys = _keys(by)
+        keys, jumps = _keys(by), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(spec, keys, time, lateness, late, max_kept, max_state_bytes, aggregates)
+            return self._plan.window(spec, keys, time, lateness, late, jumps, max_kept, max_state_bytes, aggregates)
 
         make([])
         return Grouped(self, make)
@@ -207,6 +220,8 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        max_ahead: Any = None,
+        ahead: Literal["error", "drop", "keep"] = "error",
         closed: Literal["right", "left", "both", "neither"] | None = None,
         center: bool = False,
         min_periods: int = 1,
@@ -240,6 +255,9 @@ class Stream:
             What becomes of rows that lag further, behind the watermark: ``"error"`` (the default: a ``LateRowError``
             names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted). They
             are in no window.
+        max_ahead, ahead
+            How far a row's time may be ahead of the latest before it, and what becomes of rows that are further ahead,
+            as in ``window``.
         closed
             Which ends of a window of time belong to it: ``"right"`` (the default), ``"left"``, ``"both"`` or
             ``"neither"``.
@@ -251,7 +269,8 @@ class Stream:
             How many values an aggregate needs in a window: of fewer (nulls do not count) it is null. Counts are
             always numbers.
         max_kept
-            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+            How many late rows, and how many rows ahead, may wait in ``it.late`` to be read; one more is a
+            ``KeptRowsError``.
         max_state_bytes
             How many bytes the rows in windows, those that wait, and keys may take; more are a ``StateLimitError``. By
             default half of the memory that the process may use. Of windows of time, keys without rows in them are
@@ -276,11 +295,11 @@ class Stream:
         check_count("min_periods", min_periods)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys, frame = _keys(by), (size, rows, bool(center), closed or "right")
+        keys, frame, jumps = _keys(by), (size, rows, bool(center), closed or "right"), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             limits = (min_periods, max_kept, max_state_bytes)
-            return self._plan.rolling(frame, keys, time, lateness, late, limits, aggregates)
+            return self._plan.rolling(frame, keys, time, lateness, late, jumps, limits, aggregates)
 
         make([])
         return Grouped(self, make)

@@ -26,6 +26,7 @@ fn window(size: &str, every: &str, aggregates: Vec<(String, Aggregate)>) -> Resu
         time: None,
         lateness: Length::Ticks(0),
         late: Late::Error,
+        ahead: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates,

@@ -43,6 +43,7 @@ fn plan(case: &Case) -> Arc<Plan> {
         time: None,
         lateness: Length::Ticks(case.lateness),
         late: Late::Drop,
+        ahead: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
+    Ahead, Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
     WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
@@ -126,6 +126,7 @@ impl PyPlan {
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
         late: &str,
+        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -142,7 +143,8 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: late_rows(py, late)?,
+            late: set_aside(py, "late", late)?,
+            ahead: ahead_rows(py, ahead)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -159,6 +161,7 @@ impl PyPlan {
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
         late: &str,
+        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
         limits: (u64, usize, Option<u64>),
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
@@ -175,7 +178,8 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: late_rows(py, late)?,
+            late: set_aside(py, "late", late)?,
+            ahead: ahead_rows(py, ahead)?,
             min_periods,
             max_kept,
             max_state_bytes,
@@ -227,12 +231,29 @@ impl PyPlan {
     }
 }
 
-fn late_rows(py: Python<'_>, late: &str) -> PyResult<Late> {
-    match late {
+/// What becomes of rows, by the argument that says so.
+fn set_aside(py: Python<'_>, argument: &str, value: &str) -> PyResult<Late> {
+    match value {
         "error" => Ok(Late::Error),
         "drop" => Ok(Late::Drop),
         "keep" => Ok(Late::Keep),
-        other => Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
+        other => {
+            let message = format!("{argument} must be \"error\", \"drop\" or \"keep\", not {other:?}");
+            Err(value_error(py, &message))
+        }
+    }
+}
+
+/// `max_ahead=` and `ahead=`.
+fn ahead_rows(
+    py: Python<'_>,
+    (most, further): (Option<Bound<'_, PyAny>>, PyBackedStr),
+) -> PyResult<Option<Ahead>> {
+    let further = set_aside(py, "ahead", &further)?;
+    match most {
+        Some(most) => Ok(Some(Ahead { most: length(&most, "max_ahead")?, further })),
+        None if further == Late::Error => Ok(None),
+        None => Err(value_error(py, "ahead= is for the rows that max_ahead= keeps out, and there is none")),
     }
 }
 

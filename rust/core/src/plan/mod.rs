@@ -4,6 +4,7 @@
 //! holds no file, no thread and no function: what the host language must supply (its objects' bytes and
 //! batches, its functions) is named by a number.
 
+mod ahead;
 mod csv;
 mod hopping;
 mod rolling;
@@ -21,6 +22,7 @@ use crate::expr::Expr;
 use crate::types::Schema;
 use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
+pub use ahead::{Ahead, Guard};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
 pub use rolling::{Ends, Frame, RollingSpec};
@@ -64,6 +66,8 @@ pub enum Node {
     Rolling(Box<RollingSpec>),
     /// Aggregates over groups.
     GroupBy(Box<GroupSpec>),
+    /// The rows that are not too far ahead.
+    Guard(Box<Guard>),
 }
 
 /// Batches from the host language.
@@ -129,6 +133,8 @@ pub struct WindowSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// How far a row may be ahead, if not as far as it likes.
+    pub ahead: Option<Ahead>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -312,6 +318,7 @@ impl WindowSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
+        self.ahead.iter().try_for_each(Ahead::check)?;
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         unique(self.windows.columns().chain(keys).chain(aggregates), "output")

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::shown::{keys, lagging, listed};
-use super::unique;
+use super::{Ahead, unique};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -24,6 +24,8 @@ pub struct RollingSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// How far a row may be ahead, if not as far as it likes.
+    pub ahead: Option<Ahead>,
     /// How many values a result needs.
     pub min_periods: u64,
     /// How many late rows may wait to be read.
@@ -108,11 +110,13 @@ impl RollingSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
-        if self.is_by_arrival() && (self.lateness != Length::Ticks(0) || self.late != Late::Error) {
+        let lags = self.lateness != Length::Ticks(0) || self.late != Late::Error;
+        if self.is_by_arrival() && (lags || self.ahead.is_some()) {
             return Err(Error::argument(
-                "windows of rows without time= have no late rows, and no lateness= or late=",
+                "windows of rows without time= have no late rows, and no lateness=, late= or max_ahead=",
             ));
         }
+        self.ahead.iter().try_for_each(Ahead::check)?;
         unique(self.aggregates.iter().map(|(name, _)| name.as_str()), "output")
     }
 }
@@ -120,7 +124,7 @@ impl RollingSpec {
 impl fmt::Display for RollingSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rolling({}{}", self.frame, keys(&self.by))?;
-        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late, self.ahead))?;
         if self.min_periods != 1 {
             write!(f, ", min_periods={}", self.min_periods)?;
         }

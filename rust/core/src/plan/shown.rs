@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::csv::{Check, CsvInput, OnError, ReadCsv};
-use super::{BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
+use super::{Ahead, BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
@@ -29,6 +29,7 @@ impl fmt::Display for Node {
             Self::Limit(rows) => write!(f, "limit({rows})"),
             Self::Window(spec) => write!(f, "{spec}"),
             Self::Rolling(spec) => write!(f, "{spec}"),
+            Self::Guard(guard) => write!(f, "{}", guard.ahead),
             Self::GroupBy(spec) => {
                 let every = spec.every.map(|every| match every {
                     Every::Rows(rows) => format!("every={rows}"),
@@ -108,8 +109,9 @@ impl fmt::Display for Host {
     }
 }
 
-/// The event time of a stage, and what it does with rows that lag behind, as far as they are not the default.
-pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> String {
+/// The event time of a stage, and what it does with rows that lag behind or are ahead, as far as they are not the
+/// default.
+pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late, ahead: Option<Ahead>) -> String {
     let mut parts = time.map(|time| format!(", time={time}")).unwrap_or_default();
     if lateness != Length::Ticks(0) {
         parts += &format!(", lateness={lateness}");
@@ -117,13 +119,13 @@ pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> Stri
     if late != Late::Error {
         parts += &format!(", late={:?}", format!("{late:?}").to_lowercase());
     }
-    parts
+    parts + &ahead.map(|ahead| format!(", {ahead}")).unwrap_or_default()
 }
 
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "window({}{}", self.windows, keys(&self.by))?;
-        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late, self.ahead))?;
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

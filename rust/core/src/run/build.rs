@@ -10,12 +10,12 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
-use crate::plan::{BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
+use crate::plan::{self, BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
 use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
+    Aside, CountWindow, Grid, Group, Guard, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
     Shape, Span, Window, results_schema,
 };
 
@@ -86,6 +86,7 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::Window(spec) => window(spec, input, threads, name),
         Node::Rolling(spec) => rolling(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
+        Node::Guard(spec) => guard(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
     }
 }
@@ -151,7 +152,7 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         time: bound_time,
         lateness,
         late: spec.late,
-        aside: Aside::new(&input.schema, spec.max_kept)?,
+        aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
@@ -207,7 +208,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         time: bound_time,
         lateness: spec.lateness.ticks(&time, "lateness")?,
         late: spec.late,
-        aside: Aside::new(&input.schema, spec.max_kept)?,
+        aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
@@ -220,6 +221,13 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         (None, _) => input.time.clone(),
     };
     Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts)), Carries { schema, time }))
+}
+
+fn guard(spec: &plan::Guard, input: &Carries, name: String) -> Result<Made> {
+    let (time, dtype) = event_time(spec.time.as_ref(), input)?;
+    let most = spec.ahead.most.ticks(&dtype, "max_ahead")?;
+    let aside = Aside::new("ahead", &input.schema, spec.max_kept)?;
+    Ok((Box::new(Guard::new((time, dtype), (most, spec.ahead.further), aside, name)), input.clone()))
 }
 
 /// Which rows are in the window of a row, in ticks of this event time.

@@ -48,6 +48,7 @@ impl Prepared {
     /// # Errors
     /// What is found wrong with the sources or the plan.
     pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
+        let plan = plan.guarded()?;
         let mut leaves = Vec::new();
         for node in plan.leaves() {
             leaves.push(match node {
@@ -283,6 +284,10 @@ fn narrowed(plan: &Plan, wanted: Option<HashSet<String>>) -> Option<HashSet<Stri
         }
         Node::WithColumns(columns) => {
             wanted.extend(columns.iter().flat_map(|(_, expr)| expr.columns()).map(str::to_owned));
+            narrowed(input, Some(wanted))
+        }
+        Node::Guard(guard) if guard.ahead.further != Late::Keep => {
+            wanted.extend(guard.time.iter().flat_map(Expr::columns).map(str::to_owned));
             narrowed(input, Some(wanted))
         }
         Node::Limit(_) | Node::Rebatch(_) => narrowed(input, Some(wanted)),

@@ -96,7 +96,10 @@ impl Parts {
     ) -> Result<()> {
         match self.late {
             Late::Drop => Ok(()),
-            Late::Keep => self.aside.keep(row, missed, open, || rows.batch.origin().place(row)),
+            Late::Keep => {
+                let reason = if open == 0 { "late" } else { "partly late" };
+                self.aside.keep(row, missed, reason, || rows.batch.origin().place(row))
+            }
             Late::Error => Err(self.late_row(rows, row, missed, enough, mark)),
         }
     }
