@@ -43,6 +43,7 @@ fn plan(size: i64, every: i64, lateness: i64) -> Arc<Plan> {
         lateness: Length::Ticks(lateness),
         late: Late::Error,
         ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

@@ -64,6 +64,7 @@ from rillet._errors import (
     StateLimitError,
     StreamConsumedError,
 )
+from rillet._merge import merge
 from rillet._sources import from_arrow, from_batches, from_rows, read_csv
 from rillet._stats import Stats
 from rillet._stream import Grouped, Stream
@@ -116,6 +117,7 @@ __all__ = [
     "lit",
     "max",
     "mean",
+    "merge",
     "min",
     "read_csv",
     "session",

@@ -146,6 +146,7 @@ class Stream:
         late: Literal["error", "drop", "keep"] = "error",
         max_ahead: Any = None,
         ahead: Literal["error", "drop", "keep"] = "error",
+        idle_timeout: Any = None,
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
     ) -> "Grouped":
@@ -179,6 +180,12 @@ class Stream:
             What becomes of a row that is further ahead, which moves no watermark: ``"error"`` (the default: an
             ``AheadRowError`` names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, with
             the columns they have there, and counted).
+        idle_timeout
+            How long, by the clock on the wall, a live source may have nothing before all windows that have rows close:
+            a text such as ``"5s"`` or a ``timedelta``. The watermark moves on to the end of the last of them, so that
+            rows of theirs that come after all are late. Asking a Python iterable or a file object waits for its answer;
+            the paths of pipes, and standard input, are seen to be idle. By default windows wait for rows, and no clock
+            is looked at.
         max_kept
             How many late rows, and how many rows ahead, may wait in ``it.late`` to be read; one more is a
             ``KeptRowsError``.
@@ -205,7 +212,8 @@ class Stream:
         keys, jumps = _keys(by), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(spec, keys, time, lateness, late, jumps, max_kept, max_state_bytes, aggregates)
+            limits = (max_kept, max_state_bytes)
+            return self._plan.window(spec, keys, time, lateness, late, jumps, idle_timeout, *limits, aggregates)
 
         make([])
         return Grouped(self, make)
@@ -222,6 +230,7 @@ class Stream:
         late: Literal["error", "drop", "keep"] = "error",
         max_ahead: Any = None,
         ahead: Literal["error", "drop", "keep"] = "error",
+        idle_timeout: Any = None,
         closed: Literal["right", "left", "both", "neither"] | None = None,
         center: bool = False,
         min_periods: int = 1,
@@ -258,6 +267,9 @@ class Stream:
         max_ahead, ahead
             How far a row's time may be ahead of the latest before it, and what becomes of rows that are further ahead,
             as in ``window``.
+        idle_timeout
+            How long, by the clock on the wall, a live source may have nothing before all rows that wait for those of
+            their time go out; rows that are not later than they are then late. As in ``window``.
         closed
             Which ends of a window of time belong to it: ``"right"`` (the default), ``"left"``, ``"both"`` or
             ``"neither"``.
@@ -299,7 +311,7 @@ class Stream:
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             limits = (min_periods, max_kept, max_state_bytes)
-            return self._plan.rolling(frame, keys, time, lateness, late, jumps, limits, aggregates)
+            return self._plan.rolling(frame, keys, time, lateness, late, jumps, idle_timeout, limits, aggregates)
 
         make([])
         return Grouped(self, make)

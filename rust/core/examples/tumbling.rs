@@ -27,6 +27,7 @@ fn window(size: &str, every: &str, aggregates: Vec<(String, Aggregate)>) -> Resu
         lateness: Length::Ticks(0),
         late: Late::Error,
         ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates,

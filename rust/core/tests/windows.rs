@@ -44,6 +44,7 @@ fn plan(case: &Case) -> Arc<Plan> {
         lateness: Length::Ticks(case.lateness),
         late: Late::Drop,
         ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

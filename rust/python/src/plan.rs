@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Ahead, Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv, RollingSpec,
-    WindowSpec,
+    Ahead, Check, CsvInput, Ends, Every, Frame, GroupSpec, Host, Map, Merge, Node, OnError, Plan, ReadCsv,
+    RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
@@ -86,6 +86,18 @@ impl PyPlan {
         Ok(Self(Plan::source(Node::Host(Host { id: host, name, time, batch_rows }))))
     }
 
+    /// Several streams as one; the objects of each come after those of the ones before it.
+    #[staticmethod]
+    fn merge(
+        py: Python<'_>,
+        streams: Vec<Bound<'_, PyPlan>>,
+        idle_timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let idle_timeout = on_the_wall(idle_timeout)?;
+        let streams = streams.iter().map(|stream| Arc::clone(&stream.get().0)).collect();
+        Plan::merge(streams, Merge { idle_timeout }).map(Self).map_err(|error| to_py(py, &error))
+    }
+
     fn select(&self, py: Python<'_>, columns: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
         self.then(py, Node::Select(named(columns)?))
     }
@@ -127,6 +139,7 @@ impl PyPlan {
         lateness: &Bound<'_, PyAny>,
         late: &str,
         ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        idle_timeout: Option<&Bound<'_, PyAny>>,
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -145,6 +158,7 @@ impl PyPlan {
             lateness: length(lateness, "lateness")?,
             late: set_aside(py, "late", late)?,
             ahead: ahead_rows(py, ahead)?,
+            idle_timeout: on_the_wall(idle_timeout)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -162,6 +176,7 @@ impl PyPlan {
         lateness: &Bound<'_, PyAny>,
         late: &str,
         ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        idle_timeout: Option<&Bound<'_, PyAny>>,
         limits: (u64, usize, Option<u64>),
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
@@ -180,6 +195,7 @@ impl PyPlan {
             lateness: length(lateness, "lateness")?,
             late: set_aside(py, "late", late)?,
             ahead: ahead_rows(py, ahead)?,
+            idle_timeout: on_the_wall(idle_timeout)?,
             min_periods,
             max_kept,
             max_state_bytes,
@@ -255,6 +271,11 @@ fn ahead_rows(
         None if further == Late::Error => Ok(None),
         None => Err(value_error(py, "ahead= is for the rows that max_ahead= keeps out, and there is none")),
     }
+}
+
+/// `idle_timeout=`.
+fn on_the_wall(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Length>> {
+    timeout.map(|timeout| length(timeout, "idle_timeout")).transpose()
 }
 
 fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {

@@ -7,6 +7,7 @@
 mod ahead;
 mod csv;
 mod hopping;
+mod merge;
 mod rolling;
 mod session;
 mod shown;
@@ -25,6 +26,7 @@ use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 pub use ahead::{Ahead, Guard};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use hopping::Hopping;
+pub use merge::Merge;
 pub use rolling::{Ends, Frame, RollingSpec};
 pub use session::{Gap, Session};
 
@@ -66,6 +68,8 @@ pub enum Node {
     Rolling(Box<RollingSpec>),
     /// Aggregates over groups.
     GroupBy(Box<GroupSpec>),
+    /// Several streams as one.
+    Merge(Merge),
     /// The rows that are not too far ahead.
     Guard(Box<Guard>),
 }
@@ -135,6 +139,8 @@ pub struct WindowSpec {
     pub late: Late,
     /// How far a row may be ahead, if not as far as it likes.
     pub ahead: Option<Ahead>,
+    /// How long, by the clock on the wall, nothing may come before all that has rows is closed.
+    pub idle_timeout: Option<Length>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -319,6 +325,7 @@ impl WindowSpec {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
         self.ahead.iter().try_for_each(Ahead::check)?;
+        self.idle_timeout.map(|length| length.on_the_wall("idle_timeout")).transpose()?;
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         unique(self.windows.columns().chain(keys).chain(aggregates), "output")

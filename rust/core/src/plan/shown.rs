@@ -3,12 +3,16 @@
 use std::fmt;
 
 use super::csv::{Check, CsvInput, OnError, ReadCsv};
+use super::merge::shown;
 use super::{Ahead, BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Node::Merge(merge) = &self.node {
+            return f.write_str(&shown(merge, &self.inputs));
+        }
         for input in &self.inputs {
             write!(f, "{input}\n  .")?;
         }
@@ -29,6 +33,7 @@ impl fmt::Display for Node {
             Self::Limit(rows) => write!(f, "limit({rows})"),
             Self::Window(spec) => write!(f, "{spec}"),
             Self::Rolling(spec) => write!(f, "{spec}"),
+            Self::Merge(merge) => write!(f, "{merge}"),
             Self::Guard(guard) => write!(f, "{}", guard.ahead),
             Self::GroupBy(spec) => {
                 let every = spec.every.map(|every| match every {
@@ -122,10 +127,16 @@ pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late, ahead: 
     parts + &ahead.map(|ahead| format!(", {ahead}")).unwrap_or_default()
 }
 
+/// The time-out of a stage that is idle, if it has one.
+pub(super) fn idle(timeout: Option<Length>) -> String {
+    timeout.map(|timeout| format!(", idle_timeout={timeout}")).unwrap_or_default()
+}
+
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "window({}{}", self.windows, keys(&self.by))?;
         f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late, self.ahead))?;
+        f.write_str(&idle(self.idle_timeout))?;
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

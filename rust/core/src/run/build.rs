@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
 use crate::plan::{self, BATCH_ROWS, Ends, Every, Frame, GroupSpec, Map, Node, RollingSpec, WindowSpec, Windows};
-use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
+use crate::stage::{Filter, Ledger, Limit, Patience, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Grid, Group, Guard, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling, Ruler,
-    Shape, Span, Window, results_schema,
+    Aside, CountWindow, Grid, Group, Guard, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress, Rolling,
+    Ruler, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -87,7 +87,9 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::Rolling(spec) => rolling(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
         Node::Guard(spec) => guard(spec, input, name),
-        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
+        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) | Node::Merge(_) => {
+            Err(Error::Internal(format!("{node} is not a stage")))
+        }
     }
 }
 
@@ -154,6 +156,8 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         late: spec.late,
         aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
+        patience: patience(spec.idle_timeout)?,
+        quiet: None,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
@@ -210,6 +214,8 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         late: spec.late,
         aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
+        patience: patience(spec.idle_timeout)?,
+        quiet: None,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
@@ -243,6 +249,14 @@ fn span(frame: Frame, time: &DataType) -> Result<Span> {
         return Err(Error::argument("size=1: with closed=\"neither\" no row is in such a window"));
     }
     Ok(Span::Time { from: size - i64::from(!closed.has_start()), to: i64::from(!closed.has_end()) })
+}
+
+/// The patience of a stage that has some.
+///
+/// # Errors
+/// If the time-out is not a length of time by the clock on the wall.
+pub(super) fn patience(timeout: Option<Length>) -> Result<Option<Patience>> {
+    timeout.map(|length| length.on_the_wall("idle_timeout").map(Patience::new)).transpose()
 }
 
 /// The event time of windows, where they have one of their own, and its type.
