@@ -44,6 +44,8 @@ fn plan(size: i64, every: i64, lateness: i64) -> Arc<Plan> {
         late: Late::Error,
         fill: None,
         revisions: None,
+        ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

@@ -42,6 +42,35 @@ def keep(items, predicate):
     return [item for item in items if isinstance(item, Mark) or predicate(item) is True]
 
 
+def guard(rows, most, time="t"):
+    """The rows that are no more than `most` ahead of the latest before them; and the others."""
+    when = time if callable(time) else lambda row: row[time]
+    passed, ahead = [], []
+    for row in rows:
+        far = passed and when(row) > max(map(when, passed)) + most
+        (ahead if far else passed).append(row)
+    return passed, [row | {"_reason": "ahead", "_missed": 0} for row in ahead]
+
+
+def merge(*streams, time="t", passive=False):
+    """The items of several streams as one.
+
+    A row's place is how far its own stream has come with it; at one place, rows are in the order of the
+    streams. Before it event time has come as far as in its stream, and it moves that on unless it is `passive`.
+    """
+    when, rows = time if callable(time) else lambda row: row[time], []
+    for number, items in enumerate(streams):
+        mark = place = -math.inf
+        for arrival, item in enumerate(items):
+            if isinstance(item, Mark):
+                mark = max(mark, item.time)
+            else:
+                place = max(place, mark, when(item))
+                rows.append(((place, number, arrival), Mark(mark), item))
+    rows.sort(key=lambda row: row[0])
+    return [item for _, mark, row in rows for item in ([mark, row] if passive else [mark, row, Mark(when(row))])]
+
+
 @dataclass
 class Windowed:
     """What a window operator hands out, sets aside and counts."""

@@ -28,6 +28,7 @@ TREE = {
     "DataError": "Error ValueError",
     "BadRowError": "DataError",
     "LateRowError": "DataError",
+    "AheadRowError": "DataError",
     "NullValueError": "DataError",
     "ResultOverflowError": "DataError OverflowError",
     "LimitError": "Error MemoryError",

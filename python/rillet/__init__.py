@@ -42,6 +42,7 @@ from rillet._core import (
     lit,
 )
 from rillet._errors import (
+    AheadRowError,
     ArgumentError,
     ArgumentTypeError,
     BadRowError,
@@ -64,6 +65,7 @@ from rillet._errors import (
     StateLimitError,
     StreamConsumedError,
 )
+from rillet._merge import merge
 from rillet._sources import from_arrow, from_batches, from_push, from_rows, read_csv
 from rillet._stats import Stats
 from rillet._stream import Grouped, Stream
@@ -72,6 +74,7 @@ _Mapping.register(Schema)
 
 __all__ = [
     "Aggregate",
+    "AheadRowError",
     "ArgumentError",
     "ArgumentTypeError",
     "BadRowError",
@@ -117,6 +120,7 @@ __all__ = [
     "lit",
     "max",
     "mean",
+    "merge",
     "min",
     "read_csv",
     "session",

@@ -438,6 +438,8 @@ class Plan:
     def host(host: int, name: str, *, time: str | None = None, batch_rows: int | None = None) -> Plan:
         """Takes batches from the object of this number."""
 
+    @staticmethod
+    def merge(streams: list[Plan], idle_timeout: _Length | None) -> Plan: ...
     def select(self, columns: _Named) -> Plan: ...
     def with_columns(self, columns: _Named) -> Plan: ...
     def filter(self, condition: _Column) -> Plan: ...
@@ -453,6 +455,8 @@ class Plan:
         late: Literal["error", "drop", "keep"],
         fill: tuple[str, int] | None,
         revisions: tuple[_Length | None, int | None, _Length],
+        ahead: tuple[_Length | None, Literal["error", "drop", "keep"]],
+        idle_timeout: _Length | None,
         max_kept: int,
         max_state_bytes: int | None,
         aggs: _Aggregates,
@@ -464,6 +468,8 @@ class Plan:
         time: _Column | None,
         lateness: _Length,
         late: Literal["error", "drop", "keep"],
+        ahead: tuple[_Length | None, Literal["error", "drop", "keep"]],
+        idle_timeout: _Length | None,
         limits: tuple[int, int, int | None],
         aggs: _Aggregates,
     ) -> Plan: ...

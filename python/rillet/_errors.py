@@ -10,6 +10,7 @@
     ├── DataError(ValueError)                   something wrong with the data
     │   ├── BadRowError                         a row that does not split or convert
     │   ├── LateRowError                        a row that missed a window
+    │   ├── AheadRowError                       a row whose time is too far ahead
     │   ├── NullValueError                      nulls where there is no place for them
     │   └── ResultOverflowError(OverflowError)  a result that does not fit its type
     ├── LimitError(MemoryError)                 a declared limit was reached
@@ -87,6 +88,16 @@ class LateRowError(DataError):
     """
 
     _attributes = (*DataError._attributes, "time", "watermark", "missed", "lateness", "set_by_line", "set_by_row")
+
+
+class AheadRowError(DataError):
+    """A row whose time is further ahead than ``max_ahead`` allows.
+
+    Besides the place: its ``time``, the ``mark``, which is the latest time before it, the row that has that
+    (``set_by_line``, ``set_by_row``), and the ``max_ahead``, in ticks, with which it would have been taken.
+    """
+
+    _attributes = (*DataError._attributes, "time", "mark", "max_ahead", "set_by_line", "set_by_row")
 
 
 class NullValueError(DataError):

@@ -56,8 +56,7 @@ class FileHost(Host, Running):
         self.plan: Any = None
 
     def offer(self) -> tuple[bytes, bool]:
-        if self._started:
-            raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
+        self._refuse_second()
         if self._sample is None:
             self._sample = b""
         while not self.plan.is_enough(self._sample, self._complete):
@@ -67,8 +66,13 @@ class FileHost(Host, Running):
         return self._sample, self._complete
 
     def start(self) -> "FileHost":
+        self._refuse_second()
         self._started = True
         return self
+
+    def _refuse_second(self) -> None:
+        if self._started:
+            raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
 
     def next(self) -> bytes:
         return b"" if self._complete else self._read(_READ)

@@ -9,7 +9,7 @@ _ALWAYS = ("name", "rows_in", "rows_out")
 class Stats(Sequence[Mapping[str, Any]]):
     """What became of the rows of a run: one mapping per stage, from the source on.
 
-    For each stage ``rows_in = passed + aggregated + held + late + rejected + filtered + windowless + cut``
+    For each stage ``rows_in = passed + aggregated + held + late + ahead + rejected + filtered + windowless + cut``
     between any two polls; ``partly_late`` rows are among the aggregated. ``bytes_read`` of ``bytes_total``
     tells how far a source is; ``open_windows``, ``live_keys`` and ``state_bytes`` what a stage holds.
     """

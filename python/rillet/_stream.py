@@ -184,6 +184,9 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        max_ahead: Any = None,
+        ahead: Literal["error", "drop", "keep"] = "error",
+        idle_timeout: Any = None,
         fill: Literal["null", "zero", "previous", "linear"] | None = None,
         max_fill: int | None = None,
         early: Any = None,
@@ -223,6 +226,22 @@ class Stream:
         late
             What becomes of rows that miss a window all the same: ``"error"`` (the default: a ``LateRowError`` names
             the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted).
+        max_ahead
+            How far a row's time may be ahead of the latest before it, so that one from the year 9999 does not make
+            all others late: a text such as ``"1d"``, a ``timedelta``, or ticks of the event time. As far as it likes
+            by default. It is more than any pause, since rows after a longer one would be ahead for ever. Rows are
+            judged where event time is made, at the source and before any filter, or here with ``time=``; windows of
+            windows have no ``max_ahead``.
+        ahead
+            What becomes of a row that is further ahead, which moves no watermark: ``"error"`` (the default: an
+            ``AheadRowError`` names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, with
+            the columns they have there, and counted).
+        idle_timeout
+            How long, by the clock on the wall, a live source may have nothing before all windows that have rows close:
+            a text such as ``"5s"`` or a ``timedelta``. The watermark moves on to the end of the last of them, so that
+            rows of theirs that come after all are late. Asking a Python iterable or a file object waits for its answer;
+            the paths of pipes, and standard input, are seen to be idle. By default windows wait for rows, and no clock
+            is looked at.
         fill
             Gives results to windows without rows too (of ``tumbling``, ``hopping`` and ``cumulate``), for each key
             from its first window on, as the watermark passes their ends. Counts are 0 in them; the others are
@@ -249,7 +268,8 @@ class Stream:
             come at the pace of ``early`` or ``early_rows`` or, without either, at each such row. A row misses a window
             only after that.
         max_kept
-            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+            How many late rows, and how many rows ahead, may wait in ``it.late`` to be read; one more is a
+            ``KeptRowsError``.
         max_state_bytes
             How many bytes open windows and their keys may take; more are a ``StateLimitError``. By default half of
             the memory that the process may use.
@@ -284,12 +304,11 @@ class Stream:
         for name, value in [("max_fill", max_fill), ("early_rows", early_rows), ("max_kept", max_kept)]:
             check_count(name, value)
         check_count("max_state_bytes", max_state_bytes)
-        keys, filled, revisions = _keys(by), _fill(fill, max_fill), (early, early_rows, refine_for)
+        keys, filled, revisions, jumps = _keys(by), _fill(fill, max_fill), (early, early_rows, refine_for), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
-            return self._plan.window(
-                spec, keys, time, lateness, late, filled, revisions, max_kept, max_state_bytes, aggregates
-            )
+            extras, limits = (filled, revisions, jumps, idle_timeout), (max_kept, max_state_bytes)
+            return self._plan.window(spec, keys, time, lateness, late, *extras, *limits, aggregates)
 
         make([])
         return Grouped(self, make)
@@ -359,6 +378,9 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        max_ahead: Any = None,
+        ahead: Literal["error", "drop", "keep"] = "error",
+        idle_timeout: Any = None,
         closed: Literal["right", "left", "both", "neither"] | None = None,
         center: bool = False,
         min_periods: int = 1,
@@ -392,6 +414,12 @@ class Stream:
             What becomes of rows that lag further, behind the watermark: ``"error"`` (the default: a ``LateRowError``
             names the first), ``"drop"`` (they are counted), ``"keep"`` (they are in ``it.late``, and counted). They
             are in no window.
+        max_ahead, ahead
+            How far a row's time may be ahead of the latest before it, and what becomes of rows that are further ahead,
+            as in ``window``.
+        idle_timeout
+            How long, by the clock on the wall, a live source may have nothing before all rows that wait for those of
+            their time go out; rows that are not later than they are then late. As in ``window``.
         closed
             Which ends of a window of time belong to it: ``"right"`` (the default), ``"left"``, ``"both"`` or
             ``"neither"``.
@@ -403,7 +431,8 @@ class Stream:
             How many values an aggregate needs in a window: of fewer (nulls do not count) it is null. Counts are
             always numbers.
         max_kept
-            How many late rows may wait in ``it.late`` to be read; one more is a ``KeptRowsError``.
+            How many late rows, and how many rows ahead, may wait in ``it.late`` to be read; one more is a
+            ``KeptRowsError``.
         max_state_bytes
             How many bytes the rows in windows, those that wait, and keys may take; more are a ``StateLimitError``. By
             default half of the memory that the process may use. Of windows of time, keys without rows in them are
@@ -428,11 +457,11 @@ class Stream:
         check_count("min_periods", min_periods)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys, frame = _keys(by), (size, rows, bool(center), closed or "right")
+        keys, frame, jumps = _keys(by), (size, rows, bool(center), closed or "right"), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             limits = (min_periods, max_kept, max_state_bytes)
-            return self._plan.rolling(frame, keys, time, lateness, late, limits, aggregates)
+            return self._plan.rolling(frame, keys, time, lateness, late, jumps, idle_timeout, limits, aggregates)
 
         make([])
         return Grouped(self, make)

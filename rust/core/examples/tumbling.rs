@@ -28,6 +28,8 @@ fn window(size: &str, every: &str, aggregates: Vec<(String, Aggregate)>) -> Resu
         late: Late::Error,
         fill: None,
         revisions: None,
+        ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates,

@@ -91,6 +91,17 @@ pub struct Origin {
     pub picked: Option<ScalarBuffer<u32>>,
     /// How many rows that were read come before the first of the batch (of a slice).
     pub skipped: usize,
+    /// Where each row came from, where they are from several batches.
+    pub mixed: Option<Arc<Mixed>>,
+}
+
+/// Where rows of several batches came from.
+#[derive(Debug)]
+pub struct Mixed {
+    /// The origins of the batches.
+    pub origins: Vec<Origin>,
+    /// For each row, which of them it is of, and its place there.
+    pub rows: Vec<(u32, u32)>,
 }
 
 /// Where the rows of a text batch start, relative to its first row.
@@ -108,6 +119,10 @@ impl Origin {
     /// Where row `i` of the batch came from.
     pub fn place(&self, i: usize) -> Place {
         let at = self.picked.as_ref().map_or(i + self.skipped, |picked| picked[i] as usize);
+        if let Some(mixed) = &self.mixed {
+            let (origin, row) = mixed.rows[at];
+            return mixed.origins[origin as usize].place(row as usize);
+        }
         let lookup = |offsets: &Vec<u32>| offsets.get(at).map_or(at as u64, |&x| u64::from(x));
         let starts = self.starts.as_deref();
         Place {
@@ -116,6 +131,17 @@ impl Origin {
             byte: self.byte.zip(starts).and_then(|(byte, s)| Some(byte + u64::from(*s.bytes.get(at)?))),
             row: Some(self.row + starts.map_or(at as u64, |starts| lookup(&starts.rows))),
         }
+    }
+
+    /// The origin of the rows of several batches, one after the other.
+    pub(crate) fn of_several(batches: &[Batch]) -> Self {
+        let origins = batches.iter().map(|batch| batch.origin.clone()).collect();
+        let rows =
+            batches.iter().zip(0..).flat_map(|(batch, at)| (0..batch.rows as u32).map(move |row| (at, row)));
+        let source = batches.first().and_then(|first| first.origin.source.clone());
+        let source =
+            source.filter(|source| batches.iter().all(|batch| batch.origin.source.as_ref() == Some(source)));
+        Self { source, mixed: Some(Arc::new(Mixed { origins, rows: rows.collect() })), ..Self::default() }
     }
 
     /// The origin of the rows at these places of the batch.

@@ -64,6 +64,23 @@ pub struct LateRow {
     pub enough: i64,
 }
 
+/// A row that is too far ahead of those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AheadRow {
+    /// Where it is.
+    pub place: Place,
+    /// The type of event time.
+    pub dtype: DataType,
+    /// Its event time, in ticks.
+    pub time: i64,
+    /// How far event time had come before it, in ticks.
+    pub mark: i64,
+    /// The row that had brought it there.
+    pub set_by: Place,
+    /// How far it is ahead, in ticks.
+    pub enough: i64,
+}
+
 /// A sum, or an expression, whose result does not fit its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overflow {
@@ -103,6 +120,8 @@ pub enum Error {
     BadRow(Box<BadRow>),
     /// A row that missed a window.
     LateRow(Box<LateRow>),
+    /// A row that is too far ahead of those before it.
+    AheadRow(Box<AheadRow>),
     /// A sum, or an expression, whose result does not fit its type.
     Overflow(Box<Overflow>),
     /// A declared limit was reached.
@@ -157,6 +176,7 @@ impl Error {
         match self {
             Self::BadRow(bad) => Some(&bad.place),
             Self::LateRow(late) => Some(&late.place),
+            Self::AheadRow(ahead) => Some(&ahead.place),
             Self::Overflow(overflow) => Some(&overflow.place),
             Self::Limit { place, .. } => Some(place),
             _ => None,
@@ -182,6 +202,7 @@ impl fmt::Display for Error {
             Self::Schema { column, dtype, message } => write!(f, "column {column:?} is {dtype}: {message}"),
             Self::BadRow(bad) => write_bad(f, bad),
             Self::LateRow(late) => write_late(f, late),
+            Self::AheadRow(ahead) => write_ahead(f, ahead),
             Self::Overflow(overflow) => {
                 write!(f, "{}: {}", overflow.what, overflow.reason)?;
                 if overflow.place == Place::default() { Ok(()) } else { write!(f, " ({})", overflow.place) }
@@ -248,6 +269,20 @@ fn write_late(f: &mut fmt::Formatter<'_>, late: &LateRow) -> fmt::Result {
         late.missed,
         if late.missed == 1 { "" } else { "s" },
         show::lateness(late.enough, &late.dtype)
+    )
+}
+
+fn write_ahead(f: &mut fmt::Formatter<'_>, ahead: &AheadRow) -> fmt::Result {
+    let time = |ticks| show::time(ticks, &ahead.dtype);
+    write!(f, "{}: the row of {} is far ahead of {}", ahead.place, time(ahead.time), time(ahead.mark))?;
+    if ahead.set_by != Place::default() {
+        write!(f, " ({})", ahead.set_by)?;
+    }
+    write!(
+        f,
+        ", the latest before it; set max_ahead={} or more to take it, or ahead=\"drop\" or \"keep\" to go on \
+         without such rows",
+        show::lateness(ahead.enough, &ahead.dtype)
     )
 }
 

@@ -18,7 +18,7 @@ pub mod types;
 mod window;
 
 pub use aggregate::{Aggregate, Function};
-pub use batch::{Batch, EventTime, High, Origin, Starts};
+pub use batch::{Batch, EventTime, High, Mixed, Origin, Starts};
 pub use column::plain_text;
 pub use error::{Error, Result};
 pub use plan::Plan;

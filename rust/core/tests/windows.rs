@@ -45,6 +45,8 @@ fn plan(case: &Case) -> Arc<Plan> {
         late: Late::Drop,
         fill: None,
         revisions: None,
+        ahead: None,
+        idle_timeout: None,
         max_kept: 0,
         max_state_bytes: None,
         aggregates: vec![

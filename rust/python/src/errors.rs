@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use rillet_core::error::{BadRow, LateRow, Place};
+use rillet_core::error::{AheadRow, BadRow, LateRow, Place};
 use rillet_core::{DataType, Error, Result};
 
 /// Runs `work` detached from the interpreter and raises its error in Python. A panic, which would be a
@@ -76,6 +76,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         }
         Error::BadRow(bad) => bad_row(&data, bad)?,
         Error::LateRow(late) => late_row(py, &data, late)?,
+        Error::AheadRow(ahead) => ahead_row(py, &data, ahead)?,
         Error::Overflow(overflow) => {
             set_place(&data, &overflow.place)?;
             data.set_item("column", &overflow.column)?;
@@ -119,6 +120,17 @@ fn late_row(py: Python<'_>, data: &Bound<'_, PyDict>, late: &LateRow) -> PyResul
     data.set_item("reason", "late")?;
     data.set_item("lateness", late.enough)?;
     Ok("LateRowError")
+}
+
+fn ahead_row(py: Python<'_>, data: &Bound<'_, PyDict>, ahead: &AheadRow) -> PyResult<&'static str> {
+    set_place(data, &ahead.place)?;
+    data.set_item("time", moment(py, ahead.time, &ahead.dtype)?)?;
+    data.set_item("mark", moment(py, ahead.mark, &ahead.dtype)?)?;
+    data.set_item("set_by_line", ahead.set_by.line)?;
+    data.set_item("set_by_row", ahead.set_by.row)?;
+    data.set_item("reason", "ahead")?;
+    data.set_item("max_ahead", ahead.enough)?;
+    Ok("AheadRowError")
 }
 
 /// An event time as Python sees it: a numpy `datetime64`, or an integer where the time column is one.

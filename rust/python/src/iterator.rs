@@ -361,6 +361,7 @@ fn ledger_dict<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Bound<'py, PyD
         ("held", ledger.held),
         ("late", ledger.late),
         ("partly_late", ledger.partly_late),
+        ("ahead", ledger.ahead),
         ("rejected", ledger.rejected),
         ("filtered", ledger.filtered),
         ("windowless", ledger.windowless),

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 use rillet_core::plan::{
-    Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Node, OnError, Plan, ReadCsv,
-    Revisions, RollingSpec, WindowSpec,
+    Ahead, Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Merge, Node, OnError, Plan,
+    ReadCsv, Revisions, RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
@@ -87,6 +87,18 @@ impl PyPlan {
         Ok(Self(Plan::source(Node::Host(Host { id: host, name, time, batch_rows }))))
     }
 
+    /// Several streams as one; the objects of each come after those of the ones before it.
+    #[staticmethod]
+    fn merge(
+        py: Python<'_>,
+        streams: Vec<Bound<'_, PyPlan>>,
+        idle_timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let idle_timeout = on_the_wall(idle_timeout)?;
+        let streams = streams.iter().map(|stream| Arc::clone(&stream.get().0)).collect();
+        Plan::merge(streams, Merge { idle_timeout }).map(Self).map_err(|error| to_py(py, &error))
+    }
+
     fn select(&self, py: Python<'_>, columns: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Self> {
         self.then(py, Node::Select(named(columns)?))
     }
@@ -129,6 +141,8 @@ impl PyPlan {
         late: &str,
         fill: Option<(PyBackedStr, u64)>,
         revisions: (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
+        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        idle_timeout: Option<&Bound<'_, PyAny>>,
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -145,9 +159,11 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: late_rows(py, late)?,
+            late: set_aside(py, "late", late)?,
             fill: fill.map(|(with, max)| Ok::<_, PyErr>(Fill { with: filling(py, &with)?, max })).transpose()?,
             revisions: revised(py, revisions)?,
+            ahead: ahead_rows(py, ahead)?,
+            idle_timeout: on_the_wall(idle_timeout)?,
             max_kept,
             max_state_bytes,
             aggregates: aggregates(aggs)?,
@@ -164,6 +180,8 @@ impl PyPlan {
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
         late: &str,
+        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        idle_timeout: Option<&Bound<'_, PyAny>>,
         limits: (u64, usize, Option<u64>),
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
@@ -180,7 +198,9 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: late_rows(py, late)?,
+            late: set_aside(py, "late", late)?,
+            ahead: ahead_rows(py, ahead)?,
+            idle_timeout: on_the_wall(idle_timeout)?,
             min_periods,
             max_kept,
             max_state_bytes,
@@ -237,12 +257,16 @@ impl PyPlan {
     }
 }
 
-fn late_rows(py: Python<'_>, late: &str) -> PyResult<Late> {
-    match late {
+/// What becomes of rows, by the argument that says so.
+fn set_aside(py: Python<'_>, argument: &str, value: &str) -> PyResult<Late> {
+    match value {
         "error" => Ok(Late::Error),
         "drop" => Ok(Late::Drop),
         "keep" => Ok(Late::Keep),
-        other => Err(value_error(py, &format!("late must be \"error\", \"drop\" or \"keep\", not {other:?}"))),
+        other => {
+            let message = format!("{argument} must be \"error\", \"drop\" or \"keep\", not {other:?}");
+            Err(value_error(py, &message))
+        }
     }
 }
 
@@ -263,6 +287,24 @@ fn revised(
         (None, rows) => rows.map(Every::Rows),
     };
     Revisions::new(early, length(&refine_for, "refine_for")?).map_err(|error| to_py(py, &error))
+}
+
+/// `max_ahead=` and `ahead=`.
+fn ahead_rows(
+    py: Python<'_>,
+    (most, further): (Option<Bound<'_, PyAny>>, PyBackedStr),
+) -> PyResult<Option<Ahead>> {
+    let further = set_aside(py, "ahead", &further)?;
+    match most {
+        Some(most) => Ok(Some(Ahead { most: length(&most, "max_ahead")?, further })),
+        None if further == Late::Error => Ok(None),
+        None => Err(value_error(py, "ahead= is for the rows that max_ahead= keeps out, and there is none")),
+    }
+}
+
+/// `idle_timeout=`.
+fn on_the_wall(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Length>> {
+    timeout.map(|timeout| length(timeout, "idle_timeout")).transpose()
 }
 
 fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {

@@ -4,9 +4,11 @@
 //! holds no file, no thread and no function: what the host language must supply (its objects' bytes and
 //! batches, its functions) is named by a number.
 
+mod ahead;
 mod csv;
 mod fill;
 mod hopping;
+mod merge;
 mod pushed;
 mod revisions;
 mod rolling;
@@ -24,9 +26,11 @@ use crate::expr::Expr;
 use crate::types::Schema;
 use crate::window::{Label, Late, Length, MAX_LENGTH, version};
 
+pub use ahead::{Ahead, Guard};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};
 pub use fill::{Fill, Filling};
 pub use hopping::Hopping;
+pub use merge::Merge;
 pub use revisions::Revisions;
 pub use rolling::{Ends, Frame, RollingSpec};
 pub use session::{Gap, Session};
@@ -69,6 +73,10 @@ pub enum Node {
     Rolling(Box<RollingSpec>),
     /// Aggregates over groups.
     GroupBy(Box<GroupSpec>),
+    /// Several streams as one.
+    Merge(Merge),
+    /// The rows that are not too far ahead.
+    Guard(Box<Guard>),
 }
 
 /// Batches from the host language.
@@ -140,6 +148,10 @@ pub struct WindowSpec {
     pub fill: Option<Fill>,
     /// The results beside those at the close, if there are any.
     pub revisions: Option<Revisions>,
+    /// How far a row may be ahead, if not as far as it likes.
+    pub ahead: Option<Ahead>,
+    /// How long, by the clock on the wall, nothing may come before all that has rows is closed.
+    pub idle_timeout: Option<Length>,
     /// How many late rows may wait to be read.
     pub max_kept: usize,
     /// How many bytes the state may take; half of the memory if `None`.
@@ -369,7 +381,14 @@ impl WindowSpec {
                 "fill= needs the one result of each window; early=, early_rows= and refine_for= give several of it",
             ));
         }
+        if self.idle_timeout.is_some() && self.revisions.is_some() {
+            return Err(Error::argument(
+                "idle_timeout= closes windows for good; early=, early_rows= and refine_for= do not go with it yet",
+            ));
+        }
         let revisions = self.revisions.map(|_| Revisions::check(&self.windows).map(|()| Revisions::COLUMNS));
+        self.ahead.iter().try_for_each(Ahead::check)?;
+        self.idle_timeout.map(|length| length.on_the_wall("idle_timeout")).transpose()?;
         let keys = self.by.iter().map(|(name, _)| name.as_str());
         let aggregates = self.aggregates.iter().map(|(name, _)| name.as_str());
         let outputs = self.windows.columns().chain(keys).chain(aggregates);
@@ -421,6 +440,8 @@ mod tests {
             late: Late::Drop,
             fill: None,
             revisions: None,
+            ahead: None,
+            idle_timeout: None,
             max_kept: 0,
             max_state_bytes: None,
             aggregates: Vec::new(),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::shown::{keys, lagging, listed};
-use super::unique;
+use super::shown::{idle, keys, lagging, listed};
+use super::{Ahead, unique};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -24,6 +24,10 @@ pub struct RollingSpec {
     pub lateness: Length,
     /// What becomes of rows that lag further.
     pub late: Late,
+    /// How far a row may be ahead, if not as far as it likes.
+    pub ahead: Option<Ahead>,
+    /// How long, by the clock on the wall, nothing may come before all that has rows is closed.
+    pub idle_timeout: Option<Length>,
     /// How many values a result needs.
     pub min_periods: u64,
     /// How many late rows may wait to be read.
@@ -108,11 +112,14 @@ impl RollingSpec {
         if self.lateness.is_negative() {
             return Err(Error::argument(format!("lateness={}: it must not be negative", self.lateness)));
         }
-        if self.is_by_arrival() && (self.lateness != Length::Ticks(0) || self.late != Late::Error) {
+        let lags = self.lateness != Length::Ticks(0) || self.late != Late::Error;
+        if self.is_by_arrival() && (lags || self.ahead.is_some() || self.idle_timeout.is_some()) {
             return Err(Error::argument(
-                "windows of rows without time= have no late rows, and no lateness= or late=",
+                "windows of rows without time= have no late rows, and no lateness=, late=, max_ahead= or idle_timeout=",
             ));
         }
+        self.ahead.iter().try_for_each(Ahead::check)?;
+        self.idle_timeout.map(|length| length.on_the_wall("idle_timeout")).transpose()?;
         unique(self.aggregates.iter().map(|(name, _)| name.as_str()), "output")
     }
 }
@@ -120,7 +127,8 @@ impl RollingSpec {
 impl fmt::Display for RollingSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rolling({}{}", self.frame, keys(&self.by))?;
-        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late, self.ahead))?;
+        f.write_str(&idle(self.idle_timeout))?;
         if self.min_periods != 1 {
             write!(f, ", min_periods={}", self.min_periods)?;
         }

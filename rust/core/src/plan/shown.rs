@@ -3,12 +3,16 @@
 use std::fmt;
 
 use super::csv::{Check, CsvInput, OnError, ReadCsv};
-use super::{BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
+use super::merge::shown;
+use super::{Ahead, BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Node::Merge(merge) = &self.node {
+            return f.write_str(&shown(merge, &self.inputs));
+        }
         for input in &self.inputs {
             write!(f, "{input}\n  .")?;
         }
@@ -29,6 +33,8 @@ impl fmt::Display for Node {
             Self::Limit(rows) => write!(f, "limit({rows})"),
             Self::Window(spec) => write!(f, "{spec}"),
             Self::Rolling(spec) => write!(f, "{spec}"),
+            Self::Merge(merge) => write!(f, "{merge}"),
+            Self::Guard(guard) => write!(f, "{}", guard.ahead),
             Self::GroupBy(spec) => {
                 let every = spec.every.map(|every| match every {
                     Every::Rows(rows) => format!("every={rows}"),
@@ -108,8 +114,9 @@ impl fmt::Display for Host {
     }
 }
 
-/// The event time of a stage, and what it does with rows that lag behind, as far as they are not the default.
-pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> String {
+/// The event time of a stage, and what it does with rows that lag behind or are ahead, as far as they are not the
+/// default.
+pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late, ahead: Option<Ahead>) -> String {
     let mut parts = time.map(|time| format!(", time={time}")).unwrap_or_default();
     if lateness != Length::Ticks(0) {
         parts += &format!(", lateness={lateness}");
@@ -117,20 +124,26 @@ pub(super) fn lagging(time: Option<&Expr>, lateness: Length, late: Late) -> Stri
     if late != Late::Error {
         parts += &format!(", late={:?}", format!("{late:?}").to_lowercase());
     }
-    parts
+    parts + &ahead.map(|ahead| format!(", {ahead}")).unwrap_or_default()
+}
+
+/// The time-out of a stage that is idle, if it has one.
+pub(super) fn idle(timeout: Option<Length>) -> String {
+    timeout.map(|timeout| format!(", idle_timeout={timeout}")).unwrap_or_default()
 }
 
 impl fmt::Display for WindowSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if matches!(self.windows, Windows::Several(_)) { "windows" } else { "window" };
         write!(f, "{name}({}{}", self.windows, keys(&self.by))?;
-        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late))?;
+        f.write_str(&lagging(self.time.as_ref(), self.lateness, self.late, self.ahead))?;
         if let Some(fill) = self.fill {
             write!(f, ", {fill}")?;
         }
         if let Some(revisions) = &self.revisions {
             write!(f, "{revisions}")?;
         }
+        f.write_str(&idle(self.idle_timeout))?;
         write!(f, ").agg({})", listed(&self.aggregates))
     }
 }

@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::memory;
 use crate::plan::{
-    BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
+    self, BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
 };
-use crate::stage::{Filter, Ledger, Limit, Project, Rebatch, Stage};
+use crate::stage::{Filter, Ledger, Limit, Patience, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
-    Aside, CountWindow, Filled, FilledShape, Grid, Group, Keys, Label, Length, MAX_LENGTH, Pace, Parts, Progress,
-    RevisedWindow, Rolling, Ruler, SeveralWindows, Shape, Span, Window, results_schema,
+    Aside, CountWindow, Filled, FilledShape, Grid, Group, Guard, Keys, Label, Length, MAX_LENGTH, Pace, Parts,
+    Progress, RevisedWindow, Rolling, Ruler, SeveralWindows, Shape, Span, Window, results_schema,
 };
 
 /// What a stream carries.
@@ -88,7 +88,10 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::Window(spec) => window(spec, input, threads, name),
         Node::Rolling(spec) => rolling(spec, input, name),
         Node::GroupBy(spec) => group(spec, input, name),
-        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) => Err(Error::Internal(format!("{node} is not a stage"))),
+        Node::Guard(spec) => guard(spec, input, name),
+        Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) | Node::Merge(_) => {
+            Err(Error::Internal(format!("{node} is not a stage")))
+        }
     }
 }
 
@@ -156,8 +159,10 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         time: bound_time,
         lateness,
         late: spec.late,
-        aside: Aside::new(&input.schema, spec.max_kept)?,
+        aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
+        patience: patience(spec.idle_timeout)?,
+        quiet: None,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
@@ -281,8 +286,10 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         time: bound_time,
         lateness: spec.lateness.ticks(&time, "lateness")?,
         late: spec.late,
-        aside: Aside::new(&input.schema, spec.max_kept)?,
+        aside: Aside::new("late", &input.schema, spec.max_kept)?,
         shape,
+        patience: patience(spec.idle_timeout)?,
+        quiet: None,
         batch_rows: BATCH_ROWS,
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
@@ -294,6 +301,13 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         (None, _) => input.time.clone(),
     };
     Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts)), Carries { schema, time }))
+}
+
+fn guard(spec: &plan::Guard, input: &Carries, name: String) -> Result<Made> {
+    let (time, dtype) = event_time(spec.time.as_ref(), input)?;
+    let most = spec.ahead.most.ticks(&dtype, "max_ahead")?;
+    let aside = Aside::new("ahead", &input.schema, spec.max_kept)?;
+    Ok((Box::new(Guard::new((time, dtype), (most, spec.ahead.further), aside, name)), input.clone()))
 }
 
 /// Which rows are in the window of a row, in ticks of this event time.
@@ -309,6 +323,14 @@ fn span(frame: Frame, time: &DataType) -> Result<Span> {
         return Err(Error::argument("size=1: with closed=\"neither\" no row is in such a window"));
     }
     Ok(Span::Time { from: size - i64::from(!closed.has_start()), to: i64::from(!closed.has_end()) })
+}
+
+/// The patience of a stage that has some.
+///
+/// # Errors
+/// If the time-out is not a length of time by the clock on the wall.
+pub(super) fn patience(timeout: Option<Length>) -> Result<Option<Patience>> {
+    timeout.map(|length| length.on_the_wall("idle_timeout").map(Patience::new)).transpose()
 }
 
 /// The event time of windows, where they have one of their own, and its type.

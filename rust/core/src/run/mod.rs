@@ -5,6 +5,9 @@
 //! [`Run::mapped`]. Whoever drives it can stop between any two steps.
 
 mod build;
+#[cfg(test)]
+mod idle_tests;
+mod merge;
 mod prepared;
 mod pushed;
 mod rejects;
@@ -56,7 +59,27 @@ pub struct Call {
 struct Node {
     work: Work,
     inputs: Vec<usize>,
-    ended: bool,
+    /// How many of its inputs have ended.
+    ended: usize,
+}
+
+impl Node {
+    fn new(work: Work, inputs: Vec<usize>) -> Self {
+        Self { work, inputs, ended: 0 }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended == self.inputs.len()
+    }
+}
+
+/// What may be done in a step.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Whether a source may still be asked.
+    fresh: bool,
+    /// Whether it may wait a little for others.
+    wait: bool,
 }
 
 enum Work {
@@ -84,7 +107,10 @@ enum Work {
 /// What a node has to say when asked for a batch.
 enum Flow {
     Batch(Batch),
+    /// Nothing for now: its source has nothing.
     Idle,
+    /// Nothing in this step.
+    Later,
     Supply(usize),
     Map(Call),
     End,
@@ -147,13 +173,13 @@ impl Run {
         if let Some(inlet) = &mut self.inlet {
             inlet.quiet = None;
         }
-        let mut fresh = true;
-        let flow = self.pull(self.nodes.len() - 1, &mut fresh);
+        let mut turn = Turn { fresh: true, wait: true };
+        let flow = self.pull(self.nodes.len() - 1, &mut turn);
         self.observe();
         Ok(match flow {
             Ok(Flow::Batch(batch)) if batch.rows() == 0 => Step::Idle,
             Ok(Flow::Batch(batch)) => Step::Batch(batch),
-            Ok(Flow::Idle) => Step::Idle,
+            Ok(Flow::Idle | Flow::Later) => Step::Idle,
             Ok(Flow::Supply(id)) => Step::Supply(id),
             Ok(Flow::Map(call)) => Step::Map(call),
             Ok(Flow::End) => {
@@ -283,28 +309,28 @@ impl Run {
         }
     }
 
-    /// The next batch of a node. `fresh` says that a source may still be asked in this step.
-    fn pull(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+    /// The next batch of a node.
+    fn pull(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
         match &mut self.nodes[at].work {
             Work::Gone(_) => Ok(Flow::End),
-            Work::Source { .. } => self.pull_source(at, fresh),
-            Work::Map { .. } => self.pull_map(at, fresh),
-            Work::Stage(_) | Work::Unmade(_) => self.pull_stage(at, fresh),
+            Work::Source { .. } => self.pull_source(at, turn),
+            Work::Map { .. } => self.pull_map(at, turn),
+            Work::Stage(_) | Work::Unmade(_) => self.pull_stage(at, turn),
         }
     }
 
-    fn pull_source(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
-        if !std::mem::take(fresh) {
-            return Ok(Flow::Idle);
+    fn pull_source(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
+        if !std::mem::take(&mut turn.fresh) {
+            return Ok(Flow::Later);
         }
         let Work::Source { source, host } = &mut self.nodes[at].work else { return Ok(Flow::End) };
         let host = *host;
-        let mut fetched = source.fetch()?;
+        let mut fetched = source.fetch(turn.wait)?;
         if let (Fetch::Ask, Some(inlet)) = (&fetched, &mut self.inlet)
             && let Some(batch) = inlet.rows.as_mut().and_then(Gathered::take)
         {
             source.supply(Supply::Batch(batch))?;
-            fetched = source.fetch()?;
+            fetched = source.fetch(turn.wait)?;
         }
         Ok(match fetched {
             Fetch::Batch(batch) => Flow::Batch(batch),
@@ -317,7 +343,7 @@ impl Run {
         })
     }
 
-    fn pull_map(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+    fn pull_map(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
         if let Work::Map { answer, .. } = &mut self.nodes[at].work
             && let Some(batch) = answer.take()
         {
@@ -325,7 +351,7 @@ impl Run {
         }
         let input = self.nodes[at].inputs[0];
         loop {
-            let batch = match self.pull(input, fresh)? {
+            let batch = match self.pull(input, turn)? {
                 Flow::Batch(batch) if batch.rows() == 0 => continue,
                 Flow::Batch(batch) => batch,
                 other => return Ok(other),
@@ -341,25 +367,30 @@ impl Run {
         }
     }
 
-    fn pull_stage(&mut self, at: usize, fresh: &mut bool) -> Result<Flow> {
+    fn pull_stage(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
         loop {
             let node = &mut self.nodes[at];
             if let Work::Stage(stage) = &mut node.work {
                 if let Some(batch) = stage.pull()? {
                     return Ok(Flow::Batch(batch));
                 }
-                if stage.is_done() && !node.ended {
+                if stage.is_done() && !node.has_ended() {
                     self.let_go(at);
                 }
-                if self.nodes[at].ended || matches!(&self.nodes[at].work, Work::Stage(stage) if stage.is_done()) {
+                if self.nodes[at].has_ended()
+                    || matches!(&self.nodes[at].work, Work::Stage(stage) if stage.is_done())
+                {
                     return Ok(Flow::End);
                 }
             }
-            let input = match &self.nodes[at].work {
-                Work::Stage(stage) => stage.wants(),
-                _ => 0,
+            let (input, waits) = match &self.nodes[at].work {
+                Work::Stage(stage) => (stage.wants(), stage.waits()),
+                _ => (0, true),
             };
-            let flow = self.pull(self.nodes[at].inputs[input], fresh)?;
+            let wait = turn.wait;
+            turn.wait &= waits;
+            let flow = self.pull(self.nodes[at].inputs[input], turn)?;
+            turn.wait = wait;
             match flow {
                 Flow::Batch(batch) => {
                     self.make(at, Some(&batch))?;
@@ -369,11 +400,16 @@ impl Run {
                 }
                 Flow::End => {
                     self.make(at, None)?;
-                    self.nodes[at].ended = true;
+                    self.nodes[at].ended += 1;
                     match &mut self.nodes[at].work {
                         Work::Stage(stage) => stage.end(input),
                         _ => return Ok(Flow::End),
                     }
+                }
+                Flow::Idle => {
+                    let Work::Stage(stage) = &mut self.nodes[at].work else { return Ok(Flow::Idle) };
+                    stage.idle(input);
+                    return stage.pull().map(|batch| batch.map_or(Flow::Idle, Flow::Batch));
                 }
                 other => return Ok(other),
             }

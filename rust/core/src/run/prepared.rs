@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::build::{Carries, EventTimeOf, Maker, make, mapped};
+use super::merge::merge;
 use super::{Node as RunNode, Run, Work};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
@@ -48,6 +49,7 @@ impl Prepared {
     /// # Errors
     /// What is found wrong with the sources or the plan.
     pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
+        let plan = plan.guarded()?;
         let mut leaves = Vec::new();
         for node in plan.leaves() {
             leaves.push(match node {
@@ -121,6 +123,7 @@ impl Prepared {
         }
         let inputs = plan.inputs.iter().map(|input| self.check(input, leaf)).collect::<Result<Vec<_>>>()?;
         match (&plan.node, &inputs[0]) {
+            (Node::Merge(spec), _) => Ok(Some(merge(spec, &inputs)?.1)),
             (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
             (_, None) => Ok(None),
             (node, Some(input)) => Ok(Some(make(node, input, 1)?.1)),
@@ -160,12 +163,12 @@ impl Prepared {
         if plan.inputs.is_empty() {
             *leaf += 1;
             let (work, carries) = self.start(&plan.node, *leaf - 1, seen)?;
-            nodes.push(RunNode { work, inputs: Vec::new(), ended: false });
+            nodes.push(RunNode::new(work, Vec::new()));
             return Ok(Some(carries));
         }
         let seen = match plan.node {
             Node::Map(_) => true,
-            Node::Window(_) | Node::GroupBy(_) | Node::Rebatch(_) => false,
+            Node::Window(_) | Node::GroupBy(_) | Node::Rebatch(_) | Node::Merge(_) => false,
             _ => seen,
         };
         let (mut inputs, mut carried) = (Vec::new(), Vec::new());
@@ -173,9 +176,14 @@ impl Prepared {
             carried.push(self.build(input, seen, leaf, nodes)?);
             inputs.push(nodes.len() - 1);
         }
-        let input = carried.swap_remove(0);
-        let (work, carries) = stage(&plan.node, input, threads(&self.plan))?;
-        nodes.push(RunNode { work, inputs, ended: false });
+        let (work, carries) = match &plan.node {
+            Node::Merge(spec) => {
+                let (stage, carries) = merge(spec, &carried)?;
+                (Work::Stage(stage), Some(carries))
+            }
+            node => stage(node, carried.swap_remove(0), threads(&self.plan))?,
+        };
+        nodes.push(RunNode::new(work, inputs));
         Ok(carries)
     }
 
@@ -277,6 +285,10 @@ fn needed(plan: &Plan) -> Option<HashSet<String>> {
         let parts = aggregates.iter().flat_map(|(_, a)| [&a.column, &a.weight, &a.filter].into_iter().flatten());
         of(&mut { parts })
     };
+    if let Node::Merge(_) = plan.node {
+        // All columns come out of it.
+        return plan.inputs.iter().map(|input| needed(input)).reduce(both).flatten();
+    }
     let input = plan.inputs.first()?;
     let below = match &plan.node {
         Node::Select(columns) => Some(of(&mut columns.iter().map(|(_, expr)| expr))),
@@ -296,6 +308,11 @@ fn needed(plan: &Plan) -> Option<HashSet<String>> {
     narrowed(input, below)
 }
 
+/// What is needed of the sources of two streams.
+fn both(one: Option<HashSet<String>>, other: Option<HashSet<String>>) -> Option<HashSet<String>> {
+    one.zip(other).map(|(one, other)| &one | &other)
+}
+
 /// What is needed of the sources when `wanted` is needed of this stream.
 fn narrowed(plan: &Plan, wanted: Option<HashSet<String>>) -> Option<HashSet<String>> {
     let Some(input) = plan.inputs.first() else { return wanted };
@@ -307,6 +324,10 @@ fn narrowed(plan: &Plan, wanted: Option<HashSet<String>>) -> Option<HashSet<Stri
         }
         Node::WithColumns(columns) => {
             wanted.extend(columns.iter().flat_map(|(_, expr)| expr.columns()).map(str::to_owned));
+            narrowed(input, Some(wanted))
+        }
+        Node::Guard(guard) if guard.ahead.further != Late::Keep => {
+            wanted.extend(guard.time.iter().flat_map(Expr::columns).map(str::to_owned));
             narrowed(input, Some(wanted))
         }
         Node::Limit(_) | Node::Rebatch(_) => narrowed(input, Some(wanted)),

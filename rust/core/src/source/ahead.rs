@@ -105,11 +105,11 @@ impl Ahead {
         }
     }
 
-    /// The next text. Waits a little if another thread is at it.
+    /// The next text. Waits a little if another thread is at it, or a pipe is empty, if it is told to.
     ///
     /// # Errors
     /// What reading and cutting found wrong, after all texts before it; [`Error::Forked`] in a child.
-    pub(crate) fn next(&mut self) -> Result<Next> {
+    pub(crate) fn next(&mut self, wait: bool) -> Result<Next> {
         if self.process != std::process::id() {
             return Err(Error::Forked);
         }
@@ -127,9 +127,10 @@ impl Ahead {
                 return Ok(Next::End);
             }
             drop(state);
-            match self.shared.work(&mut self.scratch) {
+            match self.shared.work(&mut self.scratch, wait) {
                 Worked::Done => {}
                 Worked::Waited => return Ok(Next::NotYet),
+                Worked::Nothing if !wait => return Ok(Next::NotYet),
                 Worked::Nothing => {
                     let state = self.shared.lock();
                     let waits = |state: &mut State| {
@@ -198,7 +199,7 @@ impl Shared {
     fn run(&self) {
         let mut scratch = Scratch::default();
         loop {
-            match self.work(&mut scratch) {
+            match self.work(&mut scratch, true) {
                 Worked::Done | Worked::Waited => {}
                 Worked::Nothing => {
                     let idle = |state: &mut State| !state.closed && !state.ended && !self.has_work(state);
@@ -218,9 +219,9 @@ impl Shared {
     }
 
     /// Cuts a text and decodes it, if there is room for one and nobody else is cutting.
-    fn work(&self, scratch: &mut Scratch) -> Worked {
+    fn work(&self, scratch: &mut Scratch, wait: bool) -> Worked {
         let Some(feeder) = self.take_feeder() else { return Worked::Nothing };
-        let (seq, fed) = self.cut(feeder);
+        let (seq, fed) = self.cut(feeder, wait);
         let (made, spare) = match fed {
             Ok(Fed::NotYet) => return Worked::Waited,
             Ok(Fed::End) => return Worked::Done,
@@ -249,8 +250,8 @@ impl Shared {
     }
 
     /// Cuts a text, which gets a number, and puts the feeder back. An error has its place among the texts.
-    fn cut(&self, mut feeder: Feeder) -> (u64, Result<Fed>) {
-        let fed = feeder.next();
+    fn cut(&self, mut feeder: Feeder, wait: bool) -> (u64, Result<Fed>) {
+        let fed = feeder.next(wait);
         let mut state = self.lock();
         state.bytes_read = feeder.bytes_read();
         state.skipped += feeder.take_skipped();

@@ -75,6 +75,7 @@ impl Csv {
             starts: decoded.starts.take().map(Arc::new),
             picked: None,
             skipped: 0,
+            mixed: None,
         };
         self.reject(std::mem::take(&mut decoded.rejects), &source);
         let full = self.categories.code(&mut decoded.columns);
@@ -136,7 +137,7 @@ impl Csv {
 }
 
 impl Source for Csv {
-    fn fetch(&mut self) -> Result<Fetch> {
+    fn fetch(&mut self, wait: bool) -> Result<Fetch> {
         if let Some(ready) = self.pull()? {
             return Ok(ready);
         }
@@ -146,7 +147,7 @@ impl Source for Csv {
         if self.ended {
             return Ok(Fetch::End);
         }
-        let next = self.ahead.next();
+        let next = self.ahead.next(wait);
         let (bytes, skipped) = self.ahead.progress();
         self.ledger.bytes_read = bytes;
         self.ledger.skipped_lines += skipped;

@@ -106,7 +106,7 @@ impl Feeder {
     ///
     /// # Errors
     /// [`Error::Io`], and what is found wrong with the text.
-    pub(crate) fn next(&mut self) -> Result<Fed> {
+    pub(crate) fn next(&mut self, wait: bool) -> Result<Fed> {
         loop {
             let Some(current) = &mut self.current else {
                 match self.waiting.pop_front() {
@@ -126,7 +126,7 @@ impl Feeder {
             match cut.map_err(|error| locate(error, &source))? {
                 Some(text) => return Ok(Fed::Piece(Box::new(Piece { text, source }))),
                 None if current.ended => self.current = None,
-                None => match current.fill()? {
+                None => match current.fill(wait)? {
                     Got::Bytes(len) => self.bytes_read += len as u64,
                     Got::Nothing => return Ok(Fed::NotYet),
                 },
@@ -167,10 +167,10 @@ impl Feeder {
 
 impl Current {
     /// Reads on.
-    fn fill(&mut self) -> Result<Got> {
+    fn fill(&mut self, wait: bool) -> Result<Got> {
         let space = self.cutter.space(READ);
         let len = space.len().min(READ);
-        let got = self.input.read(&mut space[..len])?;
+        let got = self.input.read(&mut space[..len], wait)?;
         if let Got::Bytes(len) = got {
             self.cutter.filled(len);
             self.ended = len == 0;

@@ -79,7 +79,7 @@ impl HostBatches {
 }
 
 impl Source for HostBatches {
-    fn fetch(&mut self) -> Result<Fetch> {
+    fn fetch(&mut self, _: bool) -> Result<Fetch> {
         let missing = self.batch_rows - self.held.iter().map(Batch::rows).sum::<usize>();
         if let Some(batch) = self.waiting.take() {
             let rows = batch.rows().min(missing);

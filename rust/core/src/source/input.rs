@@ -68,11 +68,11 @@ impl Input {
         }
     }
 
-    /// Reads some bytes.
+    /// Reads some bytes; of a pipe those that are there, or come soon if they are waited for.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn read(&mut self, space: &mut [u8]) -> Result<Got> {
+    pub(crate) fn read(&mut self, space: &mut [u8], wait: bool) -> Result<Got> {
         let read = match self {
             Self::File(file, path, size) => {
                 let read = file.read(space);
@@ -83,8 +83,8 @@ impl Input {
                 }
                 read
             }
-            Self::Pipe(file, _) => read_pipe(file.as_fd(), space),
-            Self::Stdin => read_pipe(io::stdin().as_fd(), space),
+            Self::Pipe(file, _) => read_pipe(file.as_fd(), space, wait),
+            Self::Stdin => read_pipe(io::stdin().as_fd(), space, wait),
             Self::Host => return Ok(Got::Nothing),
             Self::Memory(bytes, at) => {
                 let len = space.len().min(bytes.len() - *at);
@@ -103,10 +103,11 @@ impl Input {
     }
 }
 
-/// Reads what is there, waiting a little for it.
-fn read_pipe(pipe: BorrowedFd<'_>, space: &mut [u8]) -> io::Result<usize> {
+/// Reads what is there, waiting a little for it or not.
+fn read_pipe(pipe: BorrowedFd<'_>, space: &mut [u8], wait: bool) -> io::Result<usize> {
     let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::IN)];
-    match rustix::event::poll(&mut polled, Some(&PATIENCE))? {
+    let patience = if wait { PATIENCE } else { Timespec::default() };
+    match rustix::event::poll(&mut polled, Some(&patience))? {
         0 => Err(io::ErrorKind::WouldBlock.into()),
         _ => Ok(rustix::io::read(pipe, space)?),
     }

@@ -54,11 +54,11 @@ pub enum Supply {
 
 /// Where batches come from.
 pub(crate) trait Source: Send {
-    /// The next batch. Does a bounded amount of work.
+    /// The next batch. Does a bounded amount of work, and waits a little for others if it is told to.
     ///
     /// # Errors
     /// The earliest error, after all batches of the rows before it.
-    fn fetch(&mut self) -> Result<Fetch>;
+    fn fetch(&mut self, wait: bool) -> Result<Fetch>;
 
     /// Takes what it has asked the host for.
     ///

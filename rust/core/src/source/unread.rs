@@ -129,7 +129,7 @@ impl Sample {
     pub(crate) fn read(&mut self, input: &mut Input, len: usize) -> Result<Got> {
         let from = self.bytes.len();
         self.bytes.resize(from + len, 0);
-        let got = input.read(&mut self.bytes[from..]);
+        let got = input.read(&mut self.bytes[from..], true);
         let len = if let Ok(Got::Bytes(len)) = got { len } else { 0 };
         self.bytes.truncate(from + len);
         self.complete |= matches!(got, Ok(Got::Bytes(0)));

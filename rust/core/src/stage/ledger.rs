@@ -1,7 +1,7 @@
 //! [`Ledger`]: what became of the rows that came to a stage.
 
 /// The rows of a stage, counted. Between two polls,
-/// `rows_in = passed + aggregated + held + late + rejected + filtered + windowless + cut`.
+/// `rows_in = passed + aggregated + held + late + ahead + rejected + filtered + windowless + cut`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// The stage, as in the plan.
@@ -20,6 +20,8 @@ pub struct Ledger {
     pub late: u64,
     /// Of the aggregated rows, those that missed some of their windows.
     pub partly_late: u64,
+    /// Rows that were too far ahead.
+    pub ahead: u64,
     /// Bad rows.
     pub rejected: u64,
     /// Rows that did not pass the filter.

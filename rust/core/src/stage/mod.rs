@@ -3,11 +3,14 @@
 //! A [`Stage`] is pushed batches and pulled results, and keeps a [`Ledger`] of its rows. It holds plain
 //! data only, and knows neither where its input comes from nor where its output goes.
 
+mod branch;
 mod filter;
 mod ledger;
 mod limit;
+mod merge;
 mod project;
 mod rebatch;
+mod watch;
 
 use std::ops::Range;
 
@@ -21,8 +24,12 @@ use crate::types::DataType;
 pub(crate) use filter::Filter;
 pub use ledger::Ledger;
 pub(crate) use limit::Limit;
+pub(crate) use merge::Merge;
 pub(crate) use project::Project;
 pub(crate) use rebatch::{Rebatch, concat, concat_columns};
+pub(crate) use watch::Patience;
+#[cfg(test)]
+pub(crate) use watch::hand;
 
 /// One operator of a running plan.
 pub(crate) trait Stage: Send {
@@ -32,6 +39,9 @@ pub(crate) trait Stage: Send {
 
     /// Hears that one of its inputs has ended.
     fn end(&mut self, input: usize);
+
+    /// Hears that one of its inputs was asked and has nothing for now.
+    fn idle(&mut self, _input: usize) {}
 
     /// The next result of what it has been pushed; `None` when it needs more. A batch without rows may
     /// come too: it carries event time on.
@@ -63,6 +73,11 @@ pub(crate) trait Stage: Send {
     /// Which input it wants next.
     fn wants(&self) -> usize {
         0
+    }
+
+    /// Whether it has nothing to do until that input has something.
+    fn waits(&self) -> bool {
+        true
     }
 
     /// Whether it will give nothing more, whatever its inputs bring.

@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, DictionaryArray};
 use arrow_schema::DataType as Arrow;
 
 use super::{Ledger, Stage};
-use crate::batch::{Batch, EventTime};
+use crate::batch::{Batch, EventTime, Origin};
 use crate::column::plain_text;
 use crate::error::Result;
 use crate::types::{DataType, Field};
@@ -91,8 +91,9 @@ pub(crate) fn concat(pieces: &[Batch]) -> Batch {
     };
     let columns = pieces[0].schema().fields().iter().enumerate().map(column).collect();
     let rows = pieces.iter().map(Batch::rows).sum();
-    let origin = pieces.iter().find(|piece| piece.rows() > 0).unwrap_or(&pieces[0]).origin().clone();
-    Batch::new(Arc::clone(pieces[0].schema()), columns, rows).with_time(concat_times(pieces)).with_origin(origin)
+    Batch::new(Arc::clone(pieces[0].schema()), columns, rows)
+        .with_time(concat_times(pieces))
+        .with_origin(Origin::of_several(pieces))
 }
 
 /// A categorical column, whose categories in one batch begin those in later ones; `None` if they do not.

@@ -54,6 +54,11 @@ impl Backlog {
         self.rows.is_empty()
     }
 
+    /// The latest time of a row that waits.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.rows.back().map(|row| row.time)
+    }
+
     /// Takes in rows, which arrived after all others, with their times; and where the watermark stood before
     /// it passed each of them, if it has.
     pub(crate) fn add(&mut self, rows: Batch, times: &[i64], before: &[Option<i64>]) {

@@ -183,6 +183,16 @@ impl Stage for ChainWindow {
         self.passing = Some(i64::MAX);
     }
 
+    fn idle(&mut self, _: usize) {
+        // Sessions of rows that wait close the next time, when their ends are known.
+        if self.parts.is_quiet()
+            && let Some(until) = self.sequence.latest().or(self.chains.all_due(self.sequence.watermark()))
+        {
+            self.sequence.rest(until);
+            self.passing = Some(until);
+        }
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             if self.emission.len() >= self.parts.batch_rows {

@@ -71,6 +71,16 @@ impl Chains {
         self.live
     }
 
+    /// The watermark at which all sessions are due that are not due yet, if there are any.
+    pub(crate) fn all_due(&self, watermark: i64) -> Option<i64> {
+        let latest = self.lanes.iter().map(|lane| lane.latest).filter(|latest| latest.slot != NO_SLOT);
+        latest
+            .chain(self.over.iter().map(|closed| closed.session))
+            .map(|session| session.due)
+            .max()
+            .filter(|&due| due > watermark)
+    }
+
     /// Makes room for keys of these numbers.
     pub(crate) fn prepare(&mut self, keys: usize) {
         self.lanes.resize(keys.max(self.lanes.len()), EMPTY);

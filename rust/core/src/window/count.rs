@@ -278,6 +278,15 @@ impl Stage for CountWindow {
         self.passing = Some(i64::MAX);
     }
 
+    fn idle(&mut self, _: usize) {
+        if self.parts.is_quiet()
+            && let Some(latest) = self.sequence.latest()
+        {
+            self.sequence.rest(latest);
+            self.passing = Some(latest);
+        }
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             let is_full = self.emission.len() >= self.parts.batch_rows;

@@ -387,6 +387,10 @@ impl Stage for Filled {
         self.inner.end(input);
     }
 
+    fn idle(&mut self, input: usize) {
+        self.inner.idle(input);
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             if let Some(batch) = self.release() {

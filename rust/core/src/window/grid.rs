@@ -153,19 +153,26 @@ impl Grid {
         if lateness == 0 { 1 } else { (lateness / self.step).saturating_add(2).saturating_mul(self.stride()) }
     }
 
+    /// The end of the last window that has the time, which one has.
+    pub(crate) fn last_end(&self, time: i64) -> i64 {
+        let (step, _) = self.step_of(time);
+        match self.start {
+            None => self.offset + step * self.step + self.size,
+            Some(_) => self.offset + (self.block(step) + self.panes()) * self.step,
+        }
+    }
+
     /// How many windows that have the time had ended at the watermark, and how many had not.
     pub(crate) fn missed(&self, time: i64, watermark: i64) -> (u64, u64) {
         let (step, into) = self.step_of(time);
         if into >= self.size {
             return (0, 0);
         }
-        let (windows, last_end) = match self.start {
-            None => ((self.size - 1 - into) / self.step + 1, self.offset + step * self.step + self.size),
-            Some(_) => {
-                let end = self.block(step) + self.panes();
-                (end - step, self.offset + end * self.step)
-            }
+        let windows = match self.start {
+            None => (self.size - 1 - into) / self.step + 1,
+            Some(_) => self.block(step) + self.panes() - step,
         };
+        let last_end = self.last_end(time);
         let open = (last_end - watermark.min(last_end) + self.step - 1) / self.step;
         let open = open.min(windows);
         ((windows - open) as u64, open as u64)
@@ -215,6 +222,7 @@ mod tests {
                     last += grid.stride();
                 }
                 assert_eq!(found, all, "{grid:?} {time}");
+                assert_eq!(Some(grid.last_end(time)), all.iter().map(|(_, end)| *end).max());
                 for watermark in -40..40 {
                     let closed = all.iter().filter(|(_, end)| *end <= watermark).count() as u64;
                     assert_eq!(

@@ -9,7 +9,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Place, Result};
 use crate::types::{DataType, Field, Schema};
 
-/// What becomes of rows that miss a window.
+/// What becomes of rows that miss a window, or are too far ahead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Late {
     /// The first one is an error.
@@ -21,8 +21,10 @@ pub enum Late {
     Keep,
 }
 
-/// The late rows of one batch, then of all that have not been read.
+/// The rows of one batch that are set aside, then all that have not been read.
 pub(crate) struct Aside {
+    /// What the rows are, and the argument that says what becomes of them.
+    what: &'static str,
     schema: Arc<Schema>,
     rows: Vec<u32>,
     missed: Vec<i64>,
@@ -33,11 +35,12 @@ pub(crate) struct Aside {
 }
 
 impl Aside {
-    /// Nothing set aside, of rows of this schema.
-    pub(crate) fn new(input: &Schema, max_kept: usize) -> Result<Self> {
+    /// Nothing set aside, of rows of this schema that are `late` or `ahead`.
+    pub(crate) fn new(what: &'static str, input: &Schema, max_kept: usize) -> Result<Self> {
         let extra = [Field::new("_reason", DataType::Text), Field::new("_missed", DataType::Int64)];
         let schema = Schema::new(input.fields().iter().cloned().chain(extra).collect())?;
         Ok(Self {
+            what,
             schema: Arc::new(schema),
             rows: Vec::new(),
             missed: Vec::new(),
@@ -48,7 +51,7 @@ impl Aside {
         })
     }
 
-    /// Sets a row of the current batch aside.
+    /// Sets a row of the current batch aside, for this reason.
     ///
     /// # Errors
     /// [`Error::Limit`] if too many wait to be read.
@@ -56,14 +59,15 @@ impl Aside {
         &mut self,
         row: usize,
         missed: u64,
-        open: u64,
+        reason: &'static str,
         place: impl FnOnce() -> Place,
     ) -> Result<()> {
         if self.held == self.max_kept {
             let message = format!(
-                "{} late rows are waiting to be read; read them with `for batch in it.late`, raise max_kept=, \
-                 or set late=\"drop\"",
-                self.max_kept
+                "{} rows that are {what} are waiting to be read; read them with `for batch in it.late`, \
+                 raise max_kept=, or set {what}=\"drop\"",
+                self.max_kept,
+                what = self.what
             );
             return Err(Error::Limit {
                 argument: "max_kept",
@@ -75,7 +79,7 @@ impl Aside {
         self.held += 1;
         self.rows.push(row as u32);
         self.missed.push(missed as i64);
-        self.reasons.push(if open == 0 { "late" } else { "partly late" });
+        self.reasons.push(reason);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,19 @@ impl Length {
         match seconds {
             Some(seconds) if seconds % DAY == 0 && nanos == 0 => Ok(seconds / DAY),
             _ => Err(Error::argument(format!("{argument}={self}: the time column counts whole days"))),
+        }
+    }
+
+    /// How long it is by the clock on the wall.
+    ///
+    /// # Errors
+    /// If it is not a fixed length of time, or not longer than nothing.
+    pub(crate) fn on_the_wall(self, argument: &str) -> Result<Duration> {
+        match self.nanos().map(u64::try_from) {
+            Some(Ok(nanos)) if nanos > 0 => Ok(Duration::from_nanos(nanos)),
+            _ => Err(Error::argument(format!(
+                "{argument}={self}: it is a length of time by the clock on the wall, such as \"5s\""
+            ))),
         }
     }
 

@@ -42,6 +42,11 @@ impl Mark {
         true
     }
 
+    /// Notes that it was no row that set the mark, but that none had come.
+    pub(crate) fn note_quiet(&mut self) {
+        self.set_by = Place { source: Some("idle_timeout".into()), ..Place::default() };
+    }
+
     /// Remembers, at the end of a batch, which of its rows set the mark, if one did.
     pub(crate) fn note_highest(&mut self, rows: &Rows) {
         let own = if rows.time.passive { &[] } else { &rows.time.ticks[..] };

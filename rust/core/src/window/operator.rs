@@ -500,6 +500,16 @@ impl Stage for Window {
         self.closing = Some((i64::MAX, self.clock.mark.watermark().unwrap_or(i64::MIN)));
     }
 
+    fn idle(&mut self, _: usize) {
+        let last = self.panes.iter().next_back().map(|pane| pane.id);
+        if self.parts.is_quiet()
+            && let Some(last) = last
+        {
+            self.reach(self.ruler.all_closed_at(last).saturating_add(self.parts.lateness));
+            self.clock.mark.note_quiet();
+        }
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             let is_full = self.emission.len() >= self.parts.batch_rows;

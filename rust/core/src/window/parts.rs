@@ -1,6 +1,7 @@
 //! [`Parts`]: what every operator of windows is made of, and [`Rows`]: a batch as it reads it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::emission::Shape;
 use super::keys::Keys;
@@ -11,6 +12,7 @@ use crate::batch::{Batch, EventTime};
 use crate::error::{Error, LateRow, Overflow, Result};
 use crate::expr::{Bound, Fault, evaluate_all};
 use crate::show;
+use crate::stage::Patience;
 use crate::time;
 use crate::types::DataType;
 
@@ -32,6 +34,10 @@ pub(crate) struct Parts {
     pub(crate) aside: Aside,
     /// What results look like.
     pub(crate) shape: Shape,
+    /// How long nothing may come before all that has rows is closed.
+    pub(crate) patience: Option<Patience>,
+    /// Since when nothing has come.
+    pub(crate) quiet: Option<Duration>,
     /// How many results a batch may have.
     pub(crate) batch_rows: usize,
     /// How many bytes the state may take.
@@ -62,6 +68,7 @@ impl Parts {
     /// # Errors
     /// If a row has no event time.
     pub(crate) fn read(&mut self, batch: Batch, mark: &Mark) -> Result<(Rows, Option<Error>)> {
+        self.quiet = None;
         let (inputs, numbers, mut fault) = self.values(&batch);
         let time = match &self.time {
             None => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
@@ -73,6 +80,11 @@ impl Parts {
         let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
         let failure = fault.map(|fault| fault.into_error(&batch));
         Ok((Rows { batch, time, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
+    }
+
+    /// Whether, as of now, nothing has come for too long.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.patience.as_ref().is_some_and(|patience| patience.is_over(&mut self.quiet))
     }
 
     /// What aggregates read of a batch, the numbers of its keys, and what is wrong with its first row in error.
@@ -102,7 +114,10 @@ impl Parts {
     ) -> Result<()> {
         match self.late {
             Late::Drop => Ok(()),
-            Late::Keep => self.aside.keep(row, missed, open, || rows.batch.origin().place(row)),
+            Late::Keep => {
+                let reason = if open == 0 { "late" } else { "partly late" };
+                self.aside.keep(row, missed, reason, || rows.batch.origin().place(row))
+            }
             Late::Error => Err(self.late_row(rows, row, missed, enough, mark)),
         }
     }

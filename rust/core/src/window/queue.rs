@@ -61,6 +61,11 @@ impl Queue {
         time.zip(self.rows.back()).is_none_or(|(&time, last)| last.tick <= time)
     }
 
+    /// The latest time of a row that waits.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.rows.back().filter(|_| self.rows.len() > self.ready).map(|row| row.tick)
+    }
+
     /// Adds rows, which arrived after all others; tells how many they are.
     pub(crate) fn add(&mut self, rows: impl Iterator<Item = Waiting>) -> usize {
         let old = self.rows.len();

@@ -162,6 +162,11 @@ impl Rolling {
             self.finish(rows);
             self.passage.release(*number, 1);
         }
+        self.release();
+    }
+
+    /// Gives the rows their turn that the watermark has passed or, if none of their time is missed, reached.
+    fn release(&mut self) {
         // Rows of one time wait for all of them.
         let shared = i64::from(self.span.is_shared());
         self.queue.release(self.watermark_or_least().saturating_add(1 - shared));
@@ -626,6 +631,19 @@ impl Stage for Rolling {
         rest.sort_by_key(|row| row.tick);
         self.queue.add(rest.into_iter());
         self.queue.release_all();
+    }
+
+    fn idle(&mut self, _: usize) {
+        if self.parts.is_quiet()
+            && let Some(latest) = self.queue.latest()
+        {
+            let watermark = latest.saturating_add(i64::from(self.span.is_shared()));
+            self.queue.begin(self.watermark_or_least());
+            self.reach(watermark.saturating_add(self.parts.lateness));
+            self.mark.note_quiet();
+            self.tidy = false;
+            self.release();
+        }
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {

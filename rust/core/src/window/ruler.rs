@@ -110,6 +110,11 @@ impl Ruler {
         self.time(self.grid.window(last_pane).1)
     }
 
+    /// The watermark that closes all windows that have this pane.
+    pub(crate) fn all_closed_at(&self, pane: i64) -> i64 {
+        self.time(self.grid.last_end(self.grid.bounds(pane).0))
+    }
+
     /// The edges that the window that ends with this pane is known by.
     pub(crate) fn edges(&self, last_pane: i64) -> (i64, i64) {
         let (start, end) = self.grid.window(last_pane);

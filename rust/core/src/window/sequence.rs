@@ -150,6 +150,18 @@ impl Sequence {
         Some(InOrder { batch: passed.rows, inputs, numbers, times, before, row: 0 })
     }
 
+    /// The latest time of a row that waits.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.backlog.latest()
+    }
+
+    /// Moves the watermark on to here, since no row has come.
+    pub(crate) fn rest(&mut self, watermark: i64) {
+        self.begin();
+        self.reach(watermark.saturating_add(self.mark.lateness()));
+        self.mark.note_quiet();
+    }
+
     /// Roughly how much memory the rows that wait take.
     pub(crate) fn memory(&self) -> usize {
         self.backlog.memory()

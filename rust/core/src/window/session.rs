@@ -307,6 +307,19 @@ impl Stage for SessionWindow {
         self.close(i64::MAX, None);
     }
 
+    fn idle(&mut self, _: usize) {
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        if self.parts.is_quiet()
+            && let Some(due) = self.sessions.all_due(watermark)
+        {
+            self.steps.clear();
+            self.steps.push(watermark);
+            self.reach(due.saturating_add(self.parts.lateness));
+            self.mark.note_quiet();
+            self.close(due, None);
+        }
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             if self.emission.len() >= self.parts.batch_rows {

@@ -250,6 +250,12 @@ impl Sessions {
         self.free.push(newer);
     }
 
+    /// The watermark at which all sessions are due that are not due yet, if there are any.
+    pub(crate) fn all_due(&self, watermark: i64) -> Option<i64> {
+        let sessions = (0..self.lanes.len() as u32).flat_map(|key| self.all(key));
+        sessions.map(|session| session.due).filter(|&due| due > watermark).max()
+    }
+
     /// Leaves the session in the lane of a key to the calendar.
     fn detach(&mut self, key: u32) {
         let Session { due, slot, .. } = self.lanes[key as usize].open;

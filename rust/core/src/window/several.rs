@@ -288,7 +288,7 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
         lateness: parts.lateness,
         // What is late has been dealt with.
         late: Late::Drop,
-        aside: Aside::new(&Schema::new(Vec::new())?, 0)?,
+        aside: Aside::new("late", &Schema::new(Vec::new())?, 0)?,
         shape: Shape {
             schema: Arc::clone(schema),
             closed: closed.has_end(),
@@ -299,6 +299,8 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
         },
         batch_rows: parts.batch_rows,
         max_state: parts.max_state,
+        patience: None,
+        quiet: None,
         name: parts.name.clone(),
     })
 }

@@ -1,0 +1,169 @@
+//! [`Guard`]: keeps rows out whose time is too far ahead, and so event time from jumping.
+
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
+
+use super::late::{Aside, Late};
+use super::mark::Mark;
+use crate::batch::{Batch, EventTime};
+use crate::error::{AheadRow, Error, Result};
+use crate::expr::{Bound, evaluate_all};
+use crate::stage::{Ledger, Stage};
+use crate::time;
+use crate::types::DataType;
+
+/// How many rows are looked at together.
+const TOGETHER: usize = 1024;
+
+/// Passes the rows on that are no more than so far ahead of the latest before them.
+pub(crate) struct Guard {
+    /// Event time, where it is not what the batches carry.
+    time: Option<Bound>,
+    dtype: DataType,
+    /// How far a row may be ahead, in ticks.
+    most: i64,
+    further: Late,
+    aside: Aside,
+    mark: Mark,
+    input: Option<Batch>,
+    failure: Option<Error>,
+    ledger: Ledger,
+}
+
+impl Guard {
+    /// A guard that has seen nothing.
+    pub(crate) fn new(
+        (time, dtype): (Option<Bound>, DataType),
+        (most, further): (i64, Late),
+        aside: Aside,
+        name: String,
+    ) -> Self {
+        let (mark, ledger) = (Mark::new(0), Ledger::new(name));
+        Self { time, dtype, most, further, aside, mark, input: None, failure: None, ledger }
+    }
+
+    /// The times of the rows, up to the first that has none.
+    fn ticks(&self, batch: &Batch) -> ScalarBuffer<i64> {
+        let Some(bound) = &self.time else {
+            return batch.time().map_or_else(ScalarBuffer::default, |time| time.ticks.clone());
+        };
+        let mut fault = None;
+        let columns = evaluate_all([bound], batch, &mut fault);
+        let null = columns[0].logical_nulls().and_then(|nulls| (0..nulls.len()).find(|&row| nulls.is_null(row)));
+        let good = null.unwrap_or(batch.rows()).min(fault.map_or(batch.rows(), |fault| fault.row));
+        time::ticks(&columns[0].slice(0, good), batch).unwrap_or_default()
+    }
+
+    /// The rows that are too far ahead: if that is an error, the first. The others move the mark.
+    fn judge(&mut self, ticks: &[i64]) -> Vec<usize> {
+        let mut gone = Vec::new();
+        for (chunk, ticks) in ticks.chunks(TOGETHER).enumerate() {
+            let highest = ticks.iter().copied().max().unwrap_or(i64::MIN);
+            if !self.is_ahead(highest) && self.mark.watermark().is_some() {
+                self.mark.reach(highest);
+                continue;
+            }
+            for (row, &tick) in ticks.iter().enumerate() {
+                if !self.is_ahead(tick) {
+                    self.mark.reach(tick);
+                    continue;
+                }
+                gone.push(chunk * TOGETHER + row);
+                if self.further == Late::Error {
+                    return gone;
+                }
+            }
+        }
+        gone
+    }
+
+    fn is_ahead(&self, tick: i64) -> bool {
+        self.mark.watermark().is_some_and(|mark| tick > mark.saturating_add(self.most))
+    }
+
+    /// The rows of a batch that pass.
+    fn pass(&mut self, batch: Batch) -> Batch {
+        let (ticks, before) = (self.ticks(&batch), self.mark.time());
+        let gone = self.judge(&ticks);
+        if !gone.is_empty() && self.further != Late::Error {
+            return self.leave_out(batch, &gone);
+        }
+        let timed = batch.clone().with_time(Some(EventTime::new(self.dtype.clone(), ticks)));
+        if let Some(&row) = gone.first() {
+            self.failure = Some(self.ahead_row(&timed, row, before));
+            return batch.slice(0, row);
+        }
+        if let Some(high) = timed.highest().filter(|high| high.time > before) {
+            self.mark.note(&batch, &high);
+        }
+        batch
+    }
+
+    fn ahead_row(&self, timed: &Batch, row: usize, before: i64) -> Error {
+        let (time, mark) = (timed.time().map_or(0, |time| time.ticks[row]), self.mark.time());
+        Error::AheadRow(Box::new(AheadRow {
+            place: timed.origin().place(row),
+            dtype: self.dtype.clone(),
+            time,
+            mark,
+            enough: time.saturating_sub(mark),
+            set_by: self.mark.set_by(timed, row, before),
+        }))
+    }
+
+    /// The rows of a batch but for those that are gone, which are counted and, if they are kept, set aside.
+    fn leave_out(&mut self, batch: Batch, gone: &[usize]) -> Batch {
+        let (mut rows, mut counted) = (batch.rows(), gone.len());
+        if self.further == Late::Keep {
+            for (at, &row) in gone.iter().enumerate() {
+                if let Err(error) = self.aside.keep(row, 0, "ahead", || batch.origin().place(row)) {
+                    self.failure = Some(error);
+                    (rows, counted) = (row, at);
+                    break;
+                }
+            }
+            self.aside.leave(&batch);
+        }
+        self.ledger.ahead += counted as u64;
+        let mut keep = vec![true; rows];
+        gone[..counted].iter().for_each(|&row| keep[row] = false);
+        let keep = BooleanBuffer::from(keep);
+        let passed = batch.slice(0, rows).filter(&keep);
+        // Of those that are gone event time knows nothing.
+        let raw = batch.time().map(|time| {
+            EventTime::new(time.dtype.clone(), keep.set_indices().map(|row| time.ticks[row]).collect())
+        });
+        passed.with_time(raw)
+    }
+}
+
+impl Stage for Guard {
+    fn push(&mut self, _: usize, batch: Batch) {
+        self.ledger.rows_in += batch.rows() as u64;
+        self.ledger.held = batch.rows() as u64;
+        self.input = Some(batch);
+    }
+
+    fn end(&mut self, _: usize) {}
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let Some(batch) = self.input.take() else { return Ok(None) };
+        let ahead = self.ledger.ahead;
+        let passed = self.pass(batch);
+        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
+        self.ledger.held -= passed.rows() as u64 + self.ledger.ahead - ahead;
+        self.ledger.passed += passed.rows() as u64;
+        self.ledger.rows_out = self.ledger.passed;
+        Ok(Some(passed))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    fn take_late(&mut self) -> Vec<Batch> {
+        self.aside.take()
+    }
+}
