@@ -93,6 +93,12 @@ KINDS = {
         lambda shape, times, n: 1,
         lambda shape: 1,
     ),
+    "cut session": Kind(
+        shaped({"gap": sizes, "most": sizes}),
+        windows(lambda shape: rl.session(text(shape["gap"]), max_length=text(shape["most"]), until=rl.col("i") > 0)),
+        lambda shape, times, n: 1,
+        lambda shape: 1,
+    ),
     "calendar": Kind(
         days,
         windows(lambda shape: rl.hopping(f"{shape['size']}d", f"{shape['step']}d", tz="Europe/Berlin")),

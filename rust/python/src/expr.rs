@@ -439,7 +439,7 @@ impl PyWindows {
     ) -> PyResult<Self> {
         let gap = match gap.cast::<PyExpr>() {
             Ok(expr) => Gap::Own(expr.get().0.clone()),
-            Err(_) => Gap::Fixed(length(gap, "gap")?),
+            Err(_) => Gap::Fixed(length(gap, "gap").map_err(|error| no_gap(gap, error))?),
         };
         let max_length = max_length.map(|max_length| length(max_length, "max_length")).transpose()?;
         let until = until.map(expression).transpose()?;
@@ -470,6 +470,17 @@ impl PyWindows {
 
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+}
+
+/// The error of a gap that is no length: a text may have been meant for a column.
+fn no_gap(gap: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    match gap.cast::<PyString>() {
+        Ok(text) => value_error(
+            gap.py(),
+            &format!("{}; a column of gaps is given as rl.col({text:?})", error.value(gap.py())),
+        ),
+        Err(_) => error,
     }
 }
 

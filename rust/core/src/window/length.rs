@@ -47,7 +47,7 @@ impl Length {
         let (seconds, nanos) = match self {
             Self::Ticks(ticks) => return Ok(ticks),
             Self::Months(_) if !time.is_integer() => {
-                return refused("months are not all of one length; give it in days or hours");
+                return refused("months are not all of one length; give it in hours, such as \"720h\"");
             }
             // Refused below.
             Self::Months(_) => (None, 0),
