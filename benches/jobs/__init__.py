@@ -1,7 +1,8 @@
 """The jobs, each written once per engine: `with_<engine>.JOBS` maps a job's kind to a function of its source.
 
 A source is the path of a CSV file, or, for the jobs in memory, what the engine's `load(path, form)` made of it, or its
-`hold(table)` of an Arrow table from a generator, before the clock started. A function returns its answer: a dict of counts and sums that must be equal in every engine.
+`hold(table)` of an Arrow table from a generator, before the clock started. A function returns its answer: a dict of
+counts and sums that must be equal in every engine.
 """
 
 from __future__ import annotations
