@@ -330,7 +330,7 @@ impl Stage for SeveralWindows {
                 continue;
             }
             if !self.braid.is_done() {
-                if let Err(error) = self.braid.lay(self.parts.batch_rows - self.braid.rows()) {
+                if let Err(error) = self.braid.lay(self.parts.batch_rows) {
                     // How far event time had come by then is not known here.
                     self.watermark = self.sent_watermark;
                     self.failure = Some(error);
