@@ -16,6 +16,7 @@ __all__ = [
     "Batch",
     "BatchIterator",
     "Expr",
+    "Operator",
     "Plan",
     "Prepared",
     "Schema",

@@ -163,8 +163,7 @@ impl Run {
     /// The earliest error of the stream, after all results of the rows before it. After that the run has
     /// ended.
     pub fn step(&mut self) -> Result<Step> {
-        // Rows that are pushed need no file and no thread of the parent.
-        if self.inlet.is_none() && self.process != std::process::id() {
+        if self.process != std::process::id() {
             return Err(Error::Forked);
         }
         if self.over {

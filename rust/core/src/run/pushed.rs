@@ -33,7 +33,8 @@ pub enum Pushed {
 }
 
 impl Run {
-    /// Takes a row, with a value for each column of the only source. Does a bounded amount of work.
+    /// Takes a row, with a value for each column of the only source. Does a bounded amount of work. In a forked child
+    /// it goes on as far as it takes no steps: asking for the process at each row would take a tenth of its time.
     ///
     /// # Errors
     /// As [`step`](Self::step).
