@@ -207,7 +207,7 @@ def test_what_is_not_alike_is_an_error():
 
 @pytest.mark.parametrize("timeout", [0, 5, -1, "1mo", "0s", "soon", "-5s"])
 def test_a_timeout_is_a_length_on_the_wall(timeout):
-    with pytest.raises(rl.ArgumentError, match="idle_timeout|soon"):
+    with pytest.raises(rl.ArgumentError, match=r"idle_timeout|soon"):
         rl.merge(at(1), idle_timeout=timeout)
 
 
@@ -252,8 +252,6 @@ def test_memory_is_that_of_one_batch_of_each():
             yield {"t": np.arange(n * 10_000, (n + 1) * 10_000) + first}
 
     merged = rl.merge(*[rl.from_batches(lambda first=first: batches(first), time="t") for first in (0, 1_000)])
-    for batch in merged:
-        pass
     it = iter(merged)
     assert max(list(it.stats)[-1]["held"] for _ in it) <= 20_000
 
@@ -298,7 +296,7 @@ def test_a_live_stream_that_is_idle_for_too_long_is_not(pipes, threads):
 
 def test_idle_streams_hold_nobody_up(pipes):
     """Many rows of one stream while the other is idle: it is asked now and then, but not waited for."""
-    a, b = pipes
+    a, _ = pipes
     with iter(rl.merge(*[pipe.stream(threads=1) for pipe in pipes], idle_timeout="100ms")) as it:
         a.write("1,a\n")
         assert polled(it, 0.5) == ["a"]
