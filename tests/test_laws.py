@@ -417,6 +417,7 @@ STEADY = {
     "hopping": {"size": 50, "step": 5, "offset": 3},
     "cumulate": {"size": 50, "step": 5, "offset": 0},
     "session": {"gap": 5},
+    "cut session": {"gap": 5, "most": 3},
     "calendar": {"size": 3, "step": 1},
     "rolling": {"size": 50},
     "rolling rows": {"rows": 20},
