@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow_buffer::ScalarBuffer;
+use arrow_select::interleave::interleave;
 
-use super::made::pick;
 use crate::batch::{Batch, EventTime};
 use crate::column::as_i64;
 use crate::error::Error;
-use crate::stage::concat;
 
 /// Where a result stands in the order: the time at which its window closes, the start of that, and the
 /// number of its operator.
@@ -23,10 +22,8 @@ pub(crate) struct Braid {
     strands: Vec<Strand>,
     /// The batches that results in order, and those that will be, are in.
     parts: Vec<Batch>,
-    /// How many rows they have.
-    part_rows: usize,
-    /// Of the results in order, the rows among all of those, and the operators that they are of.
-    laid: Vec<u32>,
+    /// Of the results in order, the part and the row there, and the operators that they are of.
+    laid: Vec<(usize, usize)>,
     operators: Vec<i32>,
 }
 
@@ -47,9 +44,8 @@ struct Results {
     times: ScalarBuffer<i64>,
     starts: ScalarBuffer<i64>,
     from: usize,
-    /// Which of the parts they are, and the number of their first row among those of all.
+    /// Which of the parts they are.
     part: usize,
-    first: usize,
 }
 
 impl Strand {
@@ -74,7 +70,6 @@ impl Braid {
         Self {
             strands: (0..operators).map(|_| Strand::Done).collect(),
             parts: Vec::new(),
-            part_rows: 0,
             laid: Vec::new(),
             operators: Vec::new(),
         }
@@ -113,10 +108,8 @@ impl Braid {
     fn add(&mut self, batch: Batch) -> Results {
         let times = batch.time().expect("results have a time").ticks.clone();
         let starts = as_i64(&batch.columns()[0]).expect("edges are times");
-        let results = Results { times, starts, from: 0, part: self.parts.len(), first: self.part_rows };
-        self.part_rows += batch.rows();
         self.parts.push(batch);
-        results
+        Results { times, starts, from: 0, part: self.parts.len() - 1 }
     }
 
     /// Takes an error, which stands in place of a result of this time and start.
@@ -140,8 +133,7 @@ impl Braid {
                     let (from, rows) = (results.from, results.times.len());
                     let room = rows.min(from + most - self.laid.len());
                     let to = from + gallop(room - from, |row| results.place(from + row, at) < limit);
-                    let first = results.first as u32;
-                    self.laid.extend(first + from as u32..first + to as u32);
+                    self.laid.extend((from..to).map(|row| (results.part, row)));
                     self.operators.resize(self.laid.len(), at as i32);
                     results.from = to;
                     if to == rows {
@@ -163,11 +155,11 @@ impl Braid {
 
     /// Takes out what is in order, and of each result the number of its operator as a code of these names.
     pub(crate) fn send(&mut self, names: &Arc<StringArray>, none: &Batch) -> (ArrayRef, Batch) {
-        let (laid, operators) = (std::mem::take(&mut self.laid), std::mem::take(&mut self.operators));
-        let window = DictionaryArray::new(Int32Array::from(operators), Arc::clone(names) as ArrayRef);
+        let operators = Int32Array::from(std::mem::take(&mut self.operators));
+        let window = DictionaryArray::new(operators, Arc::clone(names) as ArrayRef);
         let parts = std::mem::take(&mut self.parts);
-        let all = if parts.is_empty() { none.clone() } else { concat(&parts) };
-        self.part_rows = 0;
+        let sent = if self.laid.is_empty() { none.clone() } else { in_order(&parts, &self.laid) };
+        self.laid.clear();
         for at in 0..self.strands.len() {
             // What is not in order yet begins a part of its own.
             if let Strand::Results(Results { from, part, .. }) = self.strands[at] {
@@ -175,24 +167,27 @@ impl Braid {
                 self.strands[at] = Strand::Results(self.add(left));
             }
         }
-        (Arc::new(window), in_order(&all, &parts, &laid))
+        (Arc::new(window), sent)
     }
 }
 
-/// These rows of all parts, which have been put together. Event time is told by each row: how far it had come
-/// when the batch of the row was over is nothing to the next.
-fn in_order(all: &Batch, parts: &[Batch], rows: &[u32]) -> Batch {
-    let columns = all.columns().iter().map(|column| pick(column, rows)).collect();
+/// These rows of some batches. Event time is told by each row: how far it had come when the batch of the row
+/// was over is nothing to the next.
+fn in_order(parts: &[Batch], rows: &[(usize, usize)]) -> Batch {
+    let column = |at: usize| {
+        let columns: Vec<&dyn Array> = parts.iter().map(|part| &*part.columns()[at]).collect();
+        interleave(&columns, rows).expect("results of one schema")
+    };
+    let schema = parts[0].schema();
     let times: Vec<&EventTime> = parts.iter().filter_map(Batch::time).collect();
-    let ticks: Vec<i64> = times.iter().flat_map(|time| time.ticks.iter().copied()).collect();
-    let before: Vec<i64> = times.iter().filter_map(|time| time.before.as_ref()).flatten().copied().collect();
-    let time = all.time().map(|time| EventTime {
-        ticks: rows.iter().map(|&row| ticks[row as usize]).collect(),
-        before: Some(rows.iter().map(|&row| before[row as usize]).collect()),
+    let before = |part: usize, row: usize| times[part].before.as_ref().map_or(i64::MIN, |before| before[row]);
+    let time = EventTime {
+        ticks: rows.iter().map(|&(part, row)| times[part].ticks[row]).collect(),
+        before: Some(rows.iter().map(|&(part, row)| before(part, row)).collect()),
         high: None,
-        ..time.clone()
-    });
-    Batch::new(Arc::clone(all.schema()), columns, rows.len()).with_time(time)
+        ..times[0].clone()
+    };
+    Batch::new(Arc::clone(schema), (0..schema.len()).map(column).collect(), rows.len()).with_time(Some(time))
 }
 
 /// How many rows from the first on are wanted, which are those before all that are not; the first one is.
@@ -208,4 +203,18 @@ fn gallop(rows: usize, is_wanted: impl Fn(usize) -> bool) -> usize {
         if is_wanted(middle) { from = middle + 1 } else { to = middle }
     }
     from
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn galloping_finds_the_first_row_that_is_not_wanted() {
+        for rows in 1..40 {
+            for wanted in 1..=rows {
+                assert_eq!(gallop(rows, |row| row < wanted), wanted, "{rows}");
+            }
+        }
+    }
 }
