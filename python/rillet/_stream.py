@@ -304,7 +304,8 @@ class Stream:
         for name, value in [("max_fill", max_fill), ("early_rows", early_rows), ("max_kept", max_kept)]:
             check_count(name, value)
         check_count("max_state_bytes", max_state_bytes)
-        keys, filled, revisions, jumps = _keys(by), _fill(fill, max_fill), (early, early_rows, refine_for), (max_ahead, ahead)
+        keys, filled = _keys(by), _fill(fill, max_fill)
+        revisions, jumps = (early, early_rows, refine_for), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             extras, limits = (filled, revisions, jumps, idle_timeout), (max_kept, max_state_bytes)
