@@ -24,7 +24,7 @@ pub struct Ahead {
     pub further: Late,
 }
 
-/// A stage that lets no row pass that is too far ahead. Users do not make it; [`Plan::guarded`] does.
+/// A stage that lets no row pass that is too far ahead. Users do not make it: a plan with `max_ahead` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Guard {
     /// How far a row may be ahead.
