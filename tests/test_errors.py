@@ -242,17 +242,17 @@ def test_an_endless_quoted_field_is_a_limit():
 def test_many_columns_work_and_take_linear_time():
     names = ",".join(f"c{n}" for n in range(100_000))
     values = ",".join("1" for _ in range(100_000))
-    started = time.monotonic()
+    started = time.process_time()
     (batch,) = list(rl.read_csv(f"{names}\n{values}\n".encode()))
     assert len(batch.keys()) == 100_000 and batch["c99999"].tolist() == [1]
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 20
     assert "max_columns" in str(fails(lambda: rl.read_csv(f"{names},one\n{values},2\n".encode())))
 
 
 def test_naming_many_columns_takes_linear_time():
     names = [f"c{n}" for n in range(30_000)]
     data = (",".join(names) + "\n" + ",".join("1" for _ in names) + "\n").encode()
-    started = time.monotonic()
+    started = time.process_time()
     stream = rl.read_csv(data, schema=dict.fromkeys(names, "int32"), columns=names).select(*names)
     totals = (
         stream.with_columns(c0=rl.col("c1"), new=rl.lit(1))
@@ -261,7 +261,7 @@ def test_naming_many_columns_takes_linear_time():
     )
     (batch,) = rl.from_batches([{name: [1] for name in names}], schema=dict.fromkeys(names, "int64"))
     assert rows(totals) == [(1,) * len(names)] and list(batch[names]) == names
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 20
 
 
 def test_duplicate_names():
