@@ -13,6 +13,7 @@ mod run;
 mod show;
 mod source;
 mod stage;
+mod threads;
 mod time;
 pub mod types;
 mod window;

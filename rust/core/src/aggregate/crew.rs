@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use super::bank::{Bank, Task};
 use crate::error::{Error, Result, panic_message};
+use crate::threads::Threads;
 
 /// So many rows in all are worth a thread, and so many at a time are worth waking it.
 const WORTH_STARTING: usize = 1 << 16;
@@ -18,12 +18,10 @@ const WORTH_WAKING: usize = 1 << 10;
 /// Banks, and the threads that work on them.
 pub(super) struct Crew {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-    /// How many threads there may be beside the caller's.
-    helpers: usize,
+    /// Those beside the caller's.
+    threads: Threads,
     /// How many rows there have been.
     rows: usize,
-    process: u32,
 }
 
 struct Shared {
@@ -70,15 +68,13 @@ impl Crew {
     pub(super) fn new(banks: Vec<Bank>, threads: usize) -> Self {
         let state = State { next: vec![0; banks.len()], busy: vec![false; banks.len()], ..State::default() };
         Self {
-            helpers: (threads - 1).min(banks.len()),
+            threads: Threads::new((threads - 1).min(banks.len())),
             shared: Arc::new(Shared {
                 banks: banks.into_iter().map(Mutex::new).collect(),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
             }),
-            threads: Vec::new(),
             rows: 0,
-            process: std::process::id(),
         }
     }
 
@@ -87,7 +83,11 @@ impl Crew {
     pub(super) fn take_on(&mut self, tasks: Vec<Task>, rows: usize) {
         self.rows = self.rows.saturating_add(rows);
         if self.rows >= WORTH_STARTING {
-            self.start();
+            let shared = &self.shared;
+            self.threads.start("rillet-window", || {
+                let shared = Arc::clone(shared);
+                move || shared.run()
+            });
         }
         let mut state = self.shared.lock();
         if self.threads.is_empty() || rows < WORTH_WAKING && state.lists.is_empty() {
@@ -123,36 +123,18 @@ impl Crew {
 
     /// Each of the banks, of which nobody is working on any.
     pub(super) fn banks(&self) -> impl Iterator<Item = MutexGuard<'_, Bank>> {
-        // In a child the threads are not there, and what they held is held forever.
-        let banks = if self.process == std::process::id() { &self.shared.banks[..] } else { &[] };
+        let banks = if self.threads.are_here() { &self.shared.banks[..] } else { &[] };
         banks.iter().map(lock)
-    }
-
-    /// Starts the threads, if they do not run yet.
-    fn start(&mut self) {
-        while self.threads.len() < self.helpers {
-            let shared = Arc::clone(&self.shared);
-            let name = format!("rillet-window-{}", self.threads.len());
-            match std::thread::Builder::new().name(name).spawn(move || shared.run()) {
-                Ok(thread) => self.threads.push(thread),
-                // With fewer threads it is slower, and that is all.
-                Err(_) => self.helpers = self.threads.len(),
-            }
-        }
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        if self.process != std::process::id() {
-            return; // the threads are the parent's
-        }
-        self.shared.lock().closed = true;
-        self.shared.changed.notify_all();
-        for thread in self.threads.drain(..) {
-            // Its panics have been caught.
-            let _ = thread.join();
-        }
+        let shared = &self.shared;
+        self.threads.end(|| {
+            shared.lock().closed = true;
+            shared.changed.notify_all();
+        });
     }
 }
 

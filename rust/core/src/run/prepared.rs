@@ -12,6 +12,7 @@ use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
 use crate::source::{self, Csv, CsvHead, HostBatches, Sample};
 use crate::stage::Ledger;
+use crate::threads::cores;
 use crate::time;
 use crate::types::Schema;
 use crate::window::Late;
@@ -240,7 +241,7 @@ fn threads(plan: &Plan) -> usize {
         Node::ReadCsv(read) => read.threads,
         _ => None,
     };
-    plan.leaves().into_iter().filter_map(told).min().unwrap_or_else(crate::source::cores)
+    plan.leaves().into_iter().filter_map(told).min().unwrap_or_else(cores)
 }
 
 /// Gives a batch from the host's function the event time of its rows, if it has the column.

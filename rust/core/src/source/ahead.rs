@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::feeder::{Fed, Feeder};
 use crate::csv::{self, Decoded, Layout, Scratch, Start};
 use crate::error::{Error, Result, panic_message};
+use crate::threads::Threads;
 
 /// A decoded text.
 pub(crate) struct Made {
@@ -70,10 +70,8 @@ enum Worked {
 /// Decodes ahead of the consumer.
 pub(crate) struct Ahead {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     scratch: Scratch,
-    process: u32,
-    helpers: usize,
 }
 
 /// How long to wait for other threads before answering that there is nothing yet.
@@ -96,13 +94,7 @@ impl Ahead {
         // One text at least must be under way for the consumer to have something to take.
         let window = if threads == 1 { 1 } else { (threads * prefetch).max(1) as u64 };
         let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), layout, window };
-        Self {
-            shared: Arc::new(shared),
-            threads: Vec::new(),
-            scratch: Scratch::default(),
-            process: std::process::id(),
-            helpers: threads - 1,
-        }
+        Self { shared: Arc::new(shared), threads: Threads::new(threads - 1), scratch: Scratch::default() }
     }
 
     /// The next text. Waits a little if another thread is at it, or a pipe is empty, if it is told to.
@@ -110,10 +102,14 @@ impl Ahead {
     /// # Errors
     /// What reading and cutting found wrong, after all texts before it; [`Error::Forked`] in a child.
     pub(crate) fn next(&mut self, wait: bool) -> Result<Next> {
-        if self.process != std::process::id() {
+        if !self.threads.are_here() {
             return Err(Error::Forked);
         }
-        self.start();
+        let shared = &self.shared;
+        self.threads.start("rillet", || {
+            let shared = Arc::clone(shared);
+            move || shared.run()
+        });
         loop {
             let mut state = self.shared.lock();
             let seq = state.taken;
@@ -155,38 +151,21 @@ impl Ahead {
 
     /// How many bytes have been read, and how many lines before headers were skipped since last asked.
     pub(crate) fn progress(&self) -> (u64, u64) {
-        if self.process != std::process::id() {
+        if !self.threads.are_here() {
             return (0, 0);
         }
         let mut state = self.shared.lock();
         (state.bytes_read, std::mem::take(&mut state.skipped))
     }
-
-    /// Starts the other threads, if they do not run yet.
-    fn start(&mut self) {
-        while self.threads.len() < self.helpers {
-            let shared = Arc::clone(&self.shared);
-            let name = format!("rillet-{}", self.threads.len());
-            match std::thread::Builder::new().name(name).spawn(move || shared.run()) {
-                Ok(thread) => self.threads.push(thread),
-                // With fewer threads it is slower, and that is all.
-                Err(_) => self.helpers = self.threads.len(),
-            }
-        }
-    }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        if self.process != std::process::id() {
-            return; // the threads are the parent's
-        }
-        self.shared.lock().closed = true;
-        self.shared.changed.notify_all();
-        for thread in self.threads.drain(..) {
-            // A panic there has been reported as an error already.
-            let _ = thread.join();
-        }
+        let shared = &self.shared;
+        self.threads.end(|| {
+            shared.lock().closed = true;
+            shared.changed.notify_all();
+        });
     }
 }
 

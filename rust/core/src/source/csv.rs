@@ -6,12 +6,13 @@ use super::ahead::{Ahead, Made, Next};
 use super::categories::Categories;
 use super::feeder::Feeder;
 use super::head::{CsvHead, locate};
-use super::{Fetch, Source, Supply, cores};
+use super::{Fetch, Source, Supply};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::as_i64;
 use crate::error::{BadRow, Error, Place, Result};
 use crate::plan::{CsvInput, OnError, ReadCsv};
 use crate::stage::{Ledger, Rebatch, Stage};
+use crate::threads::cores;
 use crate::types::Schema;
 
 /// The CSV source.

@@ -23,11 +23,6 @@ pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
 pub use unread::Sample;
 
-/// How many threads can work at a time.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// What a source has to say when asked for a batch.
 pub(crate) enum Fetch {
     /// A batch.
