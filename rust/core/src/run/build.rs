@@ -13,7 +13,7 @@ use crate::memory;
 use crate::plan::{
     self, BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
 };
-use crate::stage::{Filter, Ledger, Limit, Patience, Project, Rebatch, Stage};
+use crate::stage::{Filter, Ledger, Limit, Passing, Patience, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
 use crate::window::{
@@ -81,7 +81,7 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::WithColumns(columns) => project(&with_columns(columns, &input.schema), input, name),
         Node::Filter(condition) => {
             let bound = condition.bind_condition(&input.schema)?;
-            Ok((Box::new(Filter::new(bound, name)), input.clone()))
+            Ok((Box::new(Passing::new(Filter(bound), name)), input.clone()))
         }
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
@@ -111,7 +111,7 @@ fn project(columns: &[(String, Expr)], input: &Carries, name: String) -> Result<
     let field = |((name, _), bound): (&(String, Expr), &Bound)| Field::new(name.as_str(), bound.dtype().clone());
     let schema = Arc::new(Schema::new(columns.iter().zip(&bound).map(field).collect())?);
     let carries = Carries { schema: Arc::clone(&schema), time: input.time.clone() };
-    Ok((Box::new(Project::new(bound, schema, name)), carries))
+    Ok((Box::new(Passing::new(Project::new(bound, schema), name)), carries))
 }
 
 /// All columns of the input, with new ones in the place of old ones of their name, or at the end.
@@ -167,17 +167,11 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (stage, schema) = match (operator(spec, input, timed, threads, parts)?, fill) {
-        (made, None) => made,
-        ((stage, _), Some((fill, shape))) => {
-            let schema = Arc::clone(&shape.schema);
-            (
-                Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields)?))
-                    as _,
-                schema,
-            )
-        }
-    };
+    let (mut stage, mut schema) = operator(spec, input, timed, threads, parts)?;
+    if let Some((fill, shape)) = fill {
+        schema = Arc::clone(&shape.schema);
+        stage = Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields)?));
+    }
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
 
@@ -307,7 +301,8 @@ fn guard(spec: &plan::Guard, input: &Carries, name: String) -> Result<Made> {
     let (time, dtype) = event_time(spec.time.as_ref(), input)?;
     let most = spec.ahead.most.ticks(&dtype, "max_ahead")?;
     let aside = Aside::new("ahead", &input.schema, spec.max_kept)?;
-    Ok((Box::new(Guard::new((time, dtype), (most, spec.ahead.further), aside, name)), input.clone()))
+    let guard = Guard::new((time, dtype), (most, spec.ahead.further), aside);
+    Ok((Box::new(Passing::new(guard, name)), input.clone()))
 }
 
 /// Which rows are in the window of a row, in ticks of this event time.

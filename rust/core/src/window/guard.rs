@@ -5,9 +5,9 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use super::late::{Aside, Late};
 use super::mark::Mark;
 use crate::batch::{Batch, EventTime};
-use crate::error::{AheadRow, Error, Result};
+use crate::error::{AheadRow, Error};
 use crate::expr::{Bound, evaluate_all};
-use crate::stage::{Ledger, Stage};
+use crate::stage::{Ledger, Pass};
 use crate::time;
 use crate::types::DataType;
 
@@ -24,9 +24,6 @@ pub(crate) struct Guard {
     further: Late,
     aside: Aside,
     mark: Mark,
-    input: Option<Batch>,
-    failure: Option<Error>,
-    ledger: Ledger,
 }
 
 impl Guard {
@@ -35,10 +32,8 @@ impl Guard {
         (time, dtype): (Option<Bound>, DataType),
         (most, further): (i64, Late),
         aside: Aside,
-        name: String,
     ) -> Self {
-        let (mark, ledger) = (Mark::new(0), Ledger::new(name));
-        Self { time, dtype, most, further, aside, mark, input: None, failure: None, ledger }
+        Self { time, dtype, most, further, aside, mark: Mark::new(0) }
     }
 
     /// The times of the rows, up to the first that has none.
@@ -80,24 +75,6 @@ impl Guard {
         self.mark.watermark().is_some_and(|mark| tick > mark.saturating_add(self.most))
     }
 
-    /// The rows of a batch that pass.
-    fn pass(&mut self, batch: Batch) -> Batch {
-        let (ticks, before) = (self.ticks(&batch), self.mark.time());
-        let gone = self.judge(&ticks);
-        if !gone.is_empty() && self.further != Late::Error {
-            return self.leave_out(batch, &gone);
-        }
-        let timed = batch.clone().with_time(Some(EventTime::new(self.dtype.clone(), ticks)));
-        if let Some(&row) = gone.first() {
-            self.failure = Some(self.ahead_row(&timed, row, before));
-            return batch.slice(0, row);
-        }
-        if let Some(high) = timed.highest().filter(|high| high.time > before) {
-            self.mark.note(&batch, &high);
-        }
-        batch
-    }
-
     fn ahead_row(&self, timed: &Batch, row: usize, before: i64) -> Error {
         let (time, mark) = (timed.time().map_or(0, |time| time.ticks[row]), self.mark.time());
         Error::AheadRow(Box::new(AheadRow {
@@ -111,19 +88,18 @@ impl Guard {
     }
 
     /// The rows of a batch but for those that are gone, which are counted and, if they are kept, set aside.
-    fn leave_out(&mut self, batch: Batch, gone: &[usize]) -> Batch {
-        let (mut rows, mut counted) = (batch.rows(), gone.len());
+    fn leave_out(&mut self, batch: Batch, gone: &[usize], ledger: &mut Ledger) -> (Batch, Option<Error>) {
+        let (mut rows, mut counted, mut failure) = (batch.rows(), gone.len(), None);
         if self.further == Late::Keep {
             for (at, &row) in gone.iter().enumerate() {
                 if let Err(error) = self.aside.keep(row, 0, "ahead", || batch.origin().place(row)) {
-                    self.failure = Some(error);
-                    (rows, counted) = (row, at);
+                    (rows, counted, failure) = (row, at, Some(error));
                     break;
                 }
             }
             self.aside.leave(&batch);
         }
-        self.ledger.ahead += counted as u64;
+        ledger.ahead += counted as u64;
         let mut keep = vec![true; rows];
         gone[..counted].iter().for_each(|&row| keep[row] = false);
         let keep = BooleanBuffer::from(keep);
@@ -132,38 +108,33 @@ impl Guard {
         let raw = batch.time().map(|time| {
             EventTime::new(time.dtype.clone(), keep.set_indices().map(|row| time.ticks[row]).collect())
         });
-        passed.with_time(raw)
+        (passed.with_time(raw), failure)
     }
 }
 
-impl Stage for Guard {
-    fn push(&mut self, _: usize, batch: Batch) {
-        self.ledger.rows_in += batch.rows() as u64;
-        self.ledger.held = batch.rows() as u64;
-        self.input = Some(batch);
-    }
-
-    fn end(&mut self, _: usize) {}
-
-    fn pull(&mut self) -> Result<Option<Batch>> {
-        if let Some(error) = self.failure.take() {
-            return Err(error);
+impl Pass for Guard {
+    fn pass(&mut self, batch: Batch, ledger: &mut Ledger) -> (Batch, Option<Error>) {
+        let (ticks, before) = (self.ticks(&batch), self.mark.time());
+        let gone = self.judge(&ticks);
+        if !gone.is_empty() && self.further != Late::Error {
+            return self.leave_out(batch, &gone, ledger);
         }
-        let Some(batch) = self.input.take() else { return Ok(None) };
-        let ahead = self.ledger.ahead;
-        let passed = self.pass(batch);
-        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
-        self.ledger.held -= passed.rows() as u64 + self.ledger.ahead - ahead;
-        self.ledger.passed += passed.rows() as u64;
-        self.ledger.rows_out = self.ledger.passed;
-        Ok(Some(passed))
+        let timed = batch.clone().with_time(Some(EventTime::new(self.dtype.clone(), ticks)));
+        if let Some(&row) = gone.first() {
+            let error = self.ahead_row(&timed, row, before);
+            return (batch.slice(0, row), Some(error));
+        }
+        if let Some(high) = timed.highest().filter(|high| high.time > before) {
+            self.mark.note(&batch, &high);
+        }
+        (batch, None)
     }
 
-    fn ledger(&self) -> Ledger {
-        self.ledger.clone()
+    fn is_stateless(&self) -> bool {
+        false
     }
 
-    fn take_late(&mut self) -> Vec<Batch> {
+    fn take_aside(&mut self) -> Vec<Batch> {
         self.aside.take()
     }
 }
