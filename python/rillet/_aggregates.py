@@ -5,11 +5,9 @@ Nulls are skipped. Of no values, a count is 0 and everything else null.
 
 from typing import Any, Literal, SupportsIndex, overload
 
-from rillet._checks import check_count
-from rillet._core import Aggregate, Expr, Windows
+from rillet._checks import Column, check_count
+from rillet._core import Aggregate, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
-
-Column = str | Expr
 
 
 @overload

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from rillet import _core
-from rillet._checks import check_count
-from rillet._core import Aggregate, Batch, BatchIterator, Expr, Operator, Schema, Windows
+from rillet._checks import Column, check_count, check_fill, check_frame, count_of, keys_of, names_of
+from rillet._core import Aggregate, Batch, BatchIterator, Operator, Schema, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import Host
-
-Column = str | Expr
 
 
 class Stream:
@@ -116,7 +114,7 @@ class Stream:
         >>> rl.read_csv(b"a,b\\n1,2\\n").select("b", double=rl.col("a") * 2).schema
         Schema({'b': 'int64', 'double': 'int64'})
         """
-        return self._then(self._plan.select(_named(columns, "select") + list(named.items())))
+        return self._then(self._plan.select(names_of(columns, "select") + list(named.items())))
 
     def with_columns(self, /, *columns: Column, **named: Column) -> "Stream":
         """All columns, with new ones at the end or, under a known name, in its place.
@@ -125,7 +123,7 @@ class Stream:
         >>> rl.read_csv(b"a,b\\n1,2\\n").with_columns(a=rl.col("a") / 2, c=rl.col("b") + 1).schema
         Schema({'a': 'float64', 'b': 'int64', 'c': 'int64'})
         """
-        return self._then(self._plan.with_columns(_named(columns, "with_columns") + list(named.items())))
+        return self._then(self._plan.with_columns(names_of(columns, "with_columns") + list(named.items())))
 
     def filter(self, condition: Column) -> "Stream":
         """The rows for which the condition, a bool column or expression, is true: false and null are left out.
@@ -165,7 +163,7 @@ class Stream:
         >>> [len(batch) for batch in rl.from_batches([{"x": [1, 2, 3]}] * 2).rebatch(4)]
         [4, 2]
         """
-        return self._then(self._plan.rebatch(_count(n, "rebatch")))
+        return self._then(self._plan.rebatch(count_of(n, "rebatch")))
 
     def limit(self, n: int) -> "Stream":
         """The first ``n`` rows; nothing is read beyond them. The end closes open windows, as that of the input does.
@@ -174,7 +172,7 @@ class Stream:
         >>> [row for batch in rl.from_batches([{"x": [1, 2, 3]}] * 2).limit(4) for row in batch.rows()]
         [(1,), (2,), (3,), (1,)]
         """
-        return self._then(self._plan.limit(_count(n, "limit")))
+        return self._then(self._plan.limit(count_of(n, "limit")))
 
     def window(
         self,
@@ -304,7 +302,7 @@ class Stream:
         for name, value in [("max_fill", max_fill), ("early_rows", early_rows), ("max_kept", max_kept)]:
             check_count(name, value)
         check_count("max_state_bytes", max_state_bytes)
-        keys, filled = _keys(by), _fill(fill, max_fill)
+        keys, filled = keys_of(by), check_fill(fill, max_fill)
         revisions, jumps = (early, early_rows, refine_for), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
@@ -454,11 +452,11 @@ class Stream:
         >>> [row for batch in ticks.rolling(rows=2).agg(most=rl.max("x")) for row in batch.rows()]
         [(1, 2, 2), (3, 4, 4), (12, 5, 5)]
         """
-        _check_frame(size, rows, center, closed)
+        check_frame(size, rows, center, closed)
         check_count("min_periods", min_periods)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys, frame, jumps = _keys(by), (size, rows, bool(center), closed or "right"), (max_ahead, ahead)
+        keys, frame, jumps = keys_of(by), (size, rows, bool(center), closed or "right"), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             limits = (min_periods, max_kept, max_state_bytes)
@@ -503,7 +501,7 @@ class Stream:
         [(2, 3), (4, 15), (None, 31)]
         """
         check_count("max_state_bytes", max_state_bytes)
-        named = _named(keys, "group_by")
+        named = names_of(keys, "group_by")
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             return self._plan.group_by(named, every, max_state_bytes, aggregates)
@@ -546,56 +544,3 @@ class Grouped:
 
 def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:
     return Stream(_core.Plan.from_json(plan), hosts)
-
-
-def _fill(fill: str | None, max_fill: int | None) -> tuple[str, int] | None:
-    if fill is None:
-        if max_fill is not None:
-            raise ArgumentError("max_fill= bounds what fill= gives; set fill= too")
-        return None
-    if not isinstance(fill, str):
-        raise ArgumentTypeError(f"fill must be a text such as \"null\", not {type(fill).__name__}")
-    return fill, 1000 if max_fill is None else max_fill
-
-
-def _check_frame(size: Any, rows: int | None, center: bool, closed: str | None) -> None:
-    if (size is None) == (rows is None):
-        raise ArgumentTypeError("rolling takes either a size, such as \"1h\", or rows=")
-    if rows is None:
-        if center:
-            raise ArgumentError("center=True is for windows of rows=, not of time")
-        return
-    check_count("rows", rows)
-    if closed is not None:
-        raise ArgumentError("closed= is for windows of time, not of rows=")
-
-
-def _keys(by: Any) -> list[tuple[str, Column]]:
-    return _named([] if by is None else by if isinstance(by, (list, tuple)) else [by], "by")
-
-
-def _named(columns: Any, where: str) -> list[tuple[str, Column]]:
-    return [(_name(column, where), column) for column in columns]
-
-
-def _name(column: Column, where: str) -> str:
-    if isinstance(column, str):
-        return column
-    if not isinstance(column, Expr):
-        raise ArgumentTypeError(
-            f"{where}: a column is given by its name or as an expression, not {type(column).__name__}"
-        )
-    name = column.name
-    if name is None:
-        raise ArgumentError(f"{where}: {column!r} needs a name; give it one with .alias(\"name\")")
-    return name
-
-
-def _count(n: Any, where: str) -> int:
-    try:
-        count = n.__index__()
-    except AttributeError:
-        raise ArgumentTypeError(f"{where} takes a number of rows, not {type(n).__name__}") from None
-    if count < 0:
-        raise ArgumentError(f"{where} takes a number of rows that is not negative, not {count}")
-    return int(count)
