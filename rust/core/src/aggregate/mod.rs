@@ -54,4 +54,10 @@ pub(crate) mod testing {
     pub(crate) fn ints(values: Vec<i64>) -> Inputs {
         Inputs { values: vec![Typed::Int(values.into())], selected: vec![None] }
     }
+
+    /// Numbers that look random.
+    pub(crate) fn mixed(state: &mut u64) -> i64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) as i64
+    }
 }

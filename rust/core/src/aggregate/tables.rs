@@ -233,6 +233,7 @@ impl Tables {
 mod tests {
     use arrow_array::{Float64Array, Int64Array};
 
+    use super::super::testing::mixed;
     use super::super::{Aggregate, Fold, Function, NO_SLOT, Table};
     use super::*;
     use crate::batch::Batch;
@@ -262,15 +263,9 @@ mod tests {
         Recipe::bind(&all.map(|(name, aggregate)| (name.to_owned(), aggregate)), &schema()).expect("it binds")
     }
 
-    /// Numbers that look random.
-    fn mixed(state: &mut u64) -> u64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        *state >> 33
-    }
-
     /// Rows, of which every seventh has no `x` once `nulls` have begun.
     fn rows(nulls: bool, state: &mut u64) -> Batch {
-        let x = (0..ROWS).map(|_| mixed(state)).map(|n| (!nulls || n % 7 > 0).then_some(n as f64 / 3.0));
+        let x = (0..ROWS).map(|_| mixed(state) as u64).map(|n| (!nulls || n % 7 > 0).then_some(n as f64 / 3.0));
         let columns: Vec<ArrayRef> =
             vec![Arc::new(x.collect::<Float64Array>()), Arc::new((0..ROWS as i64).collect::<Int64Array>())];
         Batch::new(schema(), columns, ROWS)
@@ -278,7 +273,7 @@ mod tests {
 
     fn slots(state: &mut u64) -> Vec<u32> {
         let slot = |n: u64| if n.is_multiple_of(100) { NO_SLOT } else { n as u32 % SLOTS };
-        (0..ROWS).map(|_| slot(mixed(state))).collect()
+        (0..ROWS).map(|_| slot(mixed(state) as u64)).collect()
     }
 
     /// What tables give of random rows, whose slots are combined in every way.

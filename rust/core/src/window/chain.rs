@@ -9,6 +9,7 @@
 use super::chains::{Chains, Link};
 use super::emission::Emission;
 use super::leaving::Leaving;
+use super::outlet::{self, Operator, Outlet};
 use super::parts::Parts;
 use super::reach::{Reach, Reaches};
 use super::sequence::{InOrder, Sequence};
@@ -112,6 +113,45 @@ impl ChainWindow {
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
         self.leaving.leave(&mut self.emission, &self.sequence.steps, self.parts.shape.closed);
+        self.lower();
+    }
+}
+
+impl Operator for ChainWindow {
+    fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            parts: &self.parts,
+            emission: &self.emission,
+            failure: &mut self.failure,
+            ended: self.ended,
+            sent_watermark: &mut self.sent_watermark,
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        if !self.leaving.is_empty() {
+            self.emit();
+            return true;
+        }
+        if let Some((passed, reaches)) = self.passed.take() {
+            self.round(passed, reaches);
+            return true;
+        }
+        if let Some(watermark) = self.passing {
+            if !self.pass(watermark) {
+                self.passing = None;
+                self.leaving = Leaving::new(self.chains.close(watermark));
+            }
+            return true;
+        }
+        let Some(batch) = self.current.take() else { return false };
+        if let Err(error) = self.accept(batch) {
+            self.failure = Some(error);
+        }
+        true
+    }
+
+    fn lower(&mut self) {
         match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
             Ok(slots) => {
                 self.table.clear(&slots);
@@ -121,38 +161,17 @@ impl ChainWindow {
         }
     }
 
-    /// Drops what is under way: after the results that are ready comes an error.
+    fn send(&mut self, rows: usize) -> Batch {
+        self.ledger.rows_out += rows as u64;
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+    }
+
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.leaving = Leaving::default();
         (self.passed, self.passing, self.current) = (None, None, None);
     }
 
-    fn send(&mut self, rows: usize) -> Batch {
-        self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
-    }
-
-    /// The last batch that the current input gives: the results that are left, or none but the watermark.
-    fn flush(&mut self) -> Result<Option<Batch>> {
-        let (rows, watermark) = (self.emission.len(), self.sequence.mark.watermark());
-        if rows == 0 && watermark == self.sent_watermark {
-            return self.tidy().map(|()| None);
-        }
-        if rows == 0 {
-            self.emit();
-        }
-        let batch = self.send(rows);
-        if self.failure.is_none()
-            && let Err(error) = self.tidy()
-        {
-            self.fail(error);
-        }
-        self.sent_watermark = watermark;
-        Ok(Some(batch.with_high(watermark.filter(|_| !self.ended))))
-    }
-
-    /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
         let (keys, live) = (&mut self.parts.keys, self.chains.live_keys());
         let idle = keys.held() - live;
@@ -166,6 +185,10 @@ impl ChainWindow {
     fn state_bytes(&self) -> u64 {
         let rows = self.chains.memory() + self.sequence.memory() + self.emission.memory();
         (self.table.bytes() + self.parts.keys.memory() + rows) as u64
+    }
+
+    fn passes_on(&self) -> Option<i64> {
+        self.sequence.mark.watermark()
     }
 }
 
@@ -194,40 +217,7 @@ impl Stage for ChainWindow {
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
-        loop {
-            if self.emission.len() >= self.parts.batch_rows {
-                let batch = self.send(self.parts.batch_rows);
-                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
-                    self.fail(error);
-                }
-                return Ok(Some(batch));
-            }
-            if !self.leaving.is_empty() {
-                self.emit();
-                continue;
-            }
-            if let Some((passed, reaches)) = self.passed.take() {
-                self.round(passed, reaches);
-                continue;
-            }
-            if let Some(watermark) = self.passing {
-                if !self.pass(watermark) {
-                    self.passing = None;
-                    self.leaving = Leaving::new(self.chains.close(watermark));
-                }
-                continue;
-            }
-            if let Some(batch) = self.current.take() {
-                if let Err(error) = self.accept(batch) {
-                    self.failure = Some(error);
-                }
-                continue;
-            }
-            return match self.flush()? {
-                Some(batch) => Ok(Some(batch)),
-                None => self.failure.take().map_or(Ok(None), Err),
-            };
-        }
+        outlet::pull(self)
     }
 
     fn ledger(&self) -> Ledger {

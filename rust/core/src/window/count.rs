@@ -11,6 +11,7 @@ use arrow_array::{ArrayRef, BooleanArray};
 use super::emission::Emission;
 use super::grid::Grid;
 use super::lanes::Lanes;
+use super::outlet::{self, Operator, Outlet};
 use super::parts::{Parts, Rows};
 use super::sequence::{InOrder, Sequence};
 use super::strands::Strands;
@@ -203,8 +204,40 @@ impl CountWindow {
             self.lower();
         }
     }
+}
 
-    /// Makes columns of the results that are none yet, and lets go of their slots.
+impl Operator for CountWindow {
+    fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            parts: &self.parts,
+            emission: &self.emission,
+            failure: &mut self.failure,
+            ended: self.ended,
+            sent_watermark: &mut self.sent_watermark,
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        if let Some(passed) = self.passed.take() {
+            self.round(passed);
+            return true;
+        }
+        if let Some(watermark) = self.passing {
+            if !self.pass(watermark) {
+                self.passing = None;
+                self.rest = if self.ended { self.lanes.live() } else { Vec::new() }.into_iter();
+            }
+            return true;
+        }
+        if let Some(key) = self.rest.next() {
+            self.give_up(key);
+            return true;
+        }
+        let Some(current) = self.current.take() else { return false };
+        self.accept(current);
+        true
+    }
+
     fn lower(&mut self) {
         let (parts, is_combined) = (&mut self.parts, self.strands.is_some());
         let table = self.strands.as_mut().map_or(&mut self.table, |strands| &mut strands.results);
@@ -218,14 +251,6 @@ impl CountWindow {
         }
     }
 
-    /// Drops what is under way: after the results that are ready comes an error.
-    fn fail(&mut self, error: Error) {
-        self.failure = Some(error);
-        self.extras.truncate(self.emission.len());
-        (self.passed, self.passing, self.current) = (None, None, None);
-        self.rest = Vec::new().into_iter();
-    }
-
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
         let sent = self.emission.send(rows, &mut self.parts.keys, &self.parts.shape);
@@ -237,21 +262,15 @@ impl CountWindow {
         Batch::new(Arc::clone(&self.schema), columns, rows).with_time(time)
     }
 
-    /// The last batch that the current input gives: the results that are left, or none but the watermark.
-    fn flush(&mut self) -> Result<Option<Batch>> {
-        let (watermark, limit) = (self.watermark().map(|(ticks, _)| ticks), self.parts.max_state);
-        if self.emission.len() == 0 && watermark == self.sent_watermark {
-            return memory::check(self.state_bytes(), limit).map(|()| None);
-        }
-        self.lower();
-        let batch = self.send(self.emission.len());
-        if self.failure.is_none()
-            && let Err(error) = memory::check(self.state_bytes(), limit)
-        {
-            self.fail(error);
-        }
-        self.sent_watermark = watermark;
-        Ok(Some(batch.with_high(watermark.filter(|_| !self.ended))))
+    fn fail(&mut self, error: Error) {
+        self.failure = Some(error);
+        self.extras.truncate(self.emission.len());
+        (self.passed, self.passing, self.current) = (None, None, None);
+        self.rest = Vec::new().into_iter();
+    }
+
+    fn tidy(&mut self) -> Result<()> {
+        memory::check(self.state_bytes(), self.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
@@ -259,6 +278,10 @@ impl CountWindow {
         (self.table.bytes() + self.lanes.memory() + self.sequence.memory() + self.parts.keys.memory() + strands)
             as u64
             + (self.emission.memory() + self.extras.capacity() * size_of::<Extra>()) as u64
+    }
+
+    fn passes_on(&self) -> Option<i64> {
+        self.watermark().map(|(ticks, _)| ticks)
     }
 }
 
@@ -288,43 +311,7 @@ impl Stage for CountWindow {
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
-        loop {
-            let is_full = self.emission.len() >= self.parts.batch_rows;
-            if is_full && !self.emission.slots.is_empty() {
-                self.lower();
-                continue;
-            }
-            if is_full {
-                let batch = self.send(self.parts.batch_rows);
-                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
-                    self.fail(error);
-                }
-                return Ok(Some(batch));
-            }
-            if let Some(passed) = self.passed.take() {
-                self.round(passed);
-                continue;
-            }
-            if let Some(watermark) = self.passing {
-                if !self.pass(watermark) {
-                    self.passing = None;
-                    self.rest = if self.ended { self.lanes.live() } else { Vec::new() }.into_iter();
-                }
-                continue;
-            }
-            if let Some(key) = self.rest.next() {
-                self.give_up(key);
-                continue;
-            }
-            if let Some(current) = self.current.take() {
-                self.accept(current);
-                continue;
-            }
-            return match self.flush()? {
-                Some(batch) => Ok(Some(batch)),
-                None => self.failure.take().map_or(Ok(None), Err),
-            };
-        }
+        outlet::pull(self)
     }
 
     fn ledger(&self) -> Ledger {

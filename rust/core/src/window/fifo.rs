@@ -210,7 +210,7 @@ pub(super) mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::aggregate::testing::{Cells, Rows, Sweep, Values, tables};
+    use crate::aggregate::testing::{Cells, Rows, Sweep, Values, mixed, tables};
     use crate::aggregate::{Merge, NOTHING, Step};
 
     /// Cells of the free monoid: all that was combined into them, in order.
@@ -335,12 +335,6 @@ pub(super) mod tests {
         fn any_mut(&mut self) -> &mut dyn Any {
             self
         }
-    }
-
-    /// Numbers that look random.
-    fn mixed(state: &mut u64) -> i64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as i64
     }
 
     /// Sends rows of a few keys through windows, and holds each window to the rows that lie in it, in their

@@ -14,12 +14,14 @@ use super::clock::Clock;
 use super::edges::Label;
 use super::emission::Emission;
 use super::fifo::{Fifo, PANES, RESULTS, TABLES};
+use super::gallop::gallop;
 use super::keys::Keys;
 use super::late::Late;
+use super::outlet::{self, Operator, Outlet};
 use super::panes::Panes;
 use super::parts::{Parts, Rows};
 use super::places::Places;
-use super::ruler::Ruler;
+use super::ruler::{Near, Ruler};
 use crate::aggregate::{NO_SLOT, Recipe, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -74,8 +76,7 @@ pub(crate) struct Window {
     /// The watermark up to which they have been.
     closed: i64,
     emission: Emission,
-    /// The times of the pane that was last asked for, and its number.
-    near: (Range<i64>, i64),
+    near: Near,
     failure: Option<Error>,
     ended: bool,
     /// The watermark that was last passed on.
@@ -104,7 +105,7 @@ impl Window {
             closing: None,
             closed: i64::MIN,
             emission: Emission::default(),
-            near: (0..0, 0),
+            near: Near::default(),
             failure: None,
             ended: false,
             sent_watermark: None,
@@ -185,7 +186,8 @@ impl Window {
                 Some(pane) => (self.ruler.bounds(pane).1, Some(pane)),
                 None => (self.ruler.next_start(tick), None),
             };
-            let until = row + gallop(&ticks[row..end], limit.min(self.clock.threshold()));
+            let limit = limit.min(self.clock.threshold());
+            let until = row + gallop(end - row, |next| ticks[row + next] < limit);
             match pane {
                 Some(pane) => {
                     let at = self.panes.open(pane);
@@ -248,7 +250,7 @@ impl Window {
                 Admission::Later => return Ok(false),
             }
         }
-        match self.pane(tick) {
+        match self.near.pane(tick, &self.ruler) {
             None => self.skip(1),
             Some(pane) => self.accept(pane, current.numbers[row]),
         }
@@ -256,18 +258,6 @@ impl Window {
             self.reach(tick);
         }
         Ok(true)
-    }
-
-    /// The pane that a time is in. Most are in that of the row before, which is not computed again.
-    fn pane(&mut self, tick: i64) -> Option<i64> {
-        let (times, pane) = &self.near;
-        if times.contains(&tick) {
-            return Some(*pane);
-        }
-        let pane = self.ruler.pane(tick)?;
-        let (start, end) = self.ruler.bounds(pane);
-        self.near = (start..end, pane);
-        Some(pane)
     }
 
     fn accept(&mut self, pane: i64, key: u32) {
@@ -371,7 +361,67 @@ impl Window {
         self.panes.reuse(pane);
     }
 
-    /// Lets columns be made of the results of which none are yet, and lets go of their slots.
+    fn forget_keys(&mut self) {
+        if self.parts.shape.numbered {
+            return;
+        }
+        let gone = self.places.given_up(&self.parts.keys);
+        if gone.is_empty() {
+            return;
+        }
+        gone.iter().for_each(|&key| self.panes.forget(key));
+        self.parts.keys.forget(gone.into_iter());
+    }
+
+    /// Ends the current batch: what it did to event time, and its late rows.
+    fn finish(&mut self, current: &Rows) {
+        self.parts.finish(current, &mut self.clock.mark, &mut self.ledger);
+        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+            self.reach(high.time);
+            self.clock.mark.note(&current.batch, high);
+        }
+    }
+}
+
+impl Operator for Window {
+    fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            parts: &self.parts,
+            emission: &self.emission,
+            failure: &mut self.failure,
+            ended: self.ended,
+            sent_watermark: &mut self.sent_watermark,
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        if self.emission.slots.len() >= PIECE {
+            self.lower();
+            return true;
+        }
+        if let Some((watermark, before)) = self.closing {
+            if !self.close_next(watermark, before) {
+                (self.closing, self.closed) = (None, watermark);
+            }
+            return true;
+        }
+        if let Some(event) = self.events.pop_front() {
+            self.replay(&event);
+            return true;
+        }
+        if let Some(mut current) = self.current.take() {
+            if current.row < current.end {
+                self.round(&mut current);
+                self.ledger.held = (current.batch.rows() - current.row) as u64;
+                self.current = Some(current);
+            } else {
+                self.finish(&current);
+            }
+            return true;
+        }
+        false
+    }
+
     fn lower(&mut self) {
         let slots = std::mem::take(&mut self.emission.slots);
         if self.fifo.is_some() {
@@ -384,8 +434,6 @@ impl Window {
         }
     }
 
-    /// Has all results as columns. After one that does not fit its type nothing more happens but that those before
-    /// it go out.
     fn settle(&mut self) {
         if !self.emission.slots.is_empty() {
             self.lower();
@@ -400,7 +448,11 @@ impl Window {
         }
     }
 
-    /// Drops what is under way: after the results that are ready comes an error.
+    fn send(&mut self, rows: usize) -> Batch {
+        self.ledger.rows_out += rows as u64;
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+    }
+
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.events.clear();
@@ -408,33 +460,9 @@ impl Window {
         self.current = None;
     }
 
-    fn send(&mut self, rows: usize) -> Batch {
-        if !self.emission.has_columns() {
-            self.lower();
-            self.settle();
-        }
-        self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
-    }
-
-    /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
         self.forget_keys();
         memory::check(self.state_bytes(), self.parts.max_state)
-    }
-
-    fn forget_keys(&mut self) {
-        if self.parts.shape.numbered {
-            return;
-        }
-        let dead = self.parts.keys.held() - self.places.live();
-        if dead < 1024 || dead < self.places.live() {
-            return;
-        }
-        let numbers = 0..self.parts.keys.len() as u32;
-        let gone: Vec<u32> = numbers.filter(|&key| !self.places.is_held(key)).collect();
-        gone.iter().for_each(|&key| self.panes.forget(key));
-        self.parts.keys.forget(gone.into_iter());
     }
 
     fn state_bytes(&self) -> u64 {
@@ -443,46 +471,9 @@ impl Window {
             + self.emission.memory() as u64
     }
 
-    /// The last batch that the current input gives: the results that are left, or none but the watermark.
-    fn flush(&mut self) -> Result<Option<Batch>> {
-        self.settle();
-        let rows = self.emission.len();
-        if rows == 0 && self.clock.mark.watermark() == self.sent_watermark {
-            self.tidy()?;
-            return Ok(None);
-        }
-        let batch = self.send(rows);
-        if self.failure.is_none()
-            && let Err(error) = self.tidy()
-        {
-            self.fail(error);
-        }
-        self.sent_watermark = self.clock.mark.watermark();
-        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
+    fn passes_on(&self) -> Option<i64> {
+        self.clock.mark.watermark()
     }
-
-    /// Ends the current batch: what it did to event time, and its late rows.
-    fn finish(&mut self, current: &Rows) {
-        self.parts.aside.leave(&current.batch);
-        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
-        self.ledger.held = (current.batch.rows() - current.row) as u64;
-        self.clock.mark.note_highest(current);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
-            self.clock.mark.note(&current.batch, high);
-        }
-    }
-}
-
-/// How many of the sorted times lie before the limit; the first one does.
-fn gallop(times: &[i64], limit: i64) -> usize {
-    let (mut low, mut step) = (0, 16);
-    while low + step < times.len() && times[low + step] < limit {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step).min(times.len());
-    low + times[low..high].partition_point(|&time| time < limit)
 }
 
 impl Stage for Window {
@@ -511,48 +502,7 @@ impl Stage for Window {
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
-        loop {
-            let is_full = self.emission.len() >= self.parts.batch_rows;
-            if self.emission.slots.len() >= PIECE {
-                self.lower();
-                continue;
-            }
-            if is_full {
-                self.settle();
-                if self.emission.len() < self.parts.batch_rows {
-                    continue; // one did not fit
-                }
-                let batch = self.send(self.parts.batch_rows);
-                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
-                    self.fail(error);
-                }
-                return Ok(Some(batch));
-            }
-            if let Some((watermark, before)) = self.closing {
-                if !self.close_next(watermark, before) {
-                    (self.closing, self.closed) = (None, watermark);
-                }
-                continue;
-            }
-            if let Some(event) = self.events.pop_front() {
-                self.replay(&event);
-                continue;
-            }
-            if let Some(mut current) = self.current.take() {
-                if current.row < current.end {
-                    self.round(&mut current);
-                    self.ledger.held = (current.batch.rows() - current.row) as u64;
-                    self.current = Some(current);
-                } else {
-                    self.finish(&current);
-                }
-                continue;
-            }
-            return match self.flush()? {
-                Some(batch) => Ok(Some(batch)),
-                None => self.failure.take().map_or(Ok(None), Err),
-            };
-        }
+        outlet::pull(self)
     }
 
     fn quiet(&self) -> Option<Range<i64>> {

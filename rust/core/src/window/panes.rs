@@ -334,13 +334,8 @@ impl Panes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::testing::mixed;
     use crate::window::{Closed, Ruler};
-
-    /// Numbers that look random.
-    fn mixed(state: &mut u64) -> i64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as i64
-    }
 
     /// Holds the slots of rows to those that the panes know, which hold these keys.
     fn check_slots(panes: &Panes, rows: impl Iterator<Item = (i64, u32, u32)>, keys: &HashMap<i64, Vec<u32>>) {

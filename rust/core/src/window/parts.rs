@@ -12,7 +12,7 @@ use crate::batch::{Batch, EventTime};
 use crate::error::{Error, LateRow, Overflow, Result};
 use crate::expr::{Bound, Fault, evaluate_all};
 use crate::show;
-use crate::stage::Patience;
+use crate::stage::{Ledger, Patience};
 use crate::time;
 use crate::types::DataType;
 
@@ -97,6 +97,14 @@ impl Parts {
     /// Whether it reads columns as they are, and the time of the source, so that no row can be in error.
     pub(crate) fn is_plain(&self) -> bool {
         self.time.is_none() && self.by.iter().all(|by| by.as_column().is_some()) && self.recipe.is_plain()
+    }
+
+    /// Ends a batch: what it did to event time, and its late rows.
+    pub(crate) fn finish(&mut self, rows: &Rows, mark: &mut Mark, ledger: &mut Ledger) {
+        self.aside.leave(&rows.batch);
+        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
+        ledger.held = (rows.batch.rows() - rows.row) as u64;
+        mark.note_highest(rows);
     }
 
     /// Deals with a row that missed windows, and would have missed none with a lateness of `enough`; so many

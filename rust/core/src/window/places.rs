@@ -3,6 +3,8 @@
 //! A key takes its place, at the end, when a pane first holds it, and gives it up when the last pane that
 //! holds it is let go of.
 
+use super::keys::Keys;
+
 /// No place, or no key.
 const NONE: u32 = u32::MAX;
 
@@ -62,6 +64,13 @@ impl Places {
     /// Whether some pane holds the key.
     pub(crate) fn is_held(&self, key: u32) -> bool {
         self.keys.get(key as usize).is_some_and(|held| held.panes > 0)
+    }
+
+    /// The keys that no pane holds, once they are many.
+    pub(crate) fn given_up(&self, keys: &Keys) -> Vec<u32> {
+        let idle = keys.held() - self.live;
+        let numbers = if idle >= 1024 && idle >= self.live { 0..keys.len() as u32 } else { 0..0 };
+        numbers.filter(|&key| !self.is_held(key)).collect()
     }
 
     /// How many keys are held.

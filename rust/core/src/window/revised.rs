@@ -4,7 +4,6 @@
 //! windows give results, since more rows may go to the same panes. Then its rows are folded column by column, and
 //! the answers of those windows are made anew from the panes on the [`Shelf`].
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array};
@@ -12,10 +11,11 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 use super::agenda::Agenda;
 use super::emission::Emission;
 use super::mark::Mark;
+use super::outlet::{self, Operator, Outlet};
 use super::pace::Pace;
 use super::parts::{Parts, Rows};
 use super::places::Places;
-use super::ruler::Ruler;
+use super::ruler::{Near, Ruler};
 use super::shelf::Shelf;
 use crate::aggregate::{Fold, NO_SLOT, Table};
 use crate::batch::Batch;
@@ -49,8 +49,7 @@ pub(crate) struct RevisedWindow {
     fresh: Vec<u32>,
     /// The key of the next row, if results are due because of its time.
     expected: Option<u32>,
-    /// The times of the pane that was last asked for, and its number.
-    near: (Range<i64>, i64),
+    near: Near,
     emission: Emission,
     /// Of each result in the emission, which one of its window it is, and whether that is the last.
     revisions: Vec<(i64, bool)>,
@@ -86,7 +85,7 @@ impl RevisedWindow {
             round: 0,
             fresh: Vec::new(),
             expected: None,
-            near: (0..0, 0),
+            near: Near::default(),
             emission: Emission::default(),
             revisions: Vec::new(),
             failure: None,
@@ -147,7 +146,7 @@ impl RevisedWindow {
             }
             if !current.time.passive && self.reach(tick) {
                 // It is in no result that is due because of its time, but its key takes its place before.
-                self.expected = self.pane(tick).map(|_| current.numbers[row]);
+                self.expected = self.near.pane(tick, &self.ruler).map(|_| current.numbers[row]);
                 return Ok(());
             }
             self.accept(current, row)?;
@@ -171,7 +170,7 @@ impl RevisedWindow {
             self.slots.push(NO_SLOT);
             return Ok(());
         }
-        let Some(pane) = self.pane(tick) else {
+        let Some(pane) = self.near.pane(tick, &self.ruler) else {
             self.ledger.windowless += 1;
             self.slots.push(NO_SLOT);
             return Ok(());
@@ -211,18 +210,6 @@ impl RevisedWindow {
         Ok(true)
     }
 
-    /// The pane that a time is in. Most are in that of the row before, which is not computed again.
-    fn pane(&mut self, tick: i64) -> Option<i64> {
-        let (times, pane) = &self.near;
-        if times.contains(&tick) {
-            return Some(*pane);
-        }
-        let pane = self.ruler.pane(tick)?;
-        let (start, end) = self.ruler.bounds(pane);
-        self.near = (start..end, pane);
-        Some(pane)
-    }
-
     /// Has the next window give results that are due; tells whether there was one.
     fn answer(&mut self) -> bool {
         if self.halted {
@@ -251,20 +238,54 @@ impl RevisedWindow {
         self.places.close_gaps();
     }
 
-    /// Makes columns of the results that are none yet. After one that does not fit its type nothing more happens
-    /// but that those before it go out.
+    /// Ends the current batch: what it did to event time, and its late rows.
+    fn finish(&mut self, current: &Rows) {
+        self.parts.finish(current, &mut self.mark, &mut self.ledger);
+        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+            self.reach(high.time);
+            self.mark.note(&current.batch, high);
+        }
+    }
+}
+
+impl Operator for RevisedWindow {
+    fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            parts: &self.parts,
+            emission: &self.emission,
+            failure: &mut self.failure,
+            ended: self.ended,
+            sent_watermark: &mut self.sent_watermark,
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        if self.emission.slots.len() >= PIECE {
+            self.lower();
+            return true;
+        }
+        if self.answer() {
+            return true;
+        }
+        if let Some(mut current) = self.current.take() {
+            if current.row < current.end {
+                self.round(&mut current);
+                self.ledger.held = (current.batch.rows() - current.row) as u64;
+                self.current = Some(current);
+            } else {
+                self.finish(&current);
+            }
+            return true;
+        }
+        false
+    }
+
     fn lower(&mut self) {
         let parts = &mut self.parts;
         match self.emission.lower(&self.shelf.answers, &parts.recipe, &mut parts.keys, &parts.shape) {
             Ok(_) => self.shelf.answers.keep(&[]),
             Err(error) => self.fail(error),
         }
-    }
-
-    /// Drops what is under way: after the results that are ready comes an error.
-    fn fail(&mut self, error: Error) {
-        self.revisions.truncate(self.emission.len());
-        (self.failure, self.current, self.halted) = (Some(error), None, true);
     }
 
     fn send(&mut self, rows: usize) -> Batch {
@@ -276,43 +297,15 @@ impl RevisedWindow {
         Batch::new(Arc::clone(&self.schema), columns, rows).with_time(sent.time().cloned())
     }
 
-    /// The last batch that the current input gives: the results that are left, or none but the watermark.
-    fn flush(&mut self) -> Result<Option<Batch>> {
-        self.lower();
-        let rows = self.emission.len();
-        if rows == 0 && self.settled() == self.sent_watermark {
-            self.tidy()?;
-            return Ok(None);
-        }
-        let batch = self.send(rows);
-        if self.failure.is_none()
-            && let Err(error) = self.tidy()
-        {
-            self.fail(error);
-        }
-        self.sent_watermark = self.settled();
-        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
+    fn fail(&mut self, error: Error) {
+        self.revisions.truncate(self.emission.len());
+        (self.failure, self.current, self.halted) = (Some(error), None, true);
     }
 
-    /// Ends the current batch: what it did to event time, and its late rows.
-    fn finish(&mut self, current: &Rows) {
-        self.parts.aside.leave(&current.batch);
-        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
-        self.ledger.held = (current.batch.rows() - current.row) as u64;
-        self.mark.note_highest(current);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
-            self.mark.note(&current.batch, high);
-        }
-    }
-
-    /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
-        let (keys, live) = (&mut self.parts.keys, self.places.live());
-        let idle = keys.held() - live;
-        if idle >= 1024 && idle >= live {
-            let gone: Vec<u32> = (0..keys.len() as u32).filter(|&key| !self.places.is_held(key)).collect();
-            keys.forget(gone.into_iter());
+        let gone = self.places.given_up(&self.parts.keys);
+        if !gone.is_empty() {
+            self.parts.keys.forget(gone.into_iter());
         }
         memory::check(self.state_bytes(), self.parts.max_state)
     }
@@ -321,6 +314,10 @@ impl RevisedWindow {
         let windows = self.agenda.memory() + self.shelf.memory() + self.rounds.capacity() * 8;
         let results = self.emission.memory() + self.revisions.capacity() * size_of::<(i64, bool)>();
         (windows + self.places.memory() + self.parts.keys.memory() + results) as u64
+    }
+
+    fn passes_on(&self) -> Option<i64> {
+        self.settled()
     }
 }
 
@@ -340,37 +337,7 @@ impl Stage for RevisedWindow {
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
-        loop {
-            let is_full = self.emission.len() >= self.parts.batch_rows;
-            if self.emission.slots.len() >= PIECE || is_full && !self.emission.slots.is_empty() {
-                self.lower();
-                continue;
-            }
-            if is_full {
-                let batch = self.send(self.parts.batch_rows);
-                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
-                    self.fail(error);
-                }
-                return Ok(Some(batch));
-            }
-            if self.answer() {
-                continue;
-            }
-            if let Some(mut current) = self.current.take() {
-                if current.row < current.end {
-                    self.round(&mut current);
-                    self.ledger.held = (current.batch.rows() - current.row) as u64;
-                    self.current = Some(current);
-                } else {
-                    self.finish(&current);
-                }
-                continue;
-            }
-            return match self.flush()? {
-                Some(batch) => Ok(Some(batch)),
-                None => self.failure.take().map_or(Ok(None), Err),
-            };
-        }
+        outlet::pull(self)
     }
 
     fn ledger(&self) -> Ledger {

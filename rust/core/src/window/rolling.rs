@@ -10,7 +10,6 @@
 //! at once: a [`Sweeper`] does it. It comes to the same.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 
@@ -23,14 +22,16 @@ use super::span::Span;
 use super::stretches::{Stretch, Stretches};
 use super::sweeper::Sweeper;
 use super::trails::Trails;
-use crate::aggregate::{Fold, NO_SLOT, Single, Table, Unfit};
+use crate::aggregate::{Fold, NO_SLOT, Single, Table};
 use crate::batch::{Batch, EventTime};
-use crate::error::{Error, Overflow, Place, Result};
+use crate::error::{Error, Place, Result};
 use crate::expr::Bound;
 use crate::memory;
 use crate::row::Scalar;
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
+
+mod going;
 
 /// After how many rows that come by themselves the size of the state is looked at.
 const CHECKED: i64 = 256;
@@ -396,61 +397,6 @@ impl Rolling {
         if line.len() > ahead { line.pop_front() } else { None }
     }
 
-    /// Notes the time of a row that goes out, whose turn came when the watermark reached `due`.
-    fn pass(&mut self, tick: i64, due: i64) {
-        let before = self.queue.before(due);
-        self.ticks.push(tick);
-        self.before.push(before);
-    }
-
-    /// Notes the times of rows that go out, none of which has waited.
-    fn pass_all(&mut self, ticks: &[i64]) {
-        self.ticks.extend_from_slice(ticks);
-        if self.span.is_shared() {
-            // Event time had come to each before it went past.
-            return self.before.extend_from_slice(ticks);
-        }
-        let mut last = self.watermark_or_least();
-        let mut before = last;
-        for &tick in ticks {
-            (before, last) = if tick > last { (last, tick) } else { (before, last) };
-            self.before.push(before);
-        }
-    }
-
-    /// Makes columns of the results of the rows from this one on, which lie in these slots, of another table
-    /// or of the operator's.
-    fn lower(&mut self, from: usize, slots: &[u32], results: Option<&Table>) -> Result<()> {
-        if slots.is_empty() {
-            return Ok(());
-        }
-        let table = results.unwrap_or(&self.table);
-        match table.lower_of_least(self.parts.recipe.outputs(), slots, self.min_periods) {
-            Ok(columns) => {
-                self.results.push(slots.len(), columns);
-                Ok(())
-            }
-            Err(unfit) => {
-                let (number, row) = self.out.at(from + unfit.at);
-                let error = self.unfit(&unfit, self.passage.place(number, row));
-                self.out.truncate(from + unfit.at);
-                self.ticks.truncate(from + unfit.at);
-                self.before.truncate(from + unfit.at);
-                self.lower(from, &slots[..unfit.at], results).and(Err(error))
-            }
-        }
-    }
-
-    /// The error of a row at this place, of whose window a result does not fit.
-    fn unfit(&self, unfit: &Unfit, place: Place) -> Error {
-        Error::Overflow(Box::new(Overflow {
-            place,
-            column: Some(unfit.output.to_string()),
-            what: format!("{} in the window of a row", unfit.output),
-            reason: unfit.reason.clone(),
-        }))
-    }
-
     /// Combines what is to be combined.
     fn combine(&mut self) {
         self.table.grow(self.trails.slots());
@@ -468,58 +414,6 @@ impl Rolling {
         self.failure = Some(error);
         self.queue = Queue::default();
         self.current = None;
-    }
-
-    /// Sends rows that have their results, as many as lie together.
-    fn send(&mut self) -> Batch {
-        let most = self.out.len().min(self.parts.batch_rows);
-        let rows = self.out.together(most);
-        let batch = self.passage.leave(&self.out.take(rows));
-        let time = match (self.by_arrival, self.ahead()) {
-            (false, _) => Some(self.time(rows)),
-            (true, 0) => batch.time().cloned(),
-            (true, _) => None,
-        };
-        self.ledger.passed += rows as u64;
-        let columns = batch.columns().iter().cloned().chain(self.results.take(rows)).collect();
-        batch.with_columns(Arc::clone(&self.parts.shape.schema), columns).with_time(time)
-    }
-
-    /// The event time of the next rows that go out.
-    fn time(&mut self, rows: usize) -> EventTime {
-        EventTime {
-            dtype: self.parts.shape.time.clone(),
-            ticks: self.ticks.drain(..rows).collect(),
-            before: Some(self.before.drain(..rows).collect()),
-            high: None,
-            passive: false,
-        }
-    }
-
-    /// Rows that are left, or none but how far event time has come.
-    fn flush(&mut self) -> Option<Batch> {
-        let rows = self.out.len();
-        if rows == 0 && !self.by_arrival && self.mark.watermark() != self.sent_watermark {
-            let time = self.time(0);
-            return Some(self.high(self.blank(Some(time))));
-        }
-        if rows == 0 {
-            let time = self.blank.take().filter(|_| self.ahead() == 0)?;
-            return Some(self.blank(Some(time)));
-        }
-        let batch = self.send();
-        Some(if self.out.is_empty() && !self.by_arrival { self.high(batch) } else { batch })
-    }
-
-    /// A batch after which event time has come as far as it has here.
-    fn high(&mut self, batch: Batch) -> Batch {
-        self.sent_watermark = self.mark.watermark();
-        batch.with_high(self.sent_watermark.filter(|_| !self.ended))
-    }
-
-    /// A batch without rows.
-    fn blank(&self, time: Option<EventTime>) -> Batch {
-        Batch::empty(&self.parts.shape.schema).with_time(time)
     }
 
     /// The key of a row that comes by itself; `None` if it takes more than the row to tell.

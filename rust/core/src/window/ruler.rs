@@ -1,5 +1,7 @@
 //! [`Ruler`]: a [`Grid`] laid on event time.
 
+use std::ops::Range;
+
 use super::edges::Closed;
 use super::grid::Grid;
 use super::units::Units;
@@ -13,6 +15,25 @@ pub(crate) struct Ruler {
     closed: Closed,
     /// The times around which edges can be counted, first and last.
     times: (i64, i64),
+}
+
+/// The times of the pane that was last asked for, and its number: most rows are in that of the row before.
+#[derive(Default)]
+pub(crate) struct Near {
+    times: Range<i64>,
+    pane: i64,
+}
+
+impl Near {
+    /// The pane that a time is in, if it is in one.
+    pub(crate) fn pane(&mut self, tick: i64, ruler: &Ruler) -> Option<i64> {
+        if !self.times.contains(&tick) {
+            let pane = ruler.pane(tick)?;
+            let (start, end) = ruler.bounds(pane);
+            (self.times, self.pane) = (start..end, pane);
+        }
+        Some(self.pane)
+    }
 }
 
 impl Ruler {

@@ -8,6 +8,7 @@
 use super::emission::Emission;
 use super::leaving::Leaving;
 use super::mark::Mark;
+use super::outlet::{self, Operator, Outlet};
 use super::parts::{Parts, Rows};
 use super::sessions::{Fate, Sessions};
 use crate::aggregate::{Fold, NO_SLOT, Table};
@@ -217,6 +218,51 @@ impl SessionWindow {
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
         self.leaving.leave(&mut self.emission, &self.steps, self.parts.shape.closed);
+        self.lower();
+    }
+
+    /// Ends the current batch: what it did to event time, and what that closes.
+    fn finish(&mut self, current: &Rows) {
+        self.parts.finish(current, &mut self.mark, &mut self.ledger);
+        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+            self.reach(high.time);
+            self.mark.note(&current.batch, high);
+        }
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        self.close(watermark, Some(current).filter(|_| self.in_order));
+    }
+}
+
+impl Operator for SessionWindow {
+    fn outlet(&mut self) -> Outlet<'_> {
+        Outlet {
+            parts: &self.parts,
+            emission: &self.emission,
+            failure: &mut self.failure,
+            ended: self.ended,
+            sent_watermark: &mut self.sent_watermark,
+        }
+    }
+
+    fn work(&mut self) -> bool {
+        if !self.leaving.is_empty() {
+            self.emit();
+            return true;
+        }
+        if let Some(mut current) = self.current.take() {
+            if current.row < current.end {
+                self.round(&mut current);
+                self.ledger.held = (current.batch.rows() - current.row) as u64;
+                self.current = Some(current);
+            } else {
+                self.finish(&current);
+            }
+            return true;
+        }
+        false
+    }
+
+    fn lower(&mut self) {
         match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
             Ok(slots) => {
                 self.table.clear(&slots);
@@ -226,53 +272,17 @@ impl SessionWindow {
         }
     }
 
-    /// Drops what is under way: after the results that are ready comes an error.
+    fn send(&mut self, rows: usize) -> Batch {
+        self.ledger.rows_out += rows as u64;
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+    }
+
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.leaving = Leaving::default();
         self.current = None;
     }
 
-    fn send(&mut self, rows: usize) -> Batch {
-        self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
-    }
-
-    /// Ends the current batch: what it did to event time, and what that closes.
-    fn finish(&mut self, current: &Rows) {
-        self.parts.aside.leave(&current.batch);
-        // After an error the rest of the batch stays where it is: it is nobody's, but accounted for.
-        self.ledger.held = (current.batch.rows() - current.row) as u64;
-        self.mark.note_highest(current);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
-            self.mark.note(&current.batch, high);
-        }
-        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-        self.close(watermark, Some(current).filter(|_| self.in_order));
-    }
-
-    /// The last batch that the current input gives: the results that are left, or none but the watermark.
-    fn flush(&mut self) -> Result<Option<Batch>> {
-        let rows = self.emission.len();
-        if rows == 0 && self.mark.watermark() == self.sent_watermark {
-            self.tidy()?;
-            return Ok(None);
-        }
-        if rows == 0 {
-            self.emit();
-        }
-        let batch = self.send(rows);
-        if self.failure.is_none()
-            && let Err(error) = self.tidy()
-        {
-            self.fail(error);
-        }
-        self.sent_watermark = self.mark.watermark();
-        Ok(Some(batch.with_high(self.sent_watermark.filter(|_| !self.ended))))
-    }
-
-    /// Lets go of memory that is not needed, when no result is left.
     fn tidy(&mut self) -> Result<()> {
         let keys = &mut self.parts.keys;
         let idle = keys.held() - self.sessions.live_keys();
@@ -286,6 +296,10 @@ impl SessionWindow {
     fn state_bytes(&self) -> u64 {
         (self.table.bytes() + self.sessions.memory() + self.parts.keys.memory()) as u64
             + self.emission.memory() as u64
+    }
+
+    fn passes_on(&self) -> Option<i64> {
+        self.mark.watermark()
     }
 }
 
@@ -321,33 +335,7 @@ impl Stage for SessionWindow {
     }
 
     fn pull(&mut self) -> Result<Option<Batch>> {
-        loop {
-            if self.emission.len() >= self.parts.batch_rows {
-                let batch = self.send(self.parts.batch_rows);
-                if let Err(error) = memory::check(self.state_bytes(), self.parts.max_state) {
-                    self.fail(error);
-                }
-                return Ok(Some(batch));
-            }
-            if !self.leaving.is_empty() {
-                self.emit();
-                continue;
-            }
-            if let Some(mut current) = self.current.take() {
-                if current.row < current.end {
-                    self.round(&mut current);
-                    self.ledger.held = (current.batch.rows() - current.row) as u64;
-                    self.current = Some(current);
-                } else {
-                    self.finish(&current);
-                }
-                continue;
-            }
-            return match self.flush()? {
-                Some(batch) => Ok(Some(batch)),
-                None => self.failure.take().map_or(Ok(None), Err),
-            };
-        }
+        outlet::pull(self)
     }
 
     fn ledger(&self) -> Ledger {

@@ -143,13 +143,8 @@ fn shifted(at: &[u32], from: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::testing::mixed;
     use crate::window::fifo::tests::{Words, words};
-
-    /// Numbers that look random.
-    fn mixed(state: &mut u64) -> i64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as i64
-    }
 
     /// The last panes of the windows that have a pane.
     fn windows(grid: Grid, pane: i64) -> impl Iterator<Item = i64> {

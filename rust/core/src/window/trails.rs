@@ -401,14 +401,8 @@ mod tests {
     use super::super::groups::Groups;
     use super::super::span::Span;
     use super::*;
-    use crate::aggregate::testing::ints;
+    use crate::aggregate::testing::{ints, mixed};
     use crate::aggregate::{Chosen, Swept, Table};
-
-    /// Numbers that look random.
-    fn mixed(state: &mut u64) -> i64 {
-        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as i64
-    }
 
     /// Sends rows of a few keys through windows of this length, and holds each window to the rows that lie
     /// in it, in their order.

@@ -1,0 +1,111 @@
+//! [`Outlet`]: how results of windows go out, whatever the windows are.
+//!
+//! An operator works until a batch of results is full or nothing is left to do; then what it has goes out, and the
+//! watermark with the last batch.
+
+use super::emission::Emission;
+use super::parts::Parts;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::memory;
+
+/// What an operator keeps for its results.
+pub(super) struct Outlet<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) emission: &'a Emission,
+    /// The error that comes after the results.
+    pub(super) failure: &'a mut Option<Error>,
+    /// Whether the input has ended.
+    pub(super) ended: bool,
+    /// The watermark that was last passed on.
+    pub(super) sent_watermark: &'a mut Option<i64>,
+}
+
+/// An operator that gives results of windows.
+pub(super) trait Operator {
+    /// What it keeps for its results.
+    fn outlet(&mut self) -> Outlet<'_>;
+
+    /// Does a piece of work; tells whether there was one.
+    fn work(&mut self) -> bool;
+
+    /// Makes columns of the results that are none yet, or lets them be made, and lets go of their slots.
+    fn lower(&mut self);
+
+    /// Has all results as columns. After one that does not fit its type nothing more happens but that those before
+    /// it go out.
+    fn settle(&mut self) {
+        if !self.outlet().emission.slots.is_empty() {
+            self.lower();
+        }
+    }
+
+    /// The next `rows` results, which are columns all.
+    fn send(&mut self, rows: usize) -> Batch;
+
+    /// Drops what is under way: after the results that are ready comes an error.
+    fn fail(&mut self, error: Error);
+
+    /// Lets go of memory that is not needed, when no result is left.
+    ///
+    /// # Errors
+    /// If the state takes more than it may.
+    fn tidy(&mut self) -> Result<()>;
+
+    /// How much memory the state takes.
+    fn state_bytes(&self) -> u64;
+
+    /// The watermark to pass on.
+    fn passes_on(&self) -> Option<i64>;
+}
+
+/// The next batch of results.
+///
+/// # Errors
+/// What the operator has failed with, after all results before.
+pub(super) fn pull(operator: &mut impl Operator) -> Result<Option<Batch>> {
+    loop {
+        let full = operator.outlet().parts.batch_rows;
+        if operator.outlet().emission.len() >= full {
+            operator.settle();
+            if operator.outlet().emission.len() < full {
+                continue; // one did not fit
+            }
+            let batch = operator.send(full);
+            if let Err(error) = memory::check(operator.state_bytes(), operator.outlet().parts.max_state) {
+                operator.fail(error);
+            }
+            return Ok(Some(batch));
+        }
+        if operator.work() {
+            continue;
+        }
+        return match flush(operator)? {
+            Some(batch) => Ok(Some(batch)),
+            None => operator.outlet().failure.take().map_or(Ok(None), Err),
+        };
+    }
+}
+
+/// The last batch that the current input gives: the results that are left, or none but the watermark.
+fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
+    operator.settle();
+    let (rows, watermark) = (operator.outlet().emission.len(), operator.passes_on());
+    if rows == 0 && watermark == *operator.outlet().sent_watermark {
+        return operator.tidy().map(|()| None);
+    }
+    if !operator.outlet().emission.has_columns() {
+        // A piece without rows shows what columns look like.
+        operator.lower();
+        operator.settle();
+    }
+    let batch = operator.send(rows);
+    if operator.outlet().failure.is_none()
+        && let Err(error) = operator.tidy()
+    {
+        operator.fail(error);
+    }
+    let outlet = operator.outlet();
+    *outlet.sent_watermark = watermark;
+    Ok(Some(batch.with_high(watermark.filter(|_| !outlet.ended))))
+}
