@@ -211,3 +211,44 @@ fn carry_out(bank: &Mutex<Bank>, tasks: &[Task]) {
     let mut bank = lock(bank);
     tasks.iter().for_each(|task| bank.carry_out(task));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two banks, for which there are two lists.
+    fn state() -> State {
+        let lists = [1, 2].map(|table| Arc::new(vec![Task::Grow { table, len: 0 }]));
+        State { lists: lists.into(), next: vec![0; 2], busy: vec![false; 2], ..State::default() }
+    }
+
+    fn table(job: &Job) -> usize {
+        match job.tasks[..] {
+            [Task::Grow { table, .. }] => table,
+            _ => unreachable!("there are no other tasks"),
+        }
+    }
+
+    #[test]
+    fn one_thread_works_on_a_bank_at_a_time_and_list_after_list() {
+        let mut state = state();
+        for list in [1, 2] {
+            assert!(state.is_ready(0));
+            assert_eq!(table(&state.begin(0)), list);
+            assert!(!state.is_ready(0), "somebody is working on it");
+            assert!(state.is_ready(1));
+            state.end_of(0);
+        }
+        assert!(!state.is_ready(0), "it has carried out all lists");
+    }
+
+    #[test]
+    fn a_list_stays_until_all_banks_have_carried_it_out() {
+        let mut state = state();
+        for (bank, left) in [(0, 2), (0, 2), (1, 1), (1, 0)] {
+            state.begin(bank);
+            state.end_of(bank);
+            assert_eq!((state.lists.len(), state.end()), (left, 2));
+        }
+    }
+}
