@@ -65,13 +65,24 @@ impl EventTime {
 
     /// Whether no row is earlier than the one before it.
     pub(crate) fn is_sorted(&self) -> bool {
-        // Without a branch per row, so that it compiles to a vector loop.
-        let falls = |pair: &[i64]| pair.windows(2).fold(false, |any, two| any | (two[1] < two[0]));
         let step = 1 << 10;
         (0..self.ticks.len())
             .step_by(step)
-            .all(|at| !falls(&self.ticks[at..(at + step + 1).min(self.ticks.len())]))
+            .all(|at| never_fall(&self.ticks[at..][..(step + 1).min(self.ticks.len() - at)]))
     }
+}
+
+/// Whether none of some times, of which there are some, is less than the one before it.
+fn never_fall(times: &[i64]) -> bool {
+    // Without a branch per row, and without comparisons, which not all vector instructions have.
+    let (mut steps, mut any, mut all) = (0, times[0], times[0]);
+    for two in times.windows(2) {
+        steps |= two[1].wrapping_sub(two[0]);
+        any |= two[1];
+        all &= two[1];
+    }
+    // Between times of one sign no step wraps.
+    if any ^ all < 0 { times.is_sorted() } else { steps >= 0 }
 }
 
 /// Where the rows of a batch came from.
@@ -302,5 +313,22 @@ impl Batch {
         let time = ticks.iter().copied().max()?;
         let row = ticks.iter().position(|&tick| tick == time)?;
         Some(High { time, place: self.origin.place(row) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::never_fall;
+
+    #[test]
+    fn times_of_any_sign_are_compared() {
+        let times = [i64::MIN, -3, 0, 2, 7, i64::MAX];
+        for a in times {
+            for b in times {
+                for c in times {
+                    assert_eq!(never_fall(&[a, b, c]), a <= b && b <= c, "{a} {b} {c}");
+                }
+            }
+        }
     }
 }

@@ -4,13 +4,15 @@
 //! once, and each bank carries them out on its own, on whatever thread.
 
 use arrow_buffer::ScalarBuffer;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::cells::Cells;
-use super::input::{Inputs, Scratch};
+use super::cells::{Cells, Rows};
+use super::input::{Chosen, Inputs, Scratch};
 use super::lower::{Counted, Lowered, Lowering};
 use super::pick::{Pick, STEP, Step};
 use super::recipe::{Output, Recipe};
+use super::slots::Streak;
 
 /// Something that is done to the cells of each partial. Tables go by number.
 pub(super) enum Task {
@@ -22,6 +24,10 @@ pub(super) enum Task {
     Fold {
         table: usize,
         rows: Folding,
+    },
+    FoldStreaks {
+        table: usize,
+        rows: Streaks,
     },
     Combine {
         table: usize,
@@ -87,6 +93,18 @@ impl Folding {
     }
 }
 
+/// Streaks of rows on their way into cells, in the order of their times, of which every selection takes all.
+pub(super) struct Streaks {
+    /// What the aggregates read of the batch.
+    pub(super) inputs: Arc<Inputs>,
+    /// The rows.
+    pub(super) rows: Range<usize>,
+    /// Where they go.
+    pub(super) streaks: Vec<Streak>,
+    /// The times of all rows of the batch.
+    pub(super) times: ScalarBuffer<i64>,
+}
+
 /// The cells of one partial, in each table.
 pub(super) struct Bank {
     part: usize,
@@ -126,6 +144,7 @@ impl Bank {
         match task {
             Task::Grow { table, len } => self.tables[*table].grow(*len),
             Task::Fold { table, rows } => self.fold(*table, rows),
+            Task::FoldStreaks { table, rows } => self.fold_streaks(*table, rows),
             Task::Combine { table, to, newer, from } => {
                 let [ours, newer] = self.several([*table, *newer]);
                 ours.combine(to, &**newer, from);
@@ -157,6 +176,21 @@ impl Bank {
         for (step, picks) in rows.steps().zip(&rows.picks) {
             let pick = &picks[self.selection];
             cells.fold(pick.of(step), &self.scratch.pick(typed, pick.chosen(step)));
+        }
+    }
+
+    fn fold_streaks(&mut self, table: usize, Streaks { inputs, rows, streaks, times }: &Streaks) {
+        let (cells, typed, times) = (&mut self.tables[table], &inputs.values[self.part], &times[rows.clone()]);
+        match self.scratch.extremes(typed, rows.clone(), streaks) {
+            // One value stands for all of its streak.
+            Some(values) => {
+                let slots: Vec<u32> = streaks.iter().map(|streak| streak.slot).collect();
+                cells.fold(Rows { slots: &slots, times: &times[..slots.len()] }, &values);
+            }
+            None => {
+                let values = self.scratch.pick(typed, Chosen::Run(rows.start, rows.len()));
+                cells.fold_streaks(streaks, times, &values);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use arrow_array::ArrayRef;
 
 use super::fused;
 use super::partial::Lift;
+use super::slots::{Streak, each};
 use super::sweep::{Step, Sweep};
 
 /// The rows that are folded in one go, and where each of them goes.
@@ -63,6 +64,10 @@ pub(crate) trait Cells: Send {
     fn grow(&mut self, len: usize);
     /// Lifts the values into the cells of their rows.
     fn fold(&mut self, rows: Rows<'_>, values: &Values<'_>);
+    /// The same for streaks of rows, which all have a slot, in the order of their times.
+    fn fold_streaks(&mut self, streaks: &[Streak], times: &[i64], values: &Values<'_>) {
+        self.fold(Rows { slots: &each(streaks), times }, values);
+    }
     /// Combines cells of another table, as the newer, into cells of this one, each only once.
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]);
     /// Appends the combinations of cells of two tables, of which the second is the newer.
@@ -137,6 +142,11 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
     fn fold(&mut self, rows: Rows<'_>, values: &Values<'_>) {
         let values = V::of(values).expect("values of one plan are of one type");
         fused::fold(&mut self.cells, rows, values);
+    }
+
+    fn fold_streaks(&mut self, streaks: &[Streak], times: &[i64], values: &Values<'_>) {
+        let values = V::of(values).expect("values of one plan are of one type");
+        P::lift_streaks(&mut self.cells, streaks, times, values);
     }
 
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]) {

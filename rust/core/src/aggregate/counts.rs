@@ -3,6 +3,7 @@
 use super::fused;
 use super::lower::Counted;
 use super::pick::{self, Pick};
+use super::slots::Streak;
 use super::sweep::{Step, Sweep};
 
 /// How many rows each slot has, and how many of them each selection leaves out.
@@ -79,6 +80,11 @@ impl Counts {
             misses.resize(len, 0);
             pick.missed().iter().for_each(|&slot| misses[slot as usize] += 1);
         }
+    }
+
+    /// Counts rows that every selection takes.
+    pub(super) fn add_streaks(&mut self, streaks: &[Streak]) {
+        streaks.iter().for_each(|streak| self.rows[streak.slot as usize] += u64::from(streak.rows));
     }
 
     /// Counts one row, and the selections that do not take it.

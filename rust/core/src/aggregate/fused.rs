@@ -4,8 +4,11 @@
 #![allow(unsafe_code)]
 
 use super::cells::{Rows, Value};
+use super::double::two_sum;
 use super::moments::{Moments, Number};
 use super::partial::{Lift, Max, Min, Partial};
+use super::side_by_side::LANES;
+use super::slots::Streak;
 use super::sweep::{Merge, Reaches, Run, Step, Sweep};
 
 /// Lifts each value into the cell of its row.
@@ -16,6 +19,21 @@ pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values
         return unsafe { fold_fma(cells, rows, values) };
     }
     fold_each(cells, rows, values);
+}
+
+/// Lifts the values of streaks of rows, in the order of their times, into their cells.
+pub(super) fn fold_streaks<P: Lift<V>, V: Value>(
+    cells: &mut [P],
+    streaks: &[Streak],
+    times: &[i64],
+    values: &[V],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { fold_streaks_fma(cells, streaks, times, values) };
+    }
+    fold_streaks_each(cells, streaks, times, values);
 }
 
 /// Combines cells, as the newer, into others, each only once.
@@ -86,13 +104,33 @@ pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f6
 }
 
 /// What stands for doubles where they are compared: [`Min::key`] if `LOWEST`, and [`Max::key`] if not.
-pub(super) fn keys<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
+pub(super) fn keys<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
         return unsafe { keys_fma::<LOWEST>(values, keys) };
     }
     keys_each::<LOWEST>(values, keys);
+}
+
+/// Adds the values of lanes, of which each has as many, to their sums, and the rounding errors to theirs.
+pub(super) fn add_lanes(hi: &mut [f64; LANES], lo: &mut [f64; LANES], lanes: [&[f64]; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { add_lanes_avx2(hi, lo, lanes) };
+    }
+    add_lanes_each(hi, lo, lanes);
+}
+
+/// Notes the least value of each streak, or the greatest, as [`keys`] do.
+pub(super) fn extremes<const LOWEST: bool>(values: &[f64], streaks: &[Streak], keys: &mut Vec<i64>) {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { extremes_fma::<LOWEST>(values, streaks, keys) };
+    }
+    extremes_each::<LOWEST>(values, streaks, keys);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -104,6 +142,12 @@ fn has_fma() -> bool {
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn fold_fma<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
     fold_each(cells, rows, values);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn fold_streaks_fma<P: Lift<V>, V: Value>(cells: &mut [P], streaks: &[Streak], times: &[i64], values: &[V]) {
+    fold_streaks_each(cells, streaks, times, values);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -299,16 +343,100 @@ fn put<P: Partial>(cells: &mut [P], slots: &[u32], group: &[P; GROUP]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn keys_fma<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
+fn keys_fma<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
     keys_each::<LOWEST>(values, keys);
 }
 
 #[inline(always)]
-fn keys_each<const LOWEST: bool>(values: &[f64], keys: &mut Vec<i64>) {
-    let from = keys.len();
-    keys.resize(from + values.len(), 0);
-    for (key, &value) in keys[from..].iter_mut().zip(values) {
-        *key = if LOWEST { Min::key(value) } else { Max::key(value) };
+fn keys_each<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
+    for (key, &value) in keys.iter_mut().zip(values) {
+        *key = self::key::<LOWEST>(value);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn extremes_fma<const LOWEST: bool>(values: &[f64], streaks: &[Streak], keys: &mut Vec<i64>) {
+    extremes_each::<LOWEST>(values, streaks, keys);
+}
+
+#[inline(always)]
+fn extremes_each<const LOWEST: bool>(mut values: &[f64], streaks: &[Streak], keys: &mut Vec<i64>) {
+    for streak in streaks {
+        let own;
+        (own, values) = values.split_at(streak.rows as usize);
+        keys.push(extreme::<LOWEST>(own));
+    }
+}
+
+/// How many values are compared side by side.
+const COMPARED: usize = 16;
+
+/// What stands for the least of some values, or for the greatest.
+#[inline(always)]
+fn extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
+    let better = |one: f64, other: f64| if LOWEST == (one < other) { one } else { other };
+    let (mut all, mut odd) = ([values[0]; COMPARED], [false; COMPARED]);
+    let (groups, rest) = values.as_chunks::<COMPARED>();
+    for group in groups {
+        for i in 0..COMPARED {
+            all[i] = better(group[i], all[i]);
+            odd[i] |= group[i].is_nan();
+        }
+    }
+    let (mut best, mut is_odd) = (all[0], false);
+    for i in 0..COMPARED {
+        best = better(all[i], best);
+        is_odd |= odd[i];
+    }
+    for i in 0..rest.len() {
+        best = better(rest[i], best);
+        is_odd |= rest[i].is_nan();
+    }
+    // Compared as doubles, zeros are alike, and what is not a number is neither less nor greater.
+    if is_odd || best == 0.0 { careful_extreme::<LOWEST>(values) } else { key::<LOWEST>(best) }
+}
+
+#[cold]
+fn careful_extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
+    let keys = values.iter().map(|&value| key::<LOWEST>(value));
+    if LOWEST { keys.min() } else { keys.max() }.expect("a streak has rows")
+}
+
+#[inline(always)]
+fn key<const LOWEST: bool>(value: f64) -> i64 {
+    if LOWEST { Min::key(value) } else { Max::key(value) }
+}
+
+fn add_lanes_each(hi: &mut [f64; LANES], lo: &mut [f64; LANES], lanes: [&[f64]; LANES]) {
+    for ((hi, lo), values) in hi.iter_mut().zip(lo).zip(lanes) {
+        for &value in values {
+            let sum = two_sum(*hi, value);
+            (*hi, *lo) = (sum.hi, *lo + sum.lo);
+        }
+    }
+}
+
+/// It is written out: compilers do not find that the lanes fit one register.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn add_lanes_avx2(hi: &mut [f64; LANES], lo: &mut [f64; LANES], [a, b, c, d]: [&[f64]; LANES]) {
+    use std::arch::x86_64::{_mm256_add_pd, _mm256_set_pd, _mm256_storeu_pd, _mm256_sub_pd};
+
+    let mut sums = _mm256_set_pd(hi[3], hi[2], hi[1], hi[0]);
+    let mut errors = _mm256_set_pd(lo[3], lo[2], lo[1], lo[0]);
+    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
+        let row = _mm256_set_pd(d, c, b, a);
+        let sum = _mm256_add_pd(sums, row);
+        let part = _mm256_sub_pd(sum, sums);
+        let lost = _mm256_sub_pd(sums, _mm256_sub_pd(sum, part));
+        errors = _mm256_add_pd(errors, _mm256_add_pd(lost, _mm256_sub_pd(row, part)));
+        sums = sum;
+    }
+    // SAFETY: each of the arrays has room for four doubles, and need not be aligned.
+    unsafe {
+        _mm256_storeu_pd(hi.as_mut_ptr(), sums);
+        _mm256_storeu_pd(lo.as_mut_ptr(), errors);
     }
 }
 
@@ -342,6 +470,17 @@ fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]
 }
 
 #[inline(always)]
+fn fold_streaks_each<P: Lift<V>, V: Value>(cells: &mut [P], streaks: &[Streak], times: &[i64], values: &[V]) {
+    let (mut times, mut values) = (times, values);
+    for streak in streaks {
+        let (own_times, own_values);
+        (own_times, times) = times.split_at(streak.rows as usize);
+        (own_values, values) = values.split_at(streak.rows as usize);
+        cells[streak.slot as usize].lift_in_order(own_values, own_times);
+    }
+}
+
+#[inline(always)]
 fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
     if P::GROUPED {
         let empty = &P::EMPTY;
@@ -358,6 +497,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
 #[cfg(test)]
 mod tests {
     use super::super::partial::FloatSum;
+    use super::super::testing::mixed;
     use super::*;
 
     #[test]
@@ -385,11 +525,44 @@ mod tests {
         merge_each(&mut two, &steps);
         assert!(one.iter().zip(&two).all(|(a, b)| a.total().to_bits() == b.total().to_bits()));
         let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5];
-        let (mut fast, mut slow) = (Vec::new(), Vec::new());
-        keys::<true>(&odd, &mut fast);
-        keys::<false>(&odd, &mut fast);
-        keys_each::<true>(&odd, &mut slow);
-        keys_each::<false>(&odd, &mut slow);
-        assert_eq!(fast, slow);
+        let [mut lowest, mut highest, mut slow_lowest, mut slow_highest] = [[0; 8]; 4];
+        keys::<true>(&odd, &mut lowest);
+        keys::<false>(&odd, &mut highest);
+        keys_each::<true>(&odd, &mut slow_lowest);
+        keys_each::<false>(&odd, &mut slow_highest);
+        assert_eq!((lowest, highest), (slow_lowest, slow_highest));
+    }
+
+    #[test]
+    fn lanes_are_added_alike_with_and_without_instructions() {
+        let mut state = 9;
+        let mut lane = |()| [(); 50].map(|()| mixed(&mut state) as f64 * 1e-3 - 1e6);
+        let values = [(); LANES].map(&mut lane);
+        let lanes = [0, 1, 2, 3].map(|lane| &values[lane][..]);
+        let mut sums = [[[0.5, -0.0, 1e300, f64::INFINITY], [0.0; LANES]]; 2];
+        let [[hi, lo], [slow_hi, slow_lo]] = &mut sums;
+        add_lanes(hi, lo, lanes);
+        add_lanes_each(slow_hi, slow_lo, lanes);
+        assert_eq!(sums[0].map(|lanes| lanes.map(f64::to_bits)), sums[1].map(|lanes| lanes.map(f64::to_bits)));
+    }
+
+    #[test]
+    fn the_extreme_of_a_streak_is_that_of_its_keys() {
+        let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5, 3.0, 4.0];
+        let mut state = 3;
+        for rows in (1..60u32).cycle().take(600) {
+            // Few different ones, so that each of them is the extreme of some.
+            let from = mixed(&mut state) as usize;
+            let values: Vec<f64> =
+                (0..rows).map(|_| odd[(from + mixed(&mut state) as usize % 3) % odd.len()]).collect();
+            let (mut found, streaks) = (Vec::new(), [Streak { slot: 0, rows }]);
+            extremes::<true>(&values, &streaks, &mut found);
+            extremes_each::<true>(&values, &streaks, &mut found);
+            extremes::<false>(&values, &streaks, &mut found);
+            extremes_each::<false>(&values, &streaks, &mut found);
+            let least = values.iter().map(|&value| Min::key(value)).min().expect("some");
+            let most = values.iter().map(|&value| Max::key(value)).max().expect("some");
+            assert_eq!(found, [least, least, most, most], "{values:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What the aggregates of a plan read of one batch: typed values and selected rows.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
 use arrow_array::{Array, ArrayRef};
@@ -8,6 +10,7 @@ use arrow_schema::DataType as Arrow;
 
 use super::cells::Values;
 use super::fused;
+use super::slots::Streak;
 use crate::column::{as_f64, as_i64, plain_text};
 
 /// In which form a partial wants its values.
@@ -176,18 +179,30 @@ fn gathered<'a, T: Copy>(room: &'a mut Vec<T>, values: &'a [T], chosen: Chosen<'
 }
 
 impl Scratch {
+    /// The least value of each streak of rows, or the greatest, where doubles are compared.
+    pub(super) fn extremes(
+        &mut self,
+        typed: &Typed,
+        rows: Range<usize>,
+        streaks: &[Streak],
+    ) -> Option<Values<'_>> {
+        self.ints.clear();
+        match typed {
+            Typed::Lowest(values) => fused::extremes::<true>(&values[rows], streaks, &mut self.ints),
+            Typed::Highest(values) => fused::extremes::<false>(&values[rows], streaks, &mut self.ints),
+            _ => return None,
+        }
+        Some(Values::Int(&self.ints))
+    }
+
     /// What stands for doubles where they are compared.
     fn keys<'a, const LOWEST: bool>(&'a mut self, chosen: Chosen<'_>, values: &[f64]) -> Values<'a> {
-        self.ints.clear();
-        match chosen {
-            Chosen::Run(start, len) => fused::keys::<LOWEST>(&values[start..start + len], &mut self.ints),
-            Chosen::List(rows) => {
-                self.floats.clear();
-                self.floats.extend(rows.iter().map(|&row| values[row as usize]));
-                fused::keys::<LOWEST>(&self.floats, &mut self.ints);
-            }
-        }
-        Values::Int(&self.ints)
+        let values = gathered(&mut self.floats, values, chosen);
+        // Only grown, so that room that is written to is not emptied each time.
+        self.ints.resize(self.ints.len().max(values.len()), 0);
+        let keys = &mut self.ints[..values.len()];
+        fused::keys::<LOWEST>(values, keys);
+        Values::Int(keys)
     }
 }
 

@@ -6,7 +6,11 @@
 
 use std::hint::select_unpredictable;
 
+use super::cells::Value;
 use super::double::{two_product, two_sum};
+use super::fused;
+use super::side_by_side::add_streaks;
+use super::slots::Streak;
 
 /// A mergeable state.
 pub(crate) trait Partial: Copy + Send + 'static {
@@ -35,6 +39,25 @@ pub(crate) trait Partial: Copy + Send + 'static {
 pub(crate) trait Lift<V>: Partial {
     /// Takes in one value and the event time of its row.
     fn lift(&mut self, value: V, time: i64);
+
+    /// Takes in values, one after the other, of rows in the order of their times.
+    #[inline(always)]
+    fn lift_in_order(&mut self, values: &[V], times: &[i64])
+    where
+        V: Copy,
+    {
+        for i in 0..values.len() {
+            self.lift(values[i], times[i]);
+        }
+    }
+
+    /// The same for streaks of rows, which go to different cells.
+    fn lift_streaks(cells: &mut [Self], streaks: &[Streak], times: &[i64], values: &[V])
+    where
+        V: Value,
+    {
+        fused::fold_streaks(cells, streaks, times, values);
+    }
 
     /// Lifts each value into a state of its own, and notes what all up to each come to, from `total` on.
     /// Gives what they all come to.
@@ -230,6 +253,13 @@ impl<T: Nothing> Partial for First<T> {
 
 impl<T: Nothing> Lift<T> for First<T> {
     #[inline(always)]
+    fn lift_in_order(&mut self, values: &[T], times: &[i64]) {
+        if let Some((&value, &time)) = values.first().zip(times.first()) {
+            self.lift(value, time);
+        }
+    }
+
+    #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let earlier = time < self.time;
         self.value = select_unpredictable(earlier, value, self.value);
@@ -247,6 +277,13 @@ impl<T: Nothing> Partial for Last<T> {
 }
 
 impl<T: Nothing> Lift<T> for Last<T> {
+    #[inline(always)]
+    fn lift_in_order(&mut self, values: &[T], times: &[i64]) {
+        if let Some((&value, &time)) = values.last().zip(times.last()) {
+            self.lift(value, time);
+        }
+    }
+
     #[inline(always)]
     fn lift(&mut self, value: T, time: i64) {
         let later = time >= self.time;
@@ -327,6 +364,28 @@ impl FloatSum {
         total
     }
 
+    /// The sum and its rounding errors, but for what is held in `wide`.
+    pub(super) fn narrow(&self) -> (f64, f64) {
+        (self.hi, self.lo)
+    }
+
+    /// Takes in values with which it becomes such a sum, if that is finite.
+    #[inline(always)]
+    pub(super) fn take_in(&mut self, values: &[f64], (hi, lo): (f64, f64)) {
+        // What is not finite stays so, and then all has to be done with more care.
+        if hi.is_finite() {
+            (self.hi, self.lo) = (hi, lo);
+        } else {
+            self.add_each(values);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_each(&mut self, values: &[f64]) {
+        values.iter().for_each(|&value| self.add(value));
+    }
+
     #[inline(always)]
     fn add(&mut self, value: f64) {
         let sum = two_sum(self.hi, value);
@@ -373,6 +432,10 @@ impl Lift<f64> for FloatSum {
     #[inline(always)]
     fn lift(&mut self, value: f64, _: i64) {
         self.add(value);
+    }
+
+    fn lift_streaks(cells: &mut [Self], streaks: &[Streak], _: &[i64], values: &[f64]) {
+        add_streaks(cells, streaks, values);
     }
 
     #[inline(always)]

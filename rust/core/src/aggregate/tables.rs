@@ -8,12 +8,14 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_buffer::ScalarBuffer;
 
-use super::bank::{Bank, Folding, Task};
+use super::NO_SLOT;
+use super::bank::{Bank, Folding, Streaks, Task};
 use super::counts::Counts;
 use super::crew::Crew;
 use super::input::Inputs;
 use super::lower::{Lowering, Unfit, together};
 use super::recipe::{Output, Recipe};
+use super::slots::{Slots, Streak};
 use crate::error::Result;
 
 /// About how many rows the tasks concern that are handed over at a time: few enough for what they touch to
@@ -88,18 +90,31 @@ impl Tables {
         }
     }
 
-    /// Folds rows of a batch into their slots: row `start + i` goes to `slots[i]`, or nowhere if that is
-    /// [`NO_SLOT`](super::NO_SLOT).
+    /// Folds rows of a batch, from `start` on, into their slots. In streaks they are in the order of their times.
     pub(crate) fn fold(
         &mut self,
         table: usize,
         inputs: &Arc<Inputs>,
         start: usize,
-        slots: Vec<u32>,
+        slots: Slots,
         times: &ScalarBuffer<i64>,
     ) {
-        let (inputs, times, len) = (Arc::clone(inputs), times.clone(), slots.len());
-        let mut rows = Folding { inputs, start, slots, times, picks: Vec::new() };
+        let (inputs, times) = (Arc::clone(inputs), times.clone());
+        match slots {
+            Slots::Streaks(streaks) if takes_all(&inputs, &streaks) => {
+                self.counts[table].add_streaks(&streaks);
+                let len = streaks.iter().map(|streak| streak.rows as usize).sum();
+                let rows = Streaks { inputs, rows: start..start + len, streaks, times };
+                self.add(Task::FoldStreaks { table, rows }, len);
+            }
+            slots => {
+                let slots = slots.into_each();
+                self.fold_each(table, Folding { inputs, start, slots, times, picks: Vec::new() });
+            }
+        }
+    }
+
+    fn fold_each(&mut self, table: usize, mut rows: Folding) {
         let mut picks = Vec::new();
         for step in rows.steps() {
             let mut pick = Vec::new();
@@ -108,6 +123,7 @@ impl Tables {
             picks.push(pick);
         }
         rows.picks = picks;
+        let len = rows.slots.len();
         self.add(Task::Fold { table, rows }, len);
     }
 
@@ -200,7 +216,7 @@ impl Tables {
     pub(crate) fn put(&mut self, table: usize, slot: u32, time: i64) {
         let values = ScalarBuffer::from(vec![time]);
         let inputs = Inputs { values: vec![super::input::Typed::Int(values.clone())], selected: vec![None] };
-        self.fold(table, &Arc::new(inputs), 0, vec![slot], &values);
+        self.fold(table, &Arc::new(inputs), 0, Slots::Each(vec![slot]), &values);
     }
 
     /// What is in the cells of the first partial of a table, when all is finished.
@@ -229,12 +245,17 @@ impl Tables {
     }
 }
 
+/// Whether all selections take all rows.
+fn takes_all(inputs: &Inputs, streaks: &[Streak]) -> bool {
+    inputs.selected.iter().all(Option::is_none) && streaks.iter().all(|streak| streak.slot != NO_SLOT)
+}
+
 #[cfg(test)]
 mod tests {
     use arrow_array::{Float64Array, Int64Array};
 
     use super::super::testing::mixed;
-    use super::super::{Aggregate, Fold, Function, NO_SLOT, Table};
+    use super::super::{Aggregate, Fold, Function, Table};
     use super::*;
     use crate::batch::Batch;
     use crate::error::Error;
@@ -285,7 +306,7 @@ mod tests {
         for round in 0..12 {
             let (inputs, _) = recipe.read(&rows(round > 5, &mut state));
             let times = (0..ROWS as i64).collect::<Vec<_>>().into();
-            tables.fold(0, &Arc::new(inputs), 0, slots(&mut state), &times);
+            tables.fold(0, &Arc::new(inputs), 0, Slots::Each(slots(&mut state)), &times);
             tables.combine(1, all.clone(), 0, all.clone());
             tables.join(2, all.clone(), 0, 1, all.clone());
             tables.append(3, 1, 2, all.clone());
@@ -344,7 +365,7 @@ mod tests {
         tables.grow(0, SLOTS as usize);
         for _ in 0..12 {
             let (inputs, _) = recipe.read(&rows(false, &mut 1));
-            tables.fold(0, &Arc::new(inputs), 0, slots(&mut 1), &vec![0; ROWS].into());
+            tables.fold(0, &Arc::new(inputs), 0, Slots::Each(slots(&mut 1)), &vec![0; ROWS].into());
         }
         assert!(tables.finish().is_ok());
         // Cells that are not there: a bug, if it could happen.

@@ -1,5 +1,8 @@
 //! [`gallop`]: a search that costs little where what is looked for is near.
 
+/// How many times are looked at together.
+const NEAR: usize = 32;
+
 /// How many rows from the first on are wanted, which are those before all that are not; the first one is.
 pub(super) fn gallop(rows: usize, is_wanted: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut step) = (0, 1);
@@ -15,9 +18,28 @@ pub(super) fn gallop(rows: usize, is_wanted: impl Fn(usize) -> bool) -> usize {
     from
 }
 
+/// How many of the times, which never fall, come before the first that is not below the limit; the first one is.
+pub(super) fn before(times: &[i64], limit: i64) -> usize {
+    // Mostly few: counted without a branch for each.
+    match times.first_chunk::<NEAR>() {
+        Some(near) if near[NEAR - 1] >= limit => near.iter().map(|&time| usize::from(time < limit)).sum(),
+        _ => gallop(times.len(), |row| times[row] < limit),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_before_a_limit_are_counted() {
+        let times: Vec<i64> = (0..100).collect();
+        for from in 0..100 {
+            for limit in from..=101 {
+                assert_eq!(before(&times[from..], limit as i64 + 1), (limit + 1).min(100) - from);
+            }
+        }
+    }
 
     #[test]
     fn galloping_finds_the_first_row_that_is_not_wanted() {

@@ -51,7 +51,7 @@ impl Mark {
     pub(crate) fn note_highest(&mut self, rows: &Rows) {
         let own = if rows.time.passive { &[] } else { &rows.time.ticks[..] };
         if self.time() > rows.mark
-            && let Some(row) = first(own, self.time())
+            && let Some(row) = first(own, self.time(), rows.in_order)
         {
             self.note(&rows.batch, &High { time: self.time(), place: rows.batch.origin().place(row) });
         }
@@ -77,8 +77,11 @@ impl Mark {
     }
 }
 
-/// The first of the times that is this one.
-fn first(times: &[i64], time: i64) -> Option<usize> {
+/// The first of the times that is this one. In order they never fall.
+fn first(times: &[i64], time: i64, in_order: bool) -> Option<usize> {
+    if in_order {
+        return Some(times.partition_point(|&other| other < time)).filter(|&at| times.get(at) == Some(&time));
+    }
     const STEP: usize = 1024;
     // Without a branch per row, so that it compiles to a vector loop.
     let has = |step: &&[i64]| step.iter().fold(false, |any, &other| any | (other == time));

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::edges::Label;
 use super::emission::Emission;
 use super::fifo::{Fifo, PANES, RESULTS, TABLES};
-use super::gallop::gallop;
+use super::gallop::before;
 use super::keys::Keys;
 use super::late::Late;
 use super::outlet::{self, Operator, Outlet};
@@ -22,12 +22,14 @@ use super::panes::Panes;
 use super::parts::{Parts, Rows};
 use super::places::Places;
 use super::ruler::{Near, Ruler};
-use crate::aggregate::{NO_SLOT, Recipe, Tables};
+use crate::aggregate::{NO_SLOT, Recipe, Slots, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
+
+mod alone;
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
@@ -67,7 +69,7 @@ pub(crate) struct Window {
     current: Option<Rows>,
     /// Whether the times of its rows never fall.
     sorted: bool,
-    slots: Vec<u32>,
+    slots: Slots,
     fresh: Vec<u32>,
     held: usize,
     events: VecDeque<Event>,
@@ -98,7 +100,7 @@ impl Window {
             fifo,
             current: None,
             sorted: false,
-            slots: Vec::new(),
+            slots: Slots::Streaks(Vec::new()),
             fresh: Vec::new(),
             held: 0,
             events: VecDeque::new(),
@@ -126,7 +128,7 @@ impl Window {
         self.panes.prepare(self.parts.keys.len(), self.ruler.active_panes(self.parts.lateness));
         let (time, ruler) = (&rows.time, &self.ruler);
         self.sorted = !time.passive
-            && time.is_sorted()
+            && rows.in_order
             && time.ticks.first().is_none_or(|&first| first >= rows.mark && ruler.holds(first))
             && time.ticks.last().is_none_or(|&last| ruler.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
@@ -155,30 +157,37 @@ impl Window {
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
     fn round(&mut self, current: &mut Rows) {
-        self.slots = Vec::with_capacity(ROUND);
+        // Where there is one key, all rows of a pane go to one slot.
+        self.slots = match self.sorted && self.parts.keys.len() == 1 {
+            true => Slots::Streaks(Vec::new()),
+            false => Slots::Each(Vec::with_capacity(ROUND)),
+        };
         self.fresh.clear();
         self.held = 0;
         let start = current.row;
-        let outcome = if self.sorted { self.walk_sorted(current) } else { self.walk(current) };
-        if let Err(error) = outcome {
+        if self.is_alone(current) {
+            self.walk_alone(current);
+        } else if self.sorted {
+            self.walk_sorted(current);
+        } else if let Err(error) = self.walk(current) {
             self.failure = Some(error);
             current.end = current.row;
         }
-        let accepted = self.slots.iter().filter(|&&slot| slot != NO_SLOT).count();
-        self.ledger.aggregated += accepted as u64;
+        let slots = std::mem::replace(&mut self.slots, Slots::Streaks(Vec::new()));
+        self.ledger.aggregated += slots.taken() as u64;
         self.tables.grow(PANES, self.panes.slots());
-        self.tables.fold(PANES, &current.inputs, start, std::mem::take(&mut self.slots), &current.time.ticks);
+        self.tables.fold(PANES, &current.inputs, start, slots, &current.time.ticks);
         self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
     }
 
     /// Goes through rows that are in the order of their times.
-    fn walk_sorted(&mut self, current: &mut Rows) -> Result<()> {
+    fn walk_sorted(&mut self, current: &mut Rows) {
         let ticks = current.time.ticks.clone();
         let end = current.end.min(current.row + ROUND);
         while current.row < end {
             let (row, tick) = (current.row, ticks[current.row]);
             if tick >= self.clock.threshold() {
-                self.step(current, row)?;
+                self.close_with(current, row);
                 current.row += 1;
                 continue;
             }
@@ -187,19 +196,35 @@ impl Window {
                 None => (self.ruler.next_start(tick), None),
             };
             let limit = limit.min(self.clock.threshold());
-            let until = row + gallop(end - row, |next| ticks[row + next] < limit);
+            let until = row + before(&ticks[row..end], limit);
             match pane {
                 Some(pane) => {
                     let at = self.panes.open(pane);
-                    let keys = &current.numbers[row..until];
-                    self.panes.slots_of(at, keys, self.clock.active(), &mut self.slots, &mut self.fresh);
+                    let (keys, active) = (&current.numbers[row..until], self.clock.active());
+                    match &mut self.slots {
+                        Slots::Each(slots) => self.panes.slots_of(at, keys, active, slots, &mut self.fresh),
+                        slots => slots.put(self.panes.slot(at, keys[0], active, &mut self.fresh), keys.len()),
+                    }
                 }
                 None => self.skip(until - row),
             }
             self.clock.reach(ticks[until - 1]);
             current.row = until;
         }
-        Ok(())
+    }
+
+    /// Accepts a row, of rows in the order of their times, that moves the watermark to where windows close.
+    fn close_with(&mut self, current: &Rows, row: usize) {
+        if let Some(before) = &current.time.before {
+            self.reach(before[row]);
+        }
+        // Its key takes its place before windows close, but panes that they leave get no more rows.
+        let (tick, before) = (current.time.ticks[row], self.clock.mark.watermark().unwrap_or(i64::MIN));
+        let closes = self.clock.reach(tick);
+        self.take(current, row);
+        if closes {
+            self.note(before);
+        }
     }
 
     /// Goes through rows in any order.
@@ -224,7 +249,8 @@ impl Window {
             return 0;
         }
         let (ticks, keys, before) = (&ticks[..count], &keys[..count], &before[..count.min(before.len())]);
-        self.panes.slots_among(calm, ticks, keys, &mut self.slots, &mut self.fresh);
+        let Slots::Each(slots) = &mut self.slots else { unreachable!("streaks are in order") };
+        self.panes.slots_among(calm, ticks, keys, slots, &mut self.fresh);
         let own = if time.passive { &[] } else { ticks };
         if let Some(mark) = own.iter().chain(before).copied().max() {
             self.clock.reach(mark);
@@ -250,36 +276,41 @@ impl Window {
                 Admission::Later => return Ok(false),
             }
         }
-        match self.near.pane(tick, &self.ruler) {
-            None => self.skip(1),
-            Some(pane) => self.accept(pane, current.numbers[row]),
-        }
+        self.take(current, row);
         if !current.time.passive {
             self.reach(tick);
         }
         Ok(true)
     }
 
-    fn accept(&mut self, pane: i64, key: u32) {
+    /// Finds the slot of a row.
+    fn take(&mut self, current: &Rows, row: usize) {
+        let Some(pane) = self.near.pane(current.time.ticks[row], &self.ruler) else { return self.skip(1) };
+        let key = current.numbers[row];
         let at = self.panes.open(pane);
         let slot = self.panes.slot(at, key, self.clock.active(), &mut self.fresh);
-        self.slots.push(slot);
+        self.slots.put(slot, 1);
         if let Some(fifo) = &mut self.fifo {
             fifo.touch(pane, key);
         }
     }
 
     fn skip(&mut self, rows: usize) {
-        self.slots.resize(self.slots.len() + rows, NO_SLOT);
+        self.slots.put(NO_SLOT, rows);
         self.ledger.windowless += rows as u64;
     }
 
     fn reach(&mut self, mark: i64) {
         let before = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if self.clock.reach(mark) {
-            let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
-            self.events.push_back(Event { fresh: self.fresh.len(), before, watermark });
+            self.note(before);
         }
+    }
+
+    /// Notes that windows close, and how far event time had come before.
+    fn note(&mut self, before: i64) {
+        let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
+        self.events.push_back(Event { fresh: self.fresh.len(), before, watermark });
     }
 
     /// What becomes of a row behind the watermark.
@@ -299,7 +330,7 @@ impl Window {
             return Ok(Admission::Open);
         }
         self.ledger.late += 1;
-        self.slots.push(NO_SLOT);
+        self.slots.put(NO_SLOT, 1);
         Ok(Admission::Closed)
     }
 

@@ -4,6 +4,7 @@
 //! latest panes (`latest`), which answers nearly all questions; what is pushed out of there while its pane
 //! may still get rows goes into the pane's own map.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::hint::select_unpredictable;
 
@@ -99,10 +100,12 @@ impl Panes {
 
     /// Where the pane of this number stands, which it will if it does not yet.
     pub(crate) fn open(&mut self, id: i64) -> usize {
-        if self.panes.back().is_some_and(|last| last.id == id) {
-            return self.panes.len() - 1;
-        }
-        self.panes.binary_search_by_key(&id, |pane| pane.id).unwrap_or_else(|at| {
+        let found = match self.panes.back().map(|last| last.id.cmp(&id)) {
+            Some(Ordering::Equal) => Ok(self.panes.len() - 1),
+            Some(Ordering::Greater) => self.panes.binary_search_by_key(&id, |pane| pane.id),
+            _ => Err(self.panes.len()),
+        };
+        found.unwrap_or_else(|at| {
             let mut pane = self.spare.pop().unwrap_or_else(|| Pane {
                 id,
                 keys: Vec::new(),
@@ -301,6 +304,28 @@ impl Panes {
     /// Takes the oldest pane out.
     pub(crate) fn pop(&mut self) -> Option<Pane> {
         self.panes.pop_front()
+    }
+
+    /// Takes out the pane of the only key, if there is one, and its slot.
+    pub(crate) fn take_only(&mut self) -> Option<(i64, u32)> {
+        let pane = self.panes.pop_front()?;
+        let found = (pane.id, pane.slots[0]);
+        self.reuse(pane);
+        Some(found)
+    }
+
+    /// A slot that no pane has.
+    pub(crate) fn free_slot(&mut self) -> u32 {
+        self.make_free(1);
+        self.free.pop().expect("one was made free")
+    }
+
+    /// Puts in a pane of the only key, which has this slot.
+    pub(crate) fn put_only(&mut self, id: i64, slot: u32) {
+        let at = self.open(id);
+        self.panes[at].keys.push(0);
+        self.panes[at].slots.push(slot);
+        self.latest[id as usize & (self.ways - 1)] = Latest { pane: id, slot };
     }
 
     /// Gives back the memory of a pane that was taken out.

@@ -51,6 +51,8 @@ pub(crate) struct Parts {
 pub(crate) struct Rows {
     pub(crate) batch: Batch,
     pub(crate) time: EventTime,
+    /// Whether the times never fall.
+    pub(crate) in_order: bool,
     /// The number of each row's key.
     pub(crate) numbers: Vec<u32>,
     pub(crate) inputs: Arc<Inputs>,
@@ -79,7 +81,8 @@ impl Parts {
         };
         let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
         let failure = fault.map(|fault| fault.into_error(&batch));
-        Ok((Rows { batch, time, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
+        let in_order = time.is_sorted();
+        Ok((Rows { batch, time, in_order, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
     }
 
     /// Whether, as of now, nothing has come for too long.

@@ -82,7 +82,7 @@ impl Sequence {
         let is_whole = on_time.rows.len() == rows.batch.rows() && self.backlog.is_empty();
         let OnTime { rows: kept, before } = on_time;
         if is_whole
-            && rows.time.is_sorted()
+            && rows.in_order
             && let Some(before) = before.iter().copied().collect()
         {
             let Rows { batch, inputs, numbers, time, .. } = rows;

@@ -93,7 +93,7 @@ impl SessionWindow {
         let (time, ticks) = (&rows.time, &rows.time.ticks);
         let moves =
             time.before.is_none() && !time.passive && ticks.first().is_some_and(|&first| first >= rows.mark);
-        moves && time.is_sorted() && self.holds(ticks[0]) && self.holds(ticks[ticks.len() - 1])
+        moves && rows.in_order && self.holds(ticks[0]) && self.holds(ticks[ticks.len() - 1])
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before combined.

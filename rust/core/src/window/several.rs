@@ -134,7 +134,7 @@ impl SeveralWindows {
         !time.passive
             && time.before.is_none()
             && !self.lanes.iter().all(|lane| lane.ruler.grid().has_gaps())
-            && time.is_sorted()
+            && rows.in_order
             && time.ticks.first().is_none_or(|&first| first >= rows.mark)
             && holds(time.ticks.first())
             && holds(time.ticks.last())
