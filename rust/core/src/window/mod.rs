@@ -59,7 +59,6 @@ mod stretches;
 mod sweeper;
 mod trails;
 mod units;
-mod words;
 mod zone;
 
 pub(crate) use chain::ChainWindow;

@@ -30,11 +30,17 @@ use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
 
 mod alone;
+mod leaving;
+
+use leaving::Leaving;
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
 const PIECE: usize = 2048;
 const ROUND: usize = 8192;
+
+/// So many keys, of which none has rows, are let go of together.
+const MANY: usize = 1024;
 
 /// What happened in the course of a round.
 struct Event {
@@ -77,6 +83,8 @@ pub(crate) struct Window {
     closing: Option<(i64, i64)>,
     /// The watermark up to which they have been.
     closed: i64,
+    /// A large pane that goes out piece by piece.
+    leaving: Option<Leaving>,
     emission: Emission,
     near: Near,
     failure: Option<Error>,
@@ -106,6 +114,7 @@ impl Window {
             events: VecDeque::new(),
             closing: None,
             closed: i64::MIN,
+            leaving: None,
             emission: Emission::default(),
             near: Near::default(),
             failure: None,
@@ -363,10 +372,10 @@ impl Window {
                 }
                 fifo.leave(last, &mut self.panes, &mut self.tables, &mut self.places);
                 self.emission.slots.extend(self.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
+                self.emission.close(edges, before);
             }
-            None => self.close_pane(),
+            None => self.close_pane(edges, before),
         }
-        self.emission.close(edges, before);
         if let Some(old) = self.places.close_gaps()
             && let Some(fifo) = &mut self.fifo
         {
@@ -375,25 +384,14 @@ impl Window {
         true
     }
 
-    /// Sends the oldest pane out as it is: its window has no other.
-    fn close_pane(&mut self) {
-        let Some(pane) = self.panes.pop() else { return };
-        let in_order = pane.keys.is_sorted_by_key(|&key| self.places.of(key));
-        if in_order {
-            self.emission.keys.extend_from_slice(&pane.keys);
-            self.emission.slots.extend_from_slice(&pane.slots);
-        } else {
-            let mut pairs: Vec<(u32, u32)> = pane.keys.iter().copied().zip(pane.slots.iter().copied()).collect();
-            pairs.sort_unstable_by_key(|&(key, _)| self.places.of(key));
-            self.emission.keys.extend(pairs.iter().map(|&(key, _)| key));
-            self.emission.slots.extend(pairs.iter().map(|&(_, slot)| slot));
-        }
-        self.places.release(&pane.keys);
-        self.panes.reuse(pane);
-    }
-
     fn forget_keys(&mut self) {
         if self.parts.shape.numbered {
+            return;
+        }
+        if self.fifo.is_none() && self.places.live() == 0 && self.parts.keys.held() >= MANY {
+            self.parts.keys.clear();
+            self.panes.forget_all();
+            self.places = Places::default();
             return;
         }
         let gone = self.places.given_up(&self.parts.keys);
@@ -428,6 +426,10 @@ impl Operator for Window {
     fn work(&mut self) -> bool {
         if self.emission.slots.len() >= PIECE {
             self.lower();
+            return true;
+        }
+        if self.leaving.is_some() {
+            self.leave();
             return true;
         }
         if let Some((watermark, before)) = self.closing {
@@ -487,8 +489,7 @@ impl Operator for Window {
     fn fail(&mut self, error: Error) {
         self.failure = Some(error);
         self.events.clear();
-        self.closing = None;
-        self.current = None;
+        (self.closing, self.leaving, self.current) = (None, None, None);
     }
 
     fn tidy(&mut self) -> Result<()> {
@@ -497,7 +498,8 @@ impl Operator for Window {
     }
 
     fn state_bytes(&self) -> u64 {
-        let fifo = self.fifo.as_ref().map_or(0, Fifo::memory);
+        let fifo = self.fifo.as_ref().map_or(0, Fifo::memory)
+            + self.leaving.as_ref().map_or(0, |leaving| leaving.memory());
         (self.tables.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
             + self.emission.memory() as u64
     }

@@ -24,6 +24,13 @@ pub(crate) struct Pane {
     pushed_out: HashMap<u32, u32>,
 }
 
+impl Pane {
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        (self.keys.capacity() + self.slots.capacity()) * 4 + memory::of_map(&self.pushed_out)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Latest {
     pane: i64,
@@ -346,11 +353,14 @@ impl Panes {
         }
     }
 
+    /// The same of all keys.
+    pub(crate) fn forget_all(&mut self) {
+        self.latest = Vec::new();
+    }
+
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        let lists = |pane: &Pane| (pane.keys.capacity() + pane.slots.capacity()) * 4;
-        let of = |pane: &Pane| lists(pane) + memory::of_map(&pane.pushed_out);
-        self.panes.iter().chain(&self.spare).map(of).sum::<usize>()
+        self.panes.iter().chain(&self.spare).map(Pane::memory).sum::<usize>()
             + size_of_val(&self.latest[..])
             + self.free.capacity() * 4
     }

@@ -1,7 +1,4 @@
-//! [`Words`]: the numbers of keys that are short texts, each looked up as one machine word.
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+//! [`Near`]: the numbers of the short texts that were looked up last, each as one machine word.
 
 /// A short text as a number that no other text has: its bytes, and on top how many they are.
 pub(super) trait Word: Copy + Eq + std::hash::Hash {
@@ -50,51 +47,47 @@ word!(u128, 16, |word: u128| word as u64 ^ (word >> 64) as u64);
 /// How many pairs of words are kept near, so that they stay in the first-level cache: a power of two.
 const NEAR: usize = 512;
 
-/// The numbers of keys that are short texts.
-pub(super) struct Words<W> {
-    all: HashMap<W, u32, RandomState>,
-    /// Those used last, in pairs of one hash.
-    near: Vec<([W; 2], [u32; 2])>,
+/// The numbers of short texts, in pairs of one hash.
+pub(super) struct Near<W> {
+    pairs: Vec<([W; 2], [u32; 2])>,
 }
 
-impl<W> Default for Words<W> {
+impl<W> Default for Near<W> {
     fn default() -> Self {
-        Self { all: HashMap::default(), near: Vec::new() }
+        Self { pairs: Vec::new() }
     }
 }
 
-impl<W: Word> Words<W> {
-    /// The number of a word; that of a new one is made.
+impl<W: Word> Near<W> {
+    /// The number of a word, if it is near.
     #[inline(always)]
-    pub(super) fn number(&mut self, word: W, make: impl FnOnce() -> u32) -> u32 {
-        let at = (word.folded().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize & (NEAR - 1);
-        match self.near.get(at) {
-            Some((words, numbers)) if words[0] == word || words[1] == word => {
-                if words[0] == word {
-                    numbers[0]
-                } else {
-                    numbers[1]
-                }
-            }
-            _ => self.far(at, word, make),
+    pub(super) fn get(&self, word: W) -> Option<u32> {
+        let (words, numbers) = self.pairs.get(place(word))?;
+        if words[0] == word {
+            return Some(numbers[0]);
         }
+        (words[1] == word).then_some(numbers[1])
     }
 
-    #[inline(never)]
-    fn far(&mut self, at: usize, word: W, make: impl FnOnce() -> u32) -> u32 {
-        let number = *self.all.entry(word).or_insert_with(make);
-        if self.near.is_empty() {
-            self.near = vec![([W::NONE; 2], [0; 2]); NEAR];
+    /// Has a word near, in place of the one of its hash that was put there before the last.
+    pub(super) fn put(&mut self, word: W, number: u32) {
+        if self.pairs.is_empty() {
+            self.pairs = vec![([W::NONE; 2], [0; 2]); NEAR];
         }
-        let (words, numbers) = &mut self.near[at];
+        let (words, numbers) = &mut self.pairs[place(word)];
         (*words, *numbers) = ([word, words[0]], [number, numbers[0]]);
-        number
     }
 
-    /// Roughly how much memory they take.
+    /// How much memory they take.
     pub(super) fn memory(&self) -> usize {
-        self.all.allocation_size() + size_of_val(&self.near[..])
+        size_of_val(&self.pairs[..])
     }
+}
+
+/// Where a word is, if it is near.
+#[inline(always)]
+fn place(word: impl Word) -> usize {
+    (word.folded().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize & (NEAR - 1)
 }
 
 #[cfg(test)]
@@ -116,13 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_made_once_however_many_words_there_are() {
-        let mut words = Words::<u64>::default();
-        for round in 0..3 {
-            for i in 0..5_000 {
-                let made = words.number(i * i, || i as u32);
-                assert_eq!(made, i as u32, "round {round}");
-            }
-        }
+    fn the_last_two_words_of_a_place_are_near() {
+        let mut near = Near::<u64>::default();
+        assert_eq!(near.get(3), None);
+        let same: Vec<u64> = (0..100_000).filter(|&word| place(word) == place(3u64)).take(3).collect();
+        same.iter().for_each(|&word| near.put(word, word as u32 + 1));
+        assert_eq!(near.get(same[0]), None);
+        same[1..].iter().for_each(|&word| assert_eq!(near.get(word), Some(word as u32 + 1)));
     }
 }

@@ -1,0 +1,132 @@
+//! [`WordKeys`]: keys of one column whose values are words of 64 bits.
+
+use std::hash::BuildHasher;
+
+use arrow_buffer::NullBuffer;
+use foldhash::fast::RandomState;
+
+use super::numbers::{NONE, Numbers};
+
+/// How many rows are looked up together: while one waits for memory, so do the others.
+const GROUP: usize = 64;
+
+/// All words that are held, by number.
+#[derive(Default)]
+pub(crate) struct WordKeys {
+    table: Numbers,
+    hasher: RandomState,
+    /// The word of each number; of null, or of a number that is free, any.
+    words: Vec<i64>,
+    null: Option<u32>,
+    free: Vec<u32>,
+}
+
+impl WordKeys {
+    /// How many numbers have been given out.
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// How many keys are held.
+    pub(super) fn held(&self) -> usize {
+        self.words.len() - self.free.len()
+    }
+
+    /// Roughly how much memory they take.
+    pub(super) fn memory(&self) -> usize {
+        self.table.memory() + self.words.capacity() * 8 + self.free.capacity() * 4
+    }
+
+    /// The word of a number; `None` for null.
+    pub(super) fn word(&self, number: u32) -> Option<i64> {
+        (self.null != Some(number)).then(|| self.words[number as usize])
+    }
+
+    /// The number of each row's key.
+    pub(super) fn number(&mut self, words: &[i64], nulls: Option<&NullBuffer>) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(words.len());
+        if let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) {
+            numbers.extend(words.iter().zip(nulls).map(|(&word, is_valid)| match is_valid {
+                true => self.find_or_add(word, self.hasher.hash_one(word)),
+                false => self.of_null(),
+            }));
+            return numbers;
+        }
+        for words in words.chunks(GROUP) {
+            let (mut hashes, mut firsts, mut are_those) = ([0; GROUP], [NONE; GROUP], [false; GROUP]);
+            for (hash, word) in hashes.iter_mut().zip(words) {
+                *hash = self.hasher.hash_one(word);
+            }
+            for (first, hash) in firsts.iter_mut().zip(&hashes[..words.len()]) {
+                *first = self.table.first(*hash);
+            }
+            for (is_that, (first, word)) in are_those.iter_mut().zip(firsts.iter().zip(words)) {
+                *is_that = self.words.get(*first as usize) == Some(word);
+            }
+            for (at, &word) in words.iter().enumerate() {
+                numbers.push(if are_those[at] { firsts[at] } else { self.find_or_add(word, hashes[at]) });
+            }
+        }
+        numbers
+    }
+
+    fn find_or_add(&mut self, word: i64, hash: u64) -> u32 {
+        let words = &self.words;
+        self.table.find(hash, |number| words[number as usize] == word).unwrap_or_else(|| {
+            let number = self.take(word);
+            self.table.insert(hash, number);
+            number
+        })
+    }
+
+    fn of_null(&mut self) -> u32 {
+        self.null.unwrap_or_else(|| {
+            let number = self.take(0);
+            self.null = Some(number);
+            number
+        })
+    }
+
+    /// A number for a word.
+    fn take(&mut self, word: i64) -> u32 {
+        let number = self.free.pop().unwrap_or(self.words.len() as u32);
+        match self.words.get_mut(number as usize) {
+            Some(old) => *old = word,
+            None => self.words.push(word),
+        }
+        number
+    }
+
+    /// Lets go of keys; their numbers will be given to others.
+    pub(super) fn forget(&mut self, numbers: impl Iterator<Item = u32>) {
+        for number in numbers {
+            let was_null = self.null.take_if(|null| *null == number).is_some();
+            // It may be asked to be forgotten again.
+            if was_null || self.table.remove(self.hasher.hash_one(self.words[number as usize]), number) {
+                self.free.push(number);
+            }
+        }
+        self.table.shrink();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_their_numbers_until_they_are_forgotten() {
+        let mut keys = WordKeys::default();
+        let words: Vec<i64> = (0..1000).map(|i| (i % 400) * (1 << 40) - 7).collect();
+        let numbers = keys.number(&words, None);
+        assert!(numbers.iter().zip(0..).all(|(&number, row)| number == row % 400));
+        let valid: NullBuffer = (0..4).map(|row| row % 2 > 0).collect::<Vec<_>>().into();
+        assert_eq!(keys.number(&words[..4], Some(&valid)), [400, 1, 400, 3]);
+        assert_eq!((keys.word(400), keys.word(3), keys.held()), (None, Some(words[3]), 401));
+        keys.forget([3, 400, 3, 400].into_iter());
+        assert_eq!((keys.held(), keys.len()), (399, 401));
+        // A word that looks like the one that null had.
+        assert_eq!(keys.number(&[5, words[3], words[4]], None), [400, 3, 4]);
+        assert_eq!(keys.number(&[0], Some(&vec![false].into())), [401]);
+    }
+}
