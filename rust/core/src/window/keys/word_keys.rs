@@ -34,7 +34,7 @@ impl WordKeys {
 
     /// Roughly how much memory they take.
     pub(super) fn memory(&self) -> usize {
-        self.table.memory() + self.words.capacity() * 8 + self.free.capacity() * 4
+        self.table.memory() + size_of_val(&self.words[..]) + self.free.capacity() * 4
     }
 
     /// The word of a number; `None` for null.
