@@ -127,7 +127,8 @@ def window(
     default those of `size` and `step`. A row is accepted by the windows that
     have not closed; then its mark moves the watermark; then the windows with
     end <= watermark close, or < where they have their end, in order of their
-    ends. A key has its place from the first row accepted while no open
+    ends: event time comes to all instants, however far a mark is from the one
+    before. A key has its place from the first row accepted while no open
     window held it until the last window that holds it closes.
     """
     holding = holding or fixed(size, step or size, offset, closed)
@@ -141,6 +142,7 @@ def window(
     def close():
         for start, end in sorted((edges for edges in opened if has_closed(edges[1])), key=lambda e: (e[1], e[0])):
             groups = opened.pop((start, end))
+            done.items.append(Mark(end - (closed == "left")))
             for key in sorted(groups, key=places.__getitem__):
                 edges = {"window_start": start, "window_end": end}
                 edges = {name: edges[name] for name in shown}
@@ -200,7 +202,7 @@ def session(items, aggs, *, gap, gap_closed=False, by=(), time="t", lateness=0):
                 del opened[key], places[key]
             edges = {"window_start": start, "window_end": end}
             values = {name: agg(entries) for name, agg in aggs.items()}
-            done.items.append(edges | dict(zip(by, key, strict=True)) | values)
+            done.items += [Mark(end - (not gap_closed)), edges | dict(zip(by, key, strict=True)) | values]
 
     for arrival, item in enumerate(items):
         if isinstance(item, Mark):
@@ -244,6 +246,7 @@ def cut_session(items, aggs, *, gap, gap_closed=False, max_length=None, until=No
 
     def let_by():
         for entry in sorted((entry for entry in waiting if entry[0] <= watermark), key=lambda entry: entry[:2]):
+            close(entry[0] - 1)
             waiting.remove(entry)
             key = tuple(as_key(entry[2][name]) for name in by)
             places.setdefault(key, (entry[0], entry[1]))
@@ -253,10 +256,10 @@ def cut_session(items, aggs, *, gap, gap_closed=False, max_length=None, until=No
             else:
                 sessions.append([entry])
 
-    def close():
+    def close(until):
         due = []
         for key, sessions in opened.items():
-            over = [entries for entries in sessions if end_of(entries) <= watermark]
+            over = [entries for entries in sessions if end_of(entries) <= until]
             due += [(end_of(e), e[0][0], places[key], n, key, e) for n, e in enumerate(over)]
         for end, start, _, _, key, entries in sorted(due, key=lambda one: one[:4]):
             opened[key].remove(entries)
@@ -264,13 +267,13 @@ def cut_session(items, aggs, *, gap, gap_closed=False, max_length=None, until=No
                 del opened[key], places[key]
             edges = {"window_start": start, "window_end": end - closed}
             values = {name: agg(entries) for name, agg in aggs.items()}
-            done.items.append(edges | dict(zip(by, key, strict=True)) | values)
+            done.items += [Mark(end - 1), edges | dict(zip(by, key, strict=True)) | values]
 
     for arrival, item in enumerate(items):
         if isinstance(item, Mark):
             watermark = max(watermark, item.time - lateness)
             let_by()
-            close()
+            close(watermark)
             done.items.append(Mark(watermark))
         elif item[time] < watermark:
             done.late.append(item | {"_reason": "late", "_missed": 1})
@@ -279,7 +282,7 @@ def cut_session(items, aggs, *, gap, gap_closed=False, max_length=None, until=No
             let_by()
     watermark = math.inf
     let_by()
-    close()
+    close(watermark)
     return done
 
 
@@ -325,9 +328,9 @@ def rolling(
 
     def hand_out(entry):
         entries = own_window(entry)
+        done.items.extend([Mark(entry[0])] if time else [])
         enough = {name: agg.kind == "count" or agg.values_of(entries) >= min_periods for name, agg in aggs.items()}
         done.items.append(entry[2] | {name: agg(entries) if enough[name] else None for name, agg in aggs.items()})
-        done.items.extend([Mark(entry[0])] if time else [])
 
     def release(ready):
         for entry in sorted(ready, key=lambda entry: entry[:2]):
@@ -394,6 +397,7 @@ def count(items, aggs, *, size, every=None, by=(), time="t", lateness=0):
             for entries in windows.values():
                 entries.append(entry)
             for start in [start for start in windows if start + size == row + 1]:
+                done.items.extend([Mark(entry[0] - 1)] if time else [])
                 send(start, key, windows.pop(start), entry[0], complete=True)
             latest = entry[0]
 

@@ -23,7 +23,8 @@ def several(items, aggs, *, kinds, by=(), time="t", lateness=0):
         if isinstance(item, Mark):
             watermark = max(watermark, item.time - lateness)
             while placed and placed[0][0][0] < watermark:
-                done.items.append(placed.pop(0)[1])
+                (at, *_), row = placed.pop(0)
+                done.items += [Mark(at), row]
             done.items.append(Mark(watermark))
             continue
         held = [end + (closed != "left") for holding, closed in kinds.values() for _, end in holding(item[time])]
@@ -32,5 +33,5 @@ def several(items, aggs, *, kinds, by=(), time="t", lateness=0):
             reason = "late" if missed == len(held) else "partly late"
             done.late.append(item | {"_reason": reason, "_missed": missed})
         done.windowless += not held
-    done.items += [row for _, row in placed]
+    done.items += [item for (at, *_), row in placed for item in (Mark(at), row)]
     return done

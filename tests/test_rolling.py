@@ -395,4 +395,4 @@ def test_many_rows_in_disorder():
 
 def test_marks_are_of_the_oracle_too():
     want = rolling(stream([{"t": 0}, {"t": 3}]), {"y": Agg("count")}, size=5)
-    assert want.items == [Mark(0), {"t": 0, "y": 1}, Mark(0), Mark(3), {"t": 3, "y": 2}, Mark(3)]
+    assert want.items == [Mark(0), Mark(0), {"t": 0, "y": 1}, Mark(3), Mark(3), {"t": 3, "y": 2}]

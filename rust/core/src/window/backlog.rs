@@ -12,8 +12,8 @@ const PIECE: usize = 32_768;
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     time: i64,
-    /// Where the watermark stood before it passed the row, if it had when the row had come.
-    before: Option<i64>,
+    /// How far event time has come before its turn.
+    before: i64,
     /// The number of its batch.
     batch: u64,
     row: u32,
@@ -33,7 +33,7 @@ pub(crate) struct Passed {
     pub(crate) rows: Batch,
     /// Their times.
     pub(crate) times: Vec<i64>,
-    /// Where the watermark stood before it passed each of them.
+    /// How far event time had come before each of them had its turn.
     pub(crate) before: Vec<i64>,
 }
 
@@ -59,9 +59,9 @@ impl Backlog {
         self.rows.back().map(|row| row.time)
     }
 
-    /// Takes in rows, which arrived after all others, with their times; and where the watermark stood before
-    /// it passed each of them, if it has.
-    pub(crate) fn add(&mut self, rows: Batch, times: &[i64], before: &[Option<i64>]) {
+    /// Takes in rows, which arrived after all others, with their times; and how far event time has come before
+    /// each of them has its turn.
+    pub(crate) fn add(&mut self, rows: Batch, times: &[i64], before: &[i64]) {
         let (batch, first) = (self.batches, times.iter().min().copied().unwrap_or(i64::MAX));
         self.batches += 1;
         let from = self.rows.partition_point(|row| row.time <= first);
@@ -74,19 +74,14 @@ impl Backlog {
         self.held.insert(batch, Held { rows, left, bytes });
     }
 
-    /// Lets out rows that the watermark has passed, some at a time; none are left when it gives `None`. The
-    /// steps are the watermarks that it came by since it was last asked, from the one at that time on.
-    pub(crate) fn pass(&mut self, watermark: i64, steps: &[i64]) -> Option<Passed> {
+    /// Lets out rows that the watermark has passed, some at a time; none are left when it gives `None`.
+    pub(crate) fn pass(&mut self, watermark: i64) -> Option<Passed> {
         let count = self.rows.partition_point(|row| row.time <= watermark).min(PIECE);
         if count == 0 {
             return None;
         }
         let passed: Vec<Waiting> = self.rows.drain(..count).collect();
-        let before = |row: &Waiting| {
-            let step = steps.partition_point(|&step| step < row.time).saturating_sub(1);
-            row.before.unwrap_or(steps[step])
-        };
-        let (times, before) = (passed.iter().map(|row| row.time).collect(), passed.iter().map(before).collect());
+        let (times, before) = passed.iter().map(|row| (row.time, row.before)).unzip();
         Some(Passed { rows: self.gather(&passed), times, before })
     }
 
@@ -146,14 +141,14 @@ mod tests {
     #[test]
     fn rows_come_in_the_order_of_time_then_arrival() {
         let mut backlog = Backlog::default();
-        backlog.add(batch(&[0, 1, 2]), &[5, 9, 7], &[None, None, None]);
-        backlog.add(batch(&[3, 4]), &[7, 6], &[None, Some(6)]);
-        assert!(backlog.pass(4, &[0]).is_none());
-        let passed = backlog.pass(8, &[1, 5, 6, 8]).expect("four have passed");
+        backlog.add(batch(&[0, 1, 2]), &[5, 9, 7], &[4, 8, 6]);
+        backlog.add(batch(&[3, 4]), &[7, 6], &[6, 6]);
+        assert!(backlog.pass(4).is_none());
+        let passed = backlog.pass(8).expect("four have passed");
         assert_eq!(passed.rows.columns()[0].as_primitive::<Int64Type>().values()[..], [0, 4, 2, 3]);
-        assert_eq!((passed.times, passed.before), (vec![5, 6, 7, 7], vec![1, 6, 6, 6]));
-        assert!(backlog.pass(8, &[8]).is_none() && !backlog.is_empty());
-        assert_eq!(backlog.pass(i64::MAX, &[8]).map(|passed| passed.before), Some(vec![8]));
+        assert_eq!((passed.times, passed.before), (vec![5, 6, 7, 7], vec![4, 6, 6, 6]));
+        assert!(backlog.pass(8).is_none() && !backlog.is_empty());
+        assert_eq!(backlog.pass(i64::MAX).map(|passed| passed.before), Some(vec![8]));
         assert!(backlog.is_empty() && backlog.bytes == 0);
     }
 }

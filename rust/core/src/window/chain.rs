@@ -112,7 +112,7 @@ impl ChainWindow {
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        self.leaving.leave(&mut self.emission, &self.sequence.steps, self.parts.shape.closed);
+        self.leaving.leave(&mut self.emission, self.parts.shape.closed);
         self.lower();
     }
 }
@@ -202,7 +202,6 @@ impl Stage for ChainWindow {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.sequence.begin();
         self.passing = Some(i64::MAX);
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Link {
     pub(crate) reach: i64,
     /// Whether it ends its session.
     pub(crate) ends: bool,
-    /// Where the watermark stood before it passed the row.
+    /// How far event time had come before its turn.
     pub(crate) before: i64,
 }
 

@@ -297,7 +297,6 @@ impl Stage for CountWindow {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.sequence.begin();
         self.passing = Some(i64::MAX);
     }
 

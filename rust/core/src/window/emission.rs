@@ -13,8 +13,9 @@ use crate::column::from_i64;
 use crate::error::{Error, Overflow, Place, Result};
 use crate::types::{DataType, Schema};
 
-/// Results that wait to go out: for each its key, the end of its window, and how far event time had come
-/// before the row that closed it.
+/// Results that wait to go out: for each its key, the edges of its window, and how far event time had come before
+/// it. That is to the last instant at which the result was not due, however far a mark jumped past it: rows that are
+/// filtered out leave their marks only here and there, depending on where batches are cut.
 ///
 /// They are made columns a few at a time, while what they are read from is still near.
 #[derive(Default)]

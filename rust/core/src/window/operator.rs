@@ -46,8 +46,6 @@ const MANY: usize = 1024;
 struct Event {
     /// How many of the round's new slots had been given out.
     fresh: usize,
-    /// How far event time had come before.
-    before: i64,
     /// The watermark that closed windows.
     watermark: i64,
 }
@@ -79,8 +77,8 @@ pub(crate) struct Window {
     fresh: Vec<u32>,
     held: usize,
     events: VecDeque<Event>,
-    /// The watermark up to which windows are being closed, and how far event time had come before.
-    closing: Option<(i64, i64)>,
+    /// The watermark up to which windows are being closed.
+    closing: Option<i64>,
     /// The watermark up to which they have been.
     closed: i64,
     /// A large pane that goes out piece by piece.
@@ -186,7 +184,7 @@ impl Window {
         self.ledger.aggregated += slots.taken() as u64;
         self.tables.grow(PANES, self.panes.slots());
         self.tables.fold(PANES, &current.inputs, start, slots, &current.time.ticks);
-        self.events.push_back(Event { fresh: self.fresh.len(), before: i64::MIN, watermark: i64::MIN });
+        self.events.push_back(Event { fresh: self.fresh.len(), watermark: i64::MIN });
     }
 
     /// Goes through rows that are in the order of their times.
@@ -228,11 +226,10 @@ impl Window {
             self.reach(before[row]);
         }
         // Its key takes its place before windows close, but panes that they leave get no more rows.
-        let (tick, before) = (current.time.ticks[row], self.clock.mark.watermark().unwrap_or(i64::MIN));
-        let closes = self.clock.reach(tick);
+        let closes = self.clock.reach(current.time.ticks[row]);
         self.take(current, row);
         if closes {
-            self.note(before);
+            self.note();
         }
     }
 
@@ -310,16 +307,15 @@ impl Window {
     }
 
     fn reach(&mut self, mark: i64) {
-        let before = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if self.clock.reach(mark) {
-            self.note(before);
+            self.note();
         }
     }
 
-    /// Notes that windows close, and how far event time had come before.
-    fn note(&mut self, before: i64) {
+    /// Notes that windows close.
+    fn note(&mut self) {
         let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
-        self.events.push_back(Event { fresh: self.fresh.len(), before, watermark });
+        self.events.push_back(Event { fresh: self.fresh.len(), watermark });
     }
 
     /// What becomes of a row behind the watermark.
@@ -348,18 +344,19 @@ impl Window {
         self.places.hold(&self.fresh[self.held..event.fresh]);
         self.held = event.fresh;
         if event.watermark > i64::MIN {
-            self.closing = Some((event.watermark, event.before));
+            self.closing = Some(event.watermark);
         }
     }
 
     /// Closes the next window that ends at or before the watermark; tells whether there was one.
-    fn close_next(&mut self, watermark: i64, before: i64) -> bool {
+    fn close_next(&mut self, watermark: i64) -> bool {
         let next = match &self.fifo {
             Some(fifo) => fifo.next_window(&self.panes, self.ruler.number(self.closed)),
             None => self.panes.front().map(|pane| pane.id),
         };
         let Some(last) = next else { return false };
-        if self.ruler.closes_at(last) > watermark {
+        let due = self.ruler.closes_at(last);
+        if due > watermark {
             return false;
         }
         let edges = self.ruler.edges(last);
@@ -372,9 +369,9 @@ impl Window {
                 }
                 fifo.leave(last, &mut self.panes, &mut self.tables, &mut self.places);
                 self.emission.slots.extend(self.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
-                self.emission.close(edges, before);
+                self.emission.close(edges, due - 1);
             }
-            None => self.close_pane(edges, before),
+            None => self.close_pane(edges, due - 1),
         }
         if let Some(old) = self.places.close_gaps()
             && let Some(fifo) = &mut self.fifo
@@ -432,8 +429,8 @@ impl Operator for Window {
             self.leave();
             return true;
         }
-        if let Some((watermark, before)) = self.closing {
-            if !self.close_next(watermark, before) {
+        if let Some(watermark) = self.closing {
+            if !self.close_next(watermark) {
                 (self.closing, self.closed) = (None, watermark);
             }
             return true;
@@ -521,7 +518,7 @@ impl Stage for Window {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.closing = Some((i64::MAX, self.clock.mark.watermark().unwrap_or(i64::MIN)));
+        self.closing = Some(i64::MAX);
     }
 
     fn idle(&mut self, _: usize) {

@@ -32,25 +32,9 @@ pub(crate) struct Queue {
     told: usize,
     /// How many have been taken into windows.
     taken: usize,
-    /// The watermarks that the current batch came by, from the one before it on.
-    steps: Vec<i64>,
-    /// The last of them at which the row last told was still waiting.
-    step: usize,
 }
 
 impl Queue {
-    /// Begins a batch, before which the watermark stood here.
-    pub(crate) fn begin(&mut self, watermark: i64) {
-        self.steps.clear();
-        self.steps.push(watermark);
-        self.step = 0;
-    }
-
-    /// Notes that the watermark has moved on.
-    pub(crate) fn reach(&mut self, watermark: i64) {
-        self.steps.push(watermark);
-    }
-
     /// The time of the last row that is kept.
     pub(crate) fn last(&self) -> Option<i64> {
         self.rows.back().map(|row| row.tick)
@@ -123,15 +107,6 @@ impl Queue {
         Some(*row)
     }
 
-    /// Where the watermark stood before it gave the rows before this time their turn. No earlier call was
-    /// about a later time.
-    pub(crate) fn before(&mut self, due: i64) -> i64 {
-        while self.steps.get(self.step + 1).is_some_and(|&step| step < due) {
-            self.step += 1;
-        }
-        self.steps[self.step]
-    }
-
     /// Lets go of the rows that are done with.
     pub(crate) fn trim(&mut self) {
         let done = self.told.min(self.taken);
@@ -151,6 +126,6 @@ impl Queue {
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.most * size_of::<Waiting>() + self.steps.capacity() * 8
+        self.most * size_of::<Waiting>()
     }
 }

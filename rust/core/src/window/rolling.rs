@@ -70,10 +70,9 @@ pub(crate) struct Rolling {
     /// By key: the rows that wait for those that come after them in their windows.
     lines: Vec<VecDeque<Waiting>>,
     passage: Passage,
-    /// Rows that have their results: where they are, their times, and the watermarks before they came.
+    /// Rows that have their results: where they are, and their times.
     out: Stretches,
     ticks: Vec<i64>,
-    before: Vec<i64>,
     results: Pieces,
     /// The event time of a batch without rows.
     blank: Option<EventTime>,
@@ -108,7 +107,6 @@ impl Rolling {
             passage: Passage::default(),
             out: Stretches::default(),
             ticks: Vec::new(),
-            before: Vec::new(),
             results: Pieces::default(),
             blank: None,
             arrived: 0,
@@ -153,7 +151,6 @@ impl Rolling {
 
     /// Works off rows of the current batch, up to its end or to an error.
     fn round(&mut self, current: &mut Current) {
-        self.queue.begin(self.watermark_or_least());
         match self.ready(current) {
             0 => self.walk_on(current),
             rows => self.sweep(current, rows),
@@ -206,7 +203,7 @@ impl Rolling {
         self.passage.hold(current.number, len);
         let ticks = &rows.time.ticks[piece.clone()];
         if !self.by_arrival {
-            self.pass_all(ticks);
+            self.ticks.extend_from_slice(ticks);
         }
         self.mark.reach(ticks[len - 1]);
         rows.row = piece.end;
@@ -229,7 +226,8 @@ impl Rolling {
             // Only those of a time that rows are waiting for: once they have gone, the others can be swept.
             end = start + rows.time.ticks[start..rows.end].partition_point(|&tick| tick <= last);
             if end == start {
-                return self.reach(rows.time.ticks[start]);
+                self.mark.reach(rows.time.ticks[start]);
+                return;
             }
         }
         let slots = self.walk(rows, end);
@@ -272,7 +270,7 @@ impl Rolling {
             return Err(self.parts.out_of_range(rows, rows.row));
         }
         if let Some(before) = &rows.time.before {
-            self.reach(before[rows.row]);
+            self.mark.reach(before[rows.row]);
         }
         if self.mark.watermark().is_some_and(|watermark| tick < watermark) {
             self.parts.miss(rows, rows.row, (1, 0), self.mark.time() - tick, &self.mark)?;
@@ -280,7 +278,7 @@ impl Rolling {
             return Ok(NO_SLOT);
         }
         if !rows.time.passive {
-            self.reach(tick);
+            self.mark.reach(tick);
         }
         Ok(self.trails.slot())
     }
@@ -290,12 +288,6 @@ impl Rolling {
         let Span::Time { from, .. } = self.span else { return true };
         let room = 2 * (from + 1);
         (i64::MIN + room..=i64::MAX - room).contains(&tick)
-    }
-
-    fn reach(&mut self, time: i64) {
-        if self.mark.reach(time) {
-            self.queue.reach(self.watermark_or_least());
-        }
     }
 
     fn watermark_or_least(&self) -> i64 {
@@ -322,7 +314,7 @@ impl Rolling {
             self.mark.note_highest(rows);
         }
         if let Some(high) = rows.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
+            self.mark.reach(high.time);
             self.mark.note(&rows.batch, high);
         }
     }
@@ -364,7 +356,7 @@ impl Rolling {
             self.trails.push(taken.key, taken.slot, taken.tick);
         }
         self.trails.result(row.key, (row.tick - from, row.tick - until), to);
-        self.pass(row.tick, row.tick + 1);
+        self.ticks.push(row.tick);
         row
     }
 
@@ -382,7 +374,7 @@ impl Rolling {
         let last = self.trails.next(row.key) - 1;
         self.trails.result(row.key, (last - rows + 1, last), to);
         if !self.by_arrival {
-            self.pass(row.tick, row.tick);
+            self.ticks.push(row.tick);
         }
         Some(told)
     }
@@ -520,7 +512,6 @@ impl Stage for Rolling {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.queue.begin(self.watermark_or_least());
         let mut rest: Vec<Waiting> = self.lines.iter_mut().flat_map(|line| line.drain(..)).collect();
         rest.sort_by_key(|row| row.tick);
         self.queue.add(rest.into_iter());
@@ -532,8 +523,7 @@ impl Stage for Rolling {
             && let Some(latest) = self.queue.latest()
         {
             let watermark = latest.saturating_add(i64::from(self.span.is_shared()));
-            self.queue.begin(self.watermark_or_least());
-            self.reach(watermark.saturating_add(self.parts.lateness));
+            self.mark.reach(watermark.saturating_add(self.parts.lateness));
             self.mark.note_quiet();
             self.tidy = false;
             self.release();

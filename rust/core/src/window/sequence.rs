@@ -23,7 +23,7 @@ pub(crate) struct InOrder {
     /// The number of each row's key.
     pub(crate) numbers: Vec<u32>,
     pub(crate) times: ScalarBuffer<i64>,
-    /// Where the watermark stood before it passed each of them.
+    /// How far event time had come before each of them had its turn.
     pub(crate) before: Vec<i64>,
     /// The next row to work off.
     pub(crate) row: usize,
@@ -33,35 +33,25 @@ pub(crate) struct InOrder {
 pub(crate) struct Sequence {
     /// How far event time has come.
     pub(crate) mark: Mark,
-    /// The watermarks that the current batch came by, from the one before it on.
-    pub(crate) steps: Vec<i64>,
     backlog: Backlog,
 }
 
-/// The rows of a batch that are on time, and for each where the watermark stood before it passed the row, if it
-/// has by the next one.
+/// The rows of a batch that are on time, and for each how far event time has come before its turn.
 #[derive(Default)]
 struct OnTime {
     rows: Vec<u32>,
-    before: Vec<Option<i64>>,
+    before: Vec<i64>,
 }
 
 impl Sequence {
     /// No rows, of which each may lag behind so far.
     pub(crate) fn new(lateness: i64) -> Self {
-        Self { mark: Mark::new(lateness), steps: Vec::new(), backlog: Backlog::default() }
+        Self { mark: Mark::new(lateness), backlog: Backlog::default() }
     }
 
     /// Where the watermark stands; `i64::MIN` if event time has not started.
     pub(crate) fn watermark(&self) -> i64 {
         self.mark.watermark().unwrap_or(i64::MIN)
-    }
-
-    /// Begins a batch, or the end of the input.
-    pub(crate) fn begin(&mut self) {
-        let watermark = self.watermark();
-        self.steps.clear();
-        self.steps.push(watermark);
     }
 
     /// Takes in the rows of a batch: those that are on time, up to the first in error, which it puts into
@@ -73,7 +63,6 @@ impl Sequence {
         ledger: &mut Ledger,
         failure: &mut Option<Error>,
     ) -> Option<InOrder> {
-        self.begin();
         let mut on_time = OnTime::default();
         if let Err(error) = self.walk(&mut rows, parts, ledger, &mut on_time) {
             *failure = Some(error);
@@ -81,10 +70,8 @@ impl Sequence {
         self.finish(&rows, parts, failure.is_some());
         let is_whole = on_time.rows.len() == rows.batch.rows() && self.backlog.is_empty();
         let OnTime { rows: kept, before } = on_time;
-        if is_whole
-            && rows.in_order
-            && let Some(before) = before.iter().copied().collect()
-        {
+        let has_passed = rows.time.ticks.last().is_none_or(|&last| last <= self.watermark());
+        if is_whole && has_passed && rows.in_order {
             let Rows { batch, inputs, numbers, time, .. } = rows;
             return Some(InOrder { batch, inputs, numbers, times: time.ticks, before, row: 0 });
         }
@@ -106,7 +93,7 @@ impl Sequence {
         for (row, &tick) in ticks[..rows.end].iter().enumerate() {
             rows.row = row;
             if let Some(before) = &rows.time.before {
-                self.reach(before[row]);
+                self.mark.reach(before[row]);
             }
             let watermark = self.watermark();
             if tick < watermark {
@@ -116,20 +103,14 @@ impl Sequence {
                 continue;
             }
             if !rows.time.passive {
-                self.reach(tick);
+                self.mark.reach(tick);
             }
-            let has_passed = self.mark.watermark().is_some_and(|now| tick <= now);
             on_time.rows.push(row as u32);
-            on_time.before.push(has_passed.then_some(watermark));
+            // By its turn event time comes to all instants before it, whichever the rows show.
+            on_time.before.push(watermark.max(tick.saturating_sub(1)));
         }
         rows.row = rows.end;
         Ok(())
-    }
-
-    fn reach(&mut self, time: i64) {
-        if self.mark.reach(time) {
-            self.steps.extend(self.mark.watermark());
-        }
     }
 
     /// Ends a batch that has been taken in: its late rows, and what it did to event time.
@@ -137,14 +118,14 @@ impl Sequence {
         parts.aside.leave(&rows.batch);
         self.mark.note_highest(rows);
         if let Some(high) = rows.time.high.as_ref().filter(|_| !has_failed) {
-            self.reach(high.time);
+            self.mark.reach(high.time);
             self.mark.note(&rows.batch, high);
         }
     }
 
     /// Lets out the next rows that have waited and that the watermark has passed, if there are any.
     pub(crate) fn pass(&mut self, watermark: i64, parts: &mut Parts) -> Option<InOrder> {
-        let passed = self.backlog.pass(watermark, &self.steps)?;
+        let passed = self.backlog.pass(watermark)?;
         let (inputs, numbers, _) = parts.values(&passed.rows);
         let (times, before) = (passed.times.into(), passed.before);
         Some(InOrder { batch: passed.rows, inputs, numbers, times, before, row: 0 })
@@ -157,8 +138,7 @@ impl Sequence {
 
     /// Moves the watermark on to here, since no row has come.
     pub(crate) fn rest(&mut self, watermark: i64) {
-        self.begin();
-        self.reach(watermark.saturating_add(self.mark.lateness()));
+        self.mark.reach(watermark.saturating_add(self.mark.lateness()));
         self.mark.note_quiet();
     }
 

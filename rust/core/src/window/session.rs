@@ -36,8 +36,6 @@ pub(crate) struct SessionWindow {
     in_order: bool,
     /// The slots of the rows of the current batch so far.
     slots: Vec<u32>,
-    /// The watermarks that the current batch came by, from the one before it on.
-    steps: Vec<i64>,
     leaving: Leaving,
     emission: Emission,
     /// How many keys without a session may be known at least, since they may come back: twice as many as the
@@ -65,7 +63,6 @@ impl SessionWindow {
             current: None,
             in_order: false,
             slots: Vec::new(),
-            steps: Vec::new(),
             leaving: Leaving::default(),
             emission: Emission::default(),
             idle: 1024,
@@ -83,8 +80,6 @@ impl SessionWindow {
         self.sessions.prepare(self.parts.keys.len());
         self.in_order = self.is_next(&rows);
         self.slots.clear();
-        self.steps.clear();
-        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
         Ok(rows)
     }
 
@@ -126,7 +121,7 @@ impl SessionWindow {
                 continue;
             };
             self.slots.push(slot);
-            self.reach(tick);
+            self.mark.reach(tick);
             watermark = tick.saturating_sub(lateness);
             current.row += 1;
         }
@@ -141,7 +136,7 @@ impl SessionWindow {
                 return Err(self.parts.out_of_range(current, current.row));
             }
             if let Some(before) = &current.time.before {
-                self.reach(before[current.row]);
+                self.mark.reach(before[current.row]);
             }
             if !self.accept(current, current.row > start)? {
                 break;
@@ -174,7 +169,7 @@ impl SessionWindow {
             }
         }
         if !current.time.passive {
-            self.reach(tick);
+            self.mark.reach(tick);
         }
         current.row += 1;
         Ok(true)
@@ -183,12 +178,6 @@ impl SessionWindow {
     fn holds(&self, tick: i64) -> bool {
         let room = self.span + 1;
         (i64::MIN + room..=i64::MAX - room).contains(&tick)
-    }
-
-    fn reach(&mut self, time: i64) {
-        if self.mark.reach(time) {
-            self.steps.extend(self.mark.watermark());
-        }
     }
 
     /// Makes one session of two, whose rows are all folded.
@@ -217,7 +206,7 @@ impl SessionWindow {
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        self.leaving.leave(&mut self.emission, &self.steps, self.parts.shape.closed);
+        self.leaving.leave(&mut self.emission, self.parts.shape.closed);
         self.lower();
     }
 
@@ -225,7 +214,7 @@ impl SessionWindow {
     fn finish(&mut self, current: &Rows) {
         self.parts.finish(current, &mut self.mark, &mut self.ledger);
         if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
-            self.reach(high.time);
+            self.mark.reach(high.time);
             self.mark.note(&current.batch, high);
         }
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
@@ -316,8 +305,6 @@ impl Stage for SessionWindow {
 
     fn end(&mut self, _: usize) {
         self.ended = true;
-        self.steps.clear();
-        self.steps.push(self.mark.watermark().unwrap_or(i64::MIN));
         self.close(i64::MAX, None);
     }
 
@@ -326,9 +313,7 @@ impl Stage for SessionWindow {
         if self.parts.is_quiet()
             && let Some(due) = self.sessions.all_due(watermark)
         {
-            self.steps.clear();
-            self.steps.push(watermark);
-            self.reach(due.saturating_add(self.parts.lateness));
+            self.mark.reach(due.saturating_add(self.parts.lateness));
             self.mark.note_quiet();
             self.close(due, None);
         }

@@ -35,11 +35,10 @@ impl Window {
         let end = current.end.min(current.row + ROUND);
         let found = self.panes.take_only();
         let mut open = found.map(|(pane, slot)| Open { pane, slot, end: self.ruler.closes_at(pane) });
-        let mut mark = self.clock.mark.watermark().unwrap_or(i64::MIN);
         while current.row < end {
             let (row, tick) = (current.row, ticks[current.row]);
             if let Some(open) = open.take_if(|open| open.end <= tick) {
-                self.emission.push(0, open.slot, self.ruler.edges(open.pane), mark);
+                self.emission.push(0, open.slot, self.ruler.edges(open.pane), open.end - 1);
             }
             let limit = match self.near.pane(tick, &self.ruler) {
                 None => self.ruler.next_start(tick),
@@ -50,9 +49,8 @@ impl Window {
                 None => self.skip(current.row - row),
                 Some(open) => self.slots.put(open.slot, current.row - row),
             }
-            mark = ticks[current.row - 1];
         }
-        self.clock.reach(mark);
+        self.clock.reach(ticks[end - 1]);
         self.leave_open(found.is_some(), open);
     }
 

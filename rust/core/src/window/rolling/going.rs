@@ -8,28 +8,6 @@ use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Overflow, Place, Result};
 
 impl Rolling {
-    /// Notes the time of a row that goes out, whose turn came when the watermark reached `due`.
-    pub(super) fn pass(&mut self, tick: i64, due: i64) {
-        let before = self.queue.before(due);
-        self.ticks.push(tick);
-        self.before.push(before);
-    }
-
-    /// Notes the times of rows that go out, none of which has waited.
-    pub(super) fn pass_all(&mut self, ticks: &[i64]) {
-        self.ticks.extend_from_slice(ticks);
-        if self.span.is_shared() {
-            // Event time had come to each before it went past.
-            return self.before.extend_from_slice(ticks);
-        }
-        let mut last = self.watermark_or_least();
-        let mut before = last;
-        for &tick in ticks {
-            (before, last) = if tick > last { (last, tick) } else { (before, last) };
-            self.before.push(before);
-        }
-    }
-
     /// Makes columns of the results of the rows from this one on, which lie in these slots, of another table
     /// or of the operator's.
     pub(super) fn lower(&mut self, from: usize, slots: &[u32], results: Option<&Table>) -> Result<()> {
@@ -47,7 +25,6 @@ impl Rolling {
                 let error = self.unfit(&unfit, self.passage.place(number, row));
                 self.out.truncate(from + unfit.at);
                 self.ticks.truncate(from + unfit.at);
-                self.before.truncate(from + unfit.at);
                 self.lower(from, &slots[..unfit.at], results).and(Err(error))
             }
         }
@@ -80,13 +57,10 @@ impl Rolling {
 
     /// The event time of the next rows that go out.
     fn time(&mut self, rows: usize) -> EventTime {
-        EventTime {
-            dtype: self.parts.shape.time.clone(),
-            ticks: self.ticks.drain(..rows).collect(),
-            before: Some(self.before.drain(..rows).collect()),
-            high: None,
-            passive: false,
-        }
+        let ticks: Vec<i64> = self.ticks.drain(..rows).collect();
+        // A row has its turn because event time has come to it.
+        let before = Some(ticks.clone().into());
+        EventTime { before, ..EventTime::new(self.parts.shape.time.clone(), ticks.into()) }
     }
 
     /// Rows that are left, or none but how far event time has come.
