@@ -247,8 +247,11 @@ impl Batch {
             dtype: time.dtype.clone(),
             ticks: time.ticks.slice(start, len),
             before: time.before.as_ref().map(|before| before.slice(start, len)),
-            // What was seen at the end of the whole is not known before its last row.
-            high: if start + len == self.rows { time.high.clone() } else { None },
+            // What was seen at the end of the whole is not known before its last row, but what was before the next.
+            high: match time.before.as_ref().and_then(|before| before.get(start + len)) {
+                Some(&time) => Some(High { time, place: Place::default() }),
+                None => time.high.clone().filter(|_| start + len == self.rows),
+            },
             passive: time.passive,
         });
         let origin = self.origin.slice(start, len);

@@ -27,13 +27,18 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
     Err(Error::schema(column, dtype, format!("it cannot be the event time: {hint}")))
 }
 
+/// The first row of an event time column that has none.
+pub(crate) fn first_without(column: &ArrayRef) -> Option<usize> {
+    let nulls = column.logical_nulls().filter(|nulls| nulls.null_count() > 0)?;
+    (0..nulls.len()).find(|&row| nulls.is_null(row))
+}
+
 /// The ticks of an event time column.
 ///
 /// # Errors
 /// [`Error::BadRow`] for the first row that has none.
 pub(crate) fn ticks(column: &ArrayRef, batch: &Batch) -> Result<ScalarBuffer<i64>> {
-    if let Some(nulls) = column.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
-        let row = (0..nulls.len()).find(|&row| nulls.is_null(row)).unwrap_or_default();
+    if let Some(row) = first_without(column) {
         return Err(Error::BadRow(Box::new(BadRow {
             place: batch.origin().place(row),
             column: None,

@@ -73,8 +73,7 @@ impl HostBatches {
 
     /// The rows before the first that has no event time, and the error of that one.
     fn before_null(&self, batch: &Batch) -> Option<usize> {
-        let nulls = batch.columns()[self.time?].logical_nulls()?;
-        (0..nulls.len()).find(|&row| nulls.is_null(row))
+        time::first_without(&batch.columns()[self.time?])
     }
 }
 

@@ -33,8 +33,9 @@ impl Stage for Limit {
         self.ledger.passed += rows;
         self.ledger.rows_out = self.ledger.passed;
         self.ledger.cut += batch.rows() as u64 - rows;
-        let whole = rows == batch.rows() as u64;
-        Ok(Some(if whole { batch } else { batch.slice(0, rows as usize) }))
+        // What came behind the last row is as if it had not been read, wherever a batch ends.
+        let batch = if self.left == 0 { batch.slice(0, rows as usize).with_high(None) } else { batch };
+        Ok(Some(batch))
     }
 
     fn is_done(&self) -> bool {

@@ -121,8 +121,8 @@ impl Braid {
     /// Puts results in order until there are so many or an operator has to be asked.
     ///
     /// # Errors
-    /// The error that comes next; then nothing more does.
-    pub(crate) fn lay(&mut self, most: usize) -> Result<(), Error> {
+    /// The error that comes next, and how far event time has come before it; then nothing more does.
+    pub(crate) fn lay(&mut self, most: usize) -> Result<(), (i64, Error)> {
         while self.laid.len() < most && self.wanted().is_none() {
             let (mut next, mut limit) = (LAST, LAST);
             for place in self.strands.iter().enumerate().filter_map(|(at, strand)| strand.place(at)) {
@@ -144,8 +144,8 @@ impl Braid {
                 Some(failed) => {
                     let failed = std::mem::replace(failed, Strand::Done);
                     self.strands.fill_with(|| Strand::Done);
-                    if let Strand::Failed(_, error) = failed {
-                        return Err(error);
+                    if let Strand::Failed((time, _), error) = failed {
+                        return Err((time, error));
                     }
                 }
                 None => break,

@@ -54,3 +54,23 @@ impl Clock {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Closed;
+
+    #[test]
+    fn no_mark_is_too_near_the_ends_of_the_scale() {
+        for closed in [Closed::Left, Closed::Right, Closed::Both] {
+            let ruler = Ruler::fixed(7, 3, 1, closed);
+            for lateness in [0, 5] {
+                let mut clock = Clock::new(ruler.clone(), lateness);
+                assert!(clock.reach(i64::MIN) && clock.threshold() > i64::MIN);
+                assert!(clock.reach(i64::MAX - 1) && clock.threshold() >= i64::MAX - 1);
+                clock.reach(i64::MAX);
+                assert!(!clock.reach(i64::MAX) && clock.threshold() == i64::MAX);
+            }
+        }
+    }
+}

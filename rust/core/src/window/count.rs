@@ -289,10 +289,8 @@ impl Stage for CountWindow {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held += batch.rows() as u64;
-        match self.parts.read(batch, &self.sequence.mark) {
-            Ok((rows, failure)) => (self.current, self.failure) = (Some(rows), failure),
-            Err(error) => self.failure = Some(error),
-        }
+        let (rows, failure) = self.parts.read(batch, &self.sequence.mark);
+        (self.current, self.failure) = (Some(rows), failure);
     }
 
     fn end(&mut self, _: usize) {

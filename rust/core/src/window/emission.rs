@@ -28,8 +28,8 @@ pub(crate) struct Emission {
     before: Vec<i64>,
     /// The columns of the aggregates.
     pieces: Pieces,
-    /// The edges of the window whose result did not fit its type.
-    pub(crate) failed: Option<(i64, i64)>,
+    /// The edges of the window whose result did not fit its type, and how far event time had come before it.
+    pub(crate) failed: Option<((i64, i64), i64)>,
 }
 
 /// What results look like.
@@ -123,7 +123,7 @@ impl Emission {
                     what: self.describe(at, &unfit.output, keys, shape),
                     reason: unfit.reason,
                 };
-                self.failed = Some((self.starts[at], self.ends[at]));
+                self.failed = Some(((self.starts[at], self.ends[at]), self.before[at]));
                 self.pieces.push(unfit.at, unfit.before);
                 self.truncate(at);
                 Err(Error::Overflow(Box::new(error)))

@@ -138,8 +138,7 @@ impl Grid {
 
     /// The first end of a window after a time.
     pub(crate) fn next_end(&self, time: i64) -> i64 {
-        let from = time - self.offset - self.size;
-        self.offset + self.size + (from.div_euclid(self.step) + 1) * self.step
+        time.saturating_add(self.step - (time - self.offset - self.size).rem_euclid(self.step))
     }
 
     /// The first pane that may still get rows that miss no window, when this is the next end to come.

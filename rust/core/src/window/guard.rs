@@ -43,8 +43,9 @@ impl Guard {
         };
         let mut fault = None;
         let columns = evaluate_all([bound], batch, &mut fault);
-        let null = columns[0].logical_nulls().and_then(|nulls| (0..nulls.len()).find(|&row| nulls.is_null(row)));
-        let good = null.unwrap_or(batch.rows()).min(fault.map_or(batch.rows(), |fault| fault.row));
+        let good = time::first_without(&columns[0])
+            .unwrap_or(batch.rows())
+            .min(fault.map_or(batch.rows(), |fault| fault.row));
         time::ticks(&columns[0].slice(0, good), batch).unwrap_or_default()
     }
 

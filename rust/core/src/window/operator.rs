@@ -123,13 +123,6 @@ impl Window {
         }
     }
 
-    /// Reads the batch: keys, inputs, event time.
-    fn open(&mut self, batch: Batch) -> Result<Rows> {
-        let (rows, failure) = self.parts.read(batch, &self.clock.mark)?;
-        self.failure = failure;
-        Ok(rows)
-    }
-
     /// Begins to work off rows that have been read.
     pub(crate) fn start(&mut self, rows: Rows) {
         self.panes.prepare(self.parts.keys.len(), self.ruler.active_panes(self.parts.lateness));
@@ -159,7 +152,7 @@ impl Window {
 
     /// The edges of the window whose result did not fit its type, if that is why it failed.
     pub(crate) fn failed(&self) -> Option<(i64, i64)> {
-        self.emission.failed
+        self.emission.failed.map(|(edges, _)| edges)
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
@@ -267,12 +260,12 @@ impl Window {
     /// Accepts one row, which then moves the watermark. Tells whether it could: a row that missed some
     /// windows must wait until those are gone.
     fn step(&mut self, current: &Rows, row: usize) -> Result<bool> {
+        if let Some(before) = &current.time.before {
+            self.reach(before[row]);
+        }
         let tick = current.time.ticks[row];
         if !self.ruler.holds(tick) {
             return Err(self.parts.out_of_range(current, row));
-        }
-        if let Some(before) = &current.time.before {
-            self.reach(before[row]);
         }
         let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if tick < watermark {
@@ -328,7 +321,7 @@ impl Window {
             return Ok(Admission::Later);
         }
         // Then the first of its windows would still have been open.
-        let enough = self.clock.mark.time() - self.ruler.next_end(current.time.ticks[row]) + 1;
+        let enough = self.clock.mark.time().saturating_sub(self.ruler.next_end(current.time.ticks[row]) - 1);
         self.parts.miss(current, row, (missed, open), enough, &self.clock.mark)?;
         if open > 0 {
             self.ledger.partly_late += 1;
@@ -402,9 +395,9 @@ impl Window {
     /// Ends the current batch: what it did to event time, and its late rows.
     fn finish(&mut self, current: &Rows) {
         self.parts.finish(current, &mut self.clock.mark, &mut self.ledger);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+        if let Some(high) = current.high() {
             self.reach(high.time);
-            self.clock.mark.note(&current.batch, high);
+            self.clock.mark.note(&current.batch, &high);
         }
     }
 }
@@ -510,10 +503,9 @@ impl Stage for Window {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        match self.open(batch) {
-            Ok(rows) => self.start(rows),
-            Err(error) => self.failure = Some(error),
-        }
+        let (rows, failure) = self.parts.read(batch, &self.clock.mark);
+        self.failure = failure;
+        self.start(rows);
     }
 
     fn end(&mut self, _: usize) {

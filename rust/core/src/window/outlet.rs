@@ -90,7 +90,8 @@ pub(super) fn pull(operator: &mut impl Operator) -> Result<Option<Batch>> {
 /// The last batch that the current input gives: the results that are left, or none but the watermark.
 fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
     operator.settle();
-    let (rows, watermark) = (operator.outlet().emission.len(), operator.passes_on());
+    let (rows, failed) = (operator.outlet().emission.len(), operator.outlet().emission.failed);
+    let watermark = failed.map(|(_, before)| before).or(operator.passes_on());
     if rows == 0 && watermark == *operator.outlet().sent_watermark {
         return operator.tidy().map(|()| None);
     }

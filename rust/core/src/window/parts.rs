@@ -8,8 +8,8 @@ use super::keys::Keys;
 use super::late::{Aside, Late};
 use super::mark::Mark;
 use crate::aggregate::{Inputs, Recipe};
-use crate::batch::{Batch, EventTime};
-use crate::error::{Error, LateRow, Overflow, Result};
+use crate::batch::{Batch, EventTime, High};
+use crate::error::{Error, LateRow, Overflow, Place, Result};
 use crate::expr::{Bound, Fault, evaluate_all};
 use crate::show;
 use crate::stage::{Ledger, Patience};
@@ -64,25 +64,38 @@ pub(crate) struct Rows {
     pub(crate) mark: i64,
 }
 
+impl Rows {
+    /// How far event time comes behind the last good row, where the rows do not tell.
+    pub(crate) fn high(&self) -> Option<High> {
+        if self.end == self.batch.rows() {
+            return self.time.high.clone();
+        }
+        // Other rows may have come before the one that is in error.
+        let before = self.time.before.as_ref()?;
+        Some(High { time: before[self.end], place: Place::default() })
+    }
+}
+
 impl Parts {
     /// Reads a batch, up to its first row that is in error; gives that error too.
-    ///
-    /// # Errors
-    /// If a row has no event time.
-    pub(crate) fn read(&mut self, batch: Batch, mark: &Mark) -> Result<(Rows, Option<Error>)> {
+    pub(crate) fn read(&mut self, batch: Batch, mark: &Mark) -> (Rows, Option<Error>) {
         self.quiet = None;
         let (inputs, numbers, mut fault) = self.values(&batch);
-        let time = match &self.time {
-            None => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
-            Some(bound) => {
-                let columns = evaluate_all([bound], &batch, &mut fault);
-                EventTime::new(bound.dtype().clone(), time::ticks(&columns[0], &batch)?)
+        let own = self.time.as_ref().map(|bound| evaluate_all([bound], &batch, &mut fault).remove(0));
+        let mut end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
+        let mut failure = fault.map(|fault| fault.into_error(&batch));
+        let time = match (own, &self.time) {
+            (Some(column), Some(bound)) => {
+                if let Some(row) = time::first_without(&column).filter(|&row| row < end) {
+                    (end, failure) = (row, time::ticks(&column, &batch).err());
+                }
+                let ticks = time::ticks(&column.slice(0, end), &batch).unwrap_or_default();
+                EventTime::new(bound.dtype().clone(), ticks)
             }
+            _ => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
         };
-        let end = fault.as_ref().map_or(batch.rows(), |fault| fault.row);
-        let failure = fault.map(|fault| fault.into_error(&batch));
         let in_order = time.is_sorted();
-        Ok((Rows { batch, time, in_order, numbers, inputs, row: 0, end, mark: mark.time() }, failure))
+        (Rows { batch, time, in_order, numbers, inputs, row: 0, end, mark: mark.time() }, failure)
     }
 
     /// Whether, as of now, nothing has come for too long.

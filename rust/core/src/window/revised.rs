@@ -241,9 +241,9 @@ impl RevisedWindow {
     /// Ends the current batch: what it did to event time, and its late rows.
     fn finish(&mut self, current: &Rows) {
         self.parts.finish(current, &mut self.mark, &mut self.ledger);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+        if let Some(high) = current.high() {
             self.reach(high.time);
-            self.mark.note(&current.batch, high);
+            self.mark.note(&current.batch, &high);
         }
     }
 }
@@ -325,10 +325,8 @@ impl Stage for RevisedWindow {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        match self.parts.read(batch, &self.mark) {
-            Ok((rows, failure)) => (self.current, self.failure) = (Some(rows), failure),
-            Err(error) => self.failure = Some(error),
-        }
+        let (rows, failure) = self.parts.read(batch, &self.mark);
+        (self.current, self.failure) = (Some(rows), failure);
     }
 
     fn end(&mut self, _: usize) {

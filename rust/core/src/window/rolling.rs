@@ -81,6 +81,8 @@ pub(crate) struct Rolling {
     /// How many slots and keys were in use when rows were last forgotten.
     kept: usize,
     failure: Option<Error>,
+    /// The time of the row whose result did not fit its type.
+    halted: Option<i64>,
     ended: bool,
     tidy: bool,
     /// The watermark that was last passed on.
@@ -112,6 +114,7 @@ impl Rolling {
             arrived: 0,
             kept: 0,
             failure: None,
+            halted: None,
             ended: false,
             tidy: true,
             sent_watermark: None,
@@ -123,9 +126,9 @@ impl Rolling {
     }
 
     /// Reads a batch.
-    fn open(&mut self, batch: Batch) -> Result<()> {
+    fn open(&mut self, batch: Batch) {
         let timed = if self.by_arrival { self.numbered(&batch) } else { batch.clone() };
-        let (rows, failure) = self.parts.read(timed, &self.mark)?;
+        let (rows, failure) = self.parts.read(timed, &self.mark);
         self.failure = failure;
         self.trails.prepare(self.parts.keys.len());
         self.lines.resize_with(if self.ahead() > 0 { self.parts.keys.len() } else { 0 }, VecDeque::new);
@@ -136,7 +139,6 @@ impl Rolling {
         let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
         let number = self.passage.enter(batch);
         self.current = Some(Current { rows, number, round, calm });
-        Ok(())
     }
 
     /// Whether no row in such an order is late or out of range, and event time moves with the rows alone.
@@ -265,15 +267,15 @@ impl Rolling {
 
     /// The slot of the next row. The row moves the watermark.
     fn accept(&mut self, rows: &Rows) -> Result<u32> {
+        if let Some(before) = &rows.time.before {
+            self.mark.reach(before[rows.row]);
+        }
         let tick = rows.time.ticks[rows.row];
         if !self.holds(tick) {
             return Err(self.parts.out_of_range(rows, rows.row));
         }
-        if let Some(before) = &rows.time.before {
-            self.mark.reach(before[rows.row]);
-        }
         if self.mark.watermark().is_some_and(|watermark| tick < watermark) {
-            self.parts.miss(rows, rows.row, (1, 0), self.mark.time() - tick, &self.mark)?;
+            self.parts.miss(rows, rows.row, (1, 0), self.mark.time().saturating_sub(tick), &self.mark)?;
             self.ledger.late += 1;
             return Ok(NO_SLOT);
         }
@@ -313,9 +315,9 @@ impl Rolling {
         if !self.by_arrival {
             self.mark.note_highest(rows);
         }
-        if let Some(high) = rows.time.high.as_ref().filter(|_| self.failure.is_none()) {
+        if let Some(high) = rows.high() {
             self.mark.reach(high.time);
-            self.mark.note(&rows.batch, high);
+            self.mark.note(&rows.batch, &high);
         }
     }
 
@@ -505,9 +507,7 @@ impl Stage for Rolling {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.tidy = false;
-        if let Err(error) = self.open(batch) {
-            self.failure = Some(error);
-        }
+        self.open(batch);
     }
 
     fn end(&mut self, _: usize) {

@@ -65,9 +65,9 @@ impl Sequence {
     ) -> Option<InOrder> {
         let mut on_time = OnTime::default();
         if let Err(error) = self.walk(&mut rows, parts, ledger, &mut on_time) {
-            *failure = Some(error);
+            (rows.end, *failure) = (rows.row, Some(error));
         }
-        self.finish(&rows, parts, failure.is_some());
+        self.finish(&rows, parts);
         let is_whole = on_time.rows.len() == rows.batch.rows() && self.backlog.is_empty();
         let OnTime { rows: kept, before } = on_time;
         let has_passed = rows.time.ticks.last().is_none_or(|&last| last <= self.watermark());
@@ -97,7 +97,7 @@ impl Sequence {
             }
             let watermark = self.watermark();
             if tick < watermark {
-                parts.miss(rows, row, (1, 0), self.mark.time() - tick, &self.mark)?;
+                parts.miss(rows, row, (1, 0), self.mark.time().saturating_sub(tick), &self.mark)?;
                 ledger.late += 1;
                 ledger.held -= 1;
                 continue;
@@ -114,12 +114,12 @@ impl Sequence {
     }
 
     /// Ends a batch that has been taken in: its late rows, and what it did to event time.
-    fn finish(&mut self, rows: &Rows, parts: &mut Parts, has_failed: bool) {
+    fn finish(&mut self, rows: &Rows, parts: &mut Parts) {
         parts.aside.leave(&rows.batch);
         self.mark.note_highest(rows);
-        if let Some(high) = rows.time.high.as_ref().filter(|_| !has_failed) {
+        if let Some(high) = rows.high() {
             self.mark.reach(high.time);
-            self.mark.note(&rows.batch, high);
+            self.mark.note(&rows.batch, &high);
         }
     }
 

@@ -74,13 +74,13 @@ impl SessionWindow {
         }
     }
 
-    fn open(&mut self, batch: Batch) -> Result<Rows> {
-        let (rows, failure) = self.parts.read(batch, &self.mark)?;
+    fn open(&mut self, batch: Batch) {
+        let (rows, failure) = self.parts.read(batch, &self.mark);
         self.failure = failure;
         self.sessions.prepare(self.parts.keys.len());
         self.in_order = self.is_next(&rows);
         self.slots.clear();
-        Ok(rows)
+        self.current = Some(rows);
     }
 
     /// Whether the rows of a batch are in order, each makes the mark, and none of an earlier batch is behind them.
@@ -132,11 +132,11 @@ impl SessionWindow {
     fn walk(&mut self, current: &mut Rows) -> Result<()> {
         let (start, end) = (current.row, current.end.min(current.row + ROUND));
         while current.row < end {
-            if !self.holds(current.time.ticks[current.row]) {
-                return Err(self.parts.out_of_range(current, current.row));
-            }
             if let Some(before) = &current.time.before {
                 self.mark.reach(before[current.row]);
+            }
+            if !self.holds(current.time.ticks[current.row]) {
+                return Err(self.parts.out_of_range(current, current.row));
             }
             if !self.accept(current, current.row > start)? {
                 break;
@@ -191,7 +191,7 @@ impl SessionWindow {
 
     /// Deals with a row that missed a session, which was due at this time.
     fn miss(&mut self, current: &Rows, row: usize, due: i64, open: u64) -> Result<()> {
-        let enough = self.mark.time() - due + 1;
+        let enough = self.mark.time().saturating_sub(due - 1);
         self.parts.miss(current, row, (1, open), enough, &self.mark)
     }
 
@@ -213,9 +213,9 @@ impl SessionWindow {
     /// Ends the current batch: what it did to event time, and what that closes.
     fn finish(&mut self, current: &Rows) {
         self.parts.finish(current, &mut self.mark, &mut self.ledger);
-        if let Some(high) = current.time.high.as_ref().filter(|_| self.failure.is_none()) {
+        if let Some(high) = current.high() {
             self.mark.reach(high.time);
-            self.mark.note(&current.batch, high);
+            self.mark.note(&current.batch, &high);
         }
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
         self.close(watermark, Some(current).filter(|_| self.in_order));
@@ -297,10 +297,7 @@ impl Stage for SessionWindow {
         self.idle = self.idle.max(2 * batch.rows());
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        match self.open(batch) {
-            Ok(rows) => self.current = Some(rows),
-            Err(error) => self.failure = Some(error),
-        }
+        self.open(batch);
     }
 
     fn end(&mut self, _: usize) {

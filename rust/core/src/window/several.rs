@@ -87,8 +87,8 @@ impl SeveralWindows {
     }
 
     /// Reads a batch, decides what becomes of its rows, and gives those before the first in error to all.
-    fn read(&mut self, batch: Batch) -> Result<()> {
-        let (mut rows, failure) = self.parts.read(batch, &self.mark)?;
+    fn read(&mut self, batch: Batch) {
+        let (mut rows, failure) = self.parts.read(batch, &self.mark);
         self.failure = failure;
         if let Err(error) = self.survey(&mut rows) {
             self.failure = Some(error);
@@ -96,19 +96,15 @@ impl SeveralWindows {
         self.parts.aside.leave(&rows.batch);
         self.ledger.held = (rows.batch.rows() - rows.end) as u64;
         self.mark.note_highest(&rows);
-        if self.failure.is_some() {
-            rows.time.high = None;
-        }
-        if let Some(high) = &rows.time.high {
+        if let Some(high) = rows.high() {
             self.mark.reach(high.time);
-            self.mark.note(&rows.batch, high);
+            self.mark.note(&rows.batch, &high);
         }
         self.watermark = self.mark.watermark();
         for lane in &mut self.lanes {
             lane.lend(&mut self.parts.keys, |operator| operator.start(rows.clone()));
         }
         self.braid.open();
-        Ok(())
     }
 
     /// Accounts for each row, as far as there is no error, and moves the mark.
@@ -142,11 +138,11 @@ impl SeveralWindows {
 
     fn admit(&mut self, rows: &Rows, row: usize) -> Result<()> {
         let tick = rows.time.ticks[row];
-        if !self.lanes.iter().all(|lane| lane.ruler.holds(tick)) {
-            return Err(self.parts.out_of_range(rows, row));
-        }
         if let Some(before) = &rows.time.before {
             self.mark.reach(before[row]);
+        }
+        if !self.lanes.iter().all(|lane| lane.ruler.holds(tick)) {
+            return Err(self.parts.out_of_range(rows, row));
         }
         let (missed, open) = self.windows_of(tick);
         if missed > 0 {
@@ -182,7 +178,7 @@ impl SeveralWindows {
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
         let missing = self.lanes.iter().filter(|lane| lane.ruler.missed(tick, watermark).0 > 0);
         let first_end = missing.map(|lane| lane.ruler.next_end(tick)).min().unwrap_or(tick);
-        self.mark.time() - first_end + 1
+        self.mark.time().saturating_sub(first_end - 1)
     }
 
     /// Asks an operator for results.
@@ -309,9 +305,7 @@ impl Stage for SeveralWindows {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        if let Err(error) = self.read(batch) {
-            self.failure = Some(error);
-        }
+        self.read(batch);
     }
 
     fn end(&mut self, input: usize) {
@@ -330,9 +324,8 @@ impl Stage for SeveralWindows {
                 continue;
             }
             if !self.braid.is_done() {
-                if let Err(error) = self.braid.lay(self.parts.batch_rows) {
-                    // How far event time had come by then is not known here.
-                    self.watermark = self.sent_watermark;
+                if let Err((before, error)) = self.braid.lay(self.parts.batch_rows) {
+                    self.watermark = self.watermark.map(|reached| reached.min(before));
                     self.failure = Some(error);
                 }
                 continue;

@@ -21,6 +21,7 @@ impl Rolling {
                 Ok(())
             }
             Err(unfit) => {
+                self.halted = self.ticks.get(from + unfit.at).copied();
                 let (number, row) = self.out.at(from + unfit.at);
                 let error = self.unfit(&unfit, self.passage.place(number, row));
                 self.out.truncate(from + unfit.at);
@@ -66,7 +67,7 @@ impl Rolling {
     /// Rows that are left, or none but how far event time has come.
     pub(super) fn flush(&mut self) -> Option<Batch> {
         let rows = self.out.len();
-        if rows == 0 && !self.by_arrival && self.mark.watermark() != self.sent_watermark {
+        if rows == 0 && !self.by_arrival && self.halted.or(self.mark.watermark()) != self.sent_watermark {
             let time = self.time(0);
             return Some(self.high(self.blank(Some(time))));
         }
@@ -80,7 +81,7 @@ impl Rolling {
 
     /// A batch after which event time has come as far as it has here.
     fn high(&mut self, batch: Batch) -> Batch {
-        self.sent_watermark = self.mark.watermark();
+        self.sent_watermark = self.halted.or(self.mark.watermark());
         batch.with_high(self.sent_watermark.filter(|_| !self.ended))
     }
 

@@ -1,0 +1,156 @@
+"""All results of the rows before an error come before it, and no others, wherever batches are cut."""
+
+import pytest
+
+import rillet as rl
+from compare import dicts, exact
+
+SCHEMA = {"t": "int64", "u": "int64", "n": "int64", "kept": "bool"}
+LAST = 2**63 - 1
+
+KINDS = {
+    "tumbling": lambda read, **time: read.window(rl.tumbling(5), **time),
+    "hopping": lambda read, **time: read.window(rl.hopping(7, 3), **time),
+    "session": lambda read, **time: read.window(rl.session(5), **time),
+    "cut session": lambda read, **time: read.window(rl.session(5, max_length=9), **time),
+    "count": lambda read, **time: read.window(rl.count(1), **time),
+    "rolling": lambda read, **time: read.rolling(5, **time),
+    "several": lambda read, **time: read.windows({"a": rl.tumbling(5), "b": rl.hopping(7, 3)}, **time),
+    "refined": lambda read, **time: read.window(rl.tumbling(5), refine_for=2, **time),
+    "filled": lambda read, **time: read.window(rl.tumbling(5), fill="zero", max_fill=1, **time),
+}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def row(t, *, u=0, n=1, kept=True):
+    return {"t": t, "u": t if u == 0 else u, "n": n, "kept": kept}
+
+
+def outcome(plan):
+    """The rows that come out, and the error that comes then, without who set the mark."""
+    got = []
+    try:
+        for batch in plan:
+            got += exact(dicts([batch]))
+    except rl.Error as error:
+        return got, type(error), str(error).split(" (set by")[0]
+    return got, None, None
+
+
+def same_for_any_cut(rows, plan):
+    """What comes out of a plan over rows, which is the same however they come in batches."""
+
+    def run(batch_rows):
+        return outcome(plan(rl.from_rows(rows, time="t", schema=SCHEMA, batch_rows=batch_rows)))
+
+    whole = run(len(rows))
+    for batch_rows in range(1, len(rows)):
+        assert run(batch_rows) == whole
+    return whole
+
+
+# The row that is filtered out closes what the first is in, and the next is in error.
+BEFORE = [row(1), row(20, kept=False)]
+
+
+@every_kind
+def test_an_aggregate_that_has_no_value(kind):
+    def plan(read):
+        return KINDS[kind](read.filter("kept")).agg(m=rl.sum(10 // rl.col("n")))
+
+    rows, error, _ = same_for_any_cut([*BEFORE, row(21, n=0), row(40)], plan)
+    assert rows and error is rl.ResultOverflowError
+
+
+@every_kind
+def test_a_column_that_has_no_value(kind):
+    def plan(read):
+        return KINDS[kind](read.filter("kept").select(m=10 // rl.col("n"))).agg(a=rl.sum("m"))
+
+    rows, error, _ = same_for_any_cut([*BEFORE, row(21, n=0), row(40)], plan)
+    assert rows and error is rl.ResultOverflowError
+
+
+@every_kind
+def test_a_condition_that_has_no_value(kind):
+    def plan(read):
+        return KINDS[kind](read.filter("kept").filter(10 // rl.col("n") > 0)).agg(a=rl.sum("n"))
+
+    rows, error, _ = same_for_any_cut([*BEFORE, row(21, n=0), row(40)], plan)
+    assert rows and error is rl.ResultOverflowError
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "count"])
+def test_a_time_whose_window_has_no_end(kind):
+    def plan(read):
+        return KINDS[kind](read.filter("kept")).agg(a=rl.sum("n"))
+
+    rows, error, reason = same_for_any_cut([*BEFORE, row(LAST - 1), row(LAST)], plan)
+    assert rows and error is rl.ResultOverflowError and f"event time {LAST - 1}: " in reason
+
+
+@every_kind
+def test_a_row_that_is_late(kind):
+    def plan(read):
+        return KINDS[kind](read.filter("kept")).agg(a=rl.sum("n"))
+
+    rows, error, _ = same_for_any_cut([*BEFORE, row(2), row(40)], plan)
+    assert rows and error is rl.LateRowError
+
+
+@every_kind
+def test_a_time_that_is_missing(kind):
+    def plan(read):
+        return KINDS[kind](read, time="u").agg(a=rl.sum("n"))
+
+    rows, error, reason = same_for_any_cut([row(1), row(20), row(30, u=None), row(40)], plan)
+    assert rows and error is rl.BadRowError and reason == 'from_rows, row 2: "null" is not an event time'
+
+
+@every_kind
+def test_of_two_errors_the_earlier_one_comes(kind):
+    def plan(read):
+        return KINDS[kind](read, time="u").agg(a=rl.sum(10 // rl.col("n")))
+
+    def error_of(*rows):
+        return same_for_any_cut([row(1), *rows, row(40)], plan)[1]
+
+    assert error_of(row(2, n=0), row(3, u=None)) is rl.ResultOverflowError
+    assert error_of(row(2, u=None), row(3, n=0)) is rl.BadRowError
+
+
+@pytest.mark.parametrize("first", ["tumbling", "hopping", "session", "cut session", "rolling", "several", "refined"])
+def test_a_result_that_does_not_fit_closes_no_window_that_the_results_before_it_do_not(first):
+    def plan(read):
+        inner = KINDS[first](read).agg(sum=rl.sum("n"))
+        inner = inner.filter("is_final") if first == "refined" else inner
+        return inner.window(rl.tumbling(25)).agg(results=rl.count())
+
+    # The last row would close the second window of results, but the one that does not fit comes first.
+    rows, error, _ = same_for_any_cut([row(1), row(26), row(31, n=LAST), row(32, n=LAST), row(200)], plan)
+    assert [one[:2] for one in rows] == [(0, 25)] and error is rl.ResultOverflowError
+
+
+@every_kind
+def test_marks_behind_the_last_row_of_a_limit_are_nothing(kind):
+    def plan(read):
+        inner = KINDS[kind](read.filter("kept").limit(1)).agg(results=rl.count())
+        inner = inner.filter("is_final") if kind == "refined" else inner
+        return inner.window(rl.tumbling(4)).agg(results=rl.count())
+
+    rows, error, _ = same_for_any_cut([row(1), row(20, kept=False), row(21)], plan)
+    assert rows and error is None
+
+
+@every_kind
+def test_times_may_lie_2_to_the_63_apart(kind):
+    far = 9 * 10**18
+
+    def plan(read):
+        return KINDS[kind](read.filter("kept"), late="drop").agg(a=rl.sum("n"))
+
+    rows, error, _ = same_for_any_cut([row(far), row(-far), row(LAST, kept=False), row(far + 1)], plan)
+    alone, _, _ = same_for_any_cut([row(far), row(LAST, kept=False)], plan)
+    assert rows == alone != [] and error is None
+    with pytest.raises(rl.LateRowError, match=f"set lateness={LAST} or more to wait for it"):
+        list(KINDS[kind](rl.from_rows([row(far), row(-far)], time="t", schema=SCHEMA)).agg(a=rl.count()))
