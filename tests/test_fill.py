@@ -362,6 +362,41 @@ def test_an_error_comes_after_the_results_of_the_rows_before_it(data, kind, by, 
     assert run(data, batch_rows) == run(data, 100)
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_a_gap_of_a_billion_windows_is_filled_piece_by_piece(how):
+    last = 10**9
+    read = bars((0, "a", 1), (last, "a", last + 1), (last + 5, "a", 0))
+    it = iter(read.window(rl.tumbling(1), fill=how, max_fill=last).agg(x=rl.sum("x"), n=rl.count()))
+    found = []
+    while len(found) < 3:
+        batch = it.poll()
+        assert list(it.stats)[-1]["state_bytes"] < 2_000_000
+        found += [batch] if batch is not None and len(batch) else []
+    stand_in = {"null": lambda t: None, "zero": lambda t: 0, "previous": lambda t: 1, "linear": lambda t: t + 1}[how]
+    got = [row for batch in found for row in rows([batch])]
+    assert max(map(len, found)) <= 65_536 and len(got) > 65_536
+    assert got == [(0, 1, 1, 1), *((t, t + 1, stand_in(t), 0) for t in range(1, len(got)))]
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "closed", "most", "batch_rows"),
+    [(1, 1, "left", 24_000, 100), (1, 1, "left", 10**6, 1), (3, 2, "right", 38_000, 100), (2, 1, "both", 33_000, 2)],
+)
+def test_long_gaps_are_filled_as_the_oracle_does(size, step, closed, most, batch_rows):
+    # Keys that are silent for as long as others, for longer, and to the end, and one that comes in the midst of it.
+    times = {"a": (0, 35_000, 70_000), "b": (1, 40_000), "c": (2,), "d": (35_003,)}
+    data = [{"t": t * step, "k": k, "x": t // 3} for k, all_of_it in times.items() for t in all_of_it]
+    data.sort(key=lambda row: row["t"])
+    read = rl.from_rows(data, time="t", batch_rows=batch_rows)
+    plain, plan = (
+        read.window(rl.hopping(size, step, closed=closed), by="k", **filled).agg(x=rl.sum("x"), n=rl.count())
+        for filled in ({}, {"fill": "linear", "max_fill": most})
+    )
+    holding = fixed(size, step, 0, closed)
+    options = {"how": "linear", "most": most, "by": ["k"], "types": {"x": "int", "n": "count"}}
+    assert dicts(plan) == filled(dicts(plain), data, 0, holding, closed, **options)
+
+
 def test_arguments():
     read = bars((0, "a", 1))
     with pytest.raises(rl.ArgumentError, match=r"fill must be .null., .zero., .previous. or .linear., not .none."):

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, new_null_array};
 
 use super::edges::Label;
+use super::gap::Gap;
 use super::held::{HeldKeys, Spot};
 use super::keys::Keys;
-use super::line::{Number, is_numeric};
-use super::made::{Chunk, Made, pick};
+use super::line::{Line, Number, is_numeric};
+use super::made::{Chunk, Made, Unknown, pick};
 use super::ruler::Ruler;
 use crate::batch::{Batch, EventTime};
 use crate::column::{as_i64, from_i64};
@@ -43,7 +44,7 @@ pub(crate) struct Filled {
     /// The watermark of the operator.
     watermark: Option<i64>,
     made: Made,
-    /// Results that are made, and the number of the first chunk of them.
+    /// Results that are made, or will be, and the number of the first chunk of them.
     chunks: VecDeque<Chunk>,
     first_chunk: u64,
     /// What is left of a chunk that has more rows than a batch may have.
@@ -141,7 +142,8 @@ impl Filled {
 
     /// Makes sources of what is still needed of them and of new columns; gives the row of the first new one.
     fn gather(&mut self, columns: &[ArrayRef]) -> u32 {
-        if self.coming.is_empty() {
+        // Keys in gaps are named when the results there go out.
+        if self.coming.is_empty() && !self.chunks.iter().any(|chunk| matches!(chunk, Chunk::Gap(_))) {
             let gone = std::mem::take(&mut self.gone);
             self.keys.forget(gone.into_iter().filter(|&number| !self.held.has(number)));
         }
@@ -175,7 +177,10 @@ impl Filled {
         if let Some(next) = self.next.filter(|_| !self.held.is_empty())
             && coming.map_or_else(|| self.has_passed(next), |coming| next < coming)
         {
-            self.complete(next);
+            match self.gap(next, coming) {
+                Some(windows) => self.wait(next, windows),
+                None => self.complete(next),
+            }
             return true;
         }
         let last = self.coming.back().map(|&(window, ..)| window);
@@ -190,6 +195,39 @@ impl Filled {
 
     fn has_passed(&self, window: i64) -> bool {
         self.watermark.is_some_and(|watermark| self.ruler.closes_at(window) <= watermark)
+    }
+
+    /// How many windows, from the next on, no key has results in, if those that stand for none wait to be known
+    /// and are too many to be made at once.
+    fn gap(&mut self, next: i64, coming: Option<i64>) -> Option<u64> {
+        if self.fill.with != Filling::Linear || self.ruler.is_calendar() {
+            return None;
+        }
+        let stride = self.ruler.grid().stride();
+        let empty = match coming {
+            Some(coming) => coming.abs_diff(next) / stride.unsigned_abs(),
+            None => {
+                let (end, after) = (self.ruler.closes_at(next), self.ruler.closes_at(next + stride));
+                let passed = self.watermark?.min(self.ruler.last_time());
+                if passed < end { 0 } else { passed.abs_diff(end) / after.abs_diff(end) + 1 }
+            }
+        };
+        let left = self.held.iter_mut().map(|key| self.fill.max - key.empty).min()?;
+        let windows = empty.min(left);
+        (windows.saturating_mul(self.held.len() as u64) > BATCH_ROWS as u64).then_some(windows)
+    }
+
+    /// Lets the results of all keys in so many windows wait together.
+    fn wait(&mut self, next: i64, windows: u64) {
+        self.cut();
+        let chunk = self.first_chunk + self.chunks.len() as u64;
+        for (key, row) in self.held.iter_mut().zip(0..) {
+            key.empty += windows;
+            key.waiting.push(Spot { chunk, row });
+        }
+        let keys = self.held.iter_mut().map(|key| key.number);
+        self.chunks.push_back(Chunk::Gap(Gap::new(next, windows, keys)));
+        self.next = self.after(next + (windows as i64 - 1) * self.ruler.grid().stride());
     }
 
     /// Gives each key its result in a window.
@@ -208,19 +246,18 @@ impl Filled {
         for key in held.iter_mut() {
             match key.found.take() {
                 Some(row) => {
-                    let (from, waiting) = (key.result, std::mem::take(&mut key.waiting));
-                    self.resolve(&waiting, Some((from, row)));
+                    self.resolve(&std::mem::take(&mut key.waiting), Some((key.result, row)), key.empty + 1);
                     (key.result, key.empty) = (row, 0);
-                    self.make(edges, key.number, row, row);
+                    self.made.push(edges, key.number, row, row);
                 }
                 None if key.empty == self.fill.max => {
                     key.empty += 1;
-                    self.resolve(&std::mem::take(&mut key.waiting), None);
+                    self.resolve(&std::mem::take(&mut key.waiting), None, key.empty);
                 }
                 None => {
                     key.empty += 1;
                     key.waiting.extend(self.waits());
-                    self.make(edges, key.number, 0, key.result);
+                    self.made.push(edges, key.number, 0, key.result);
                 }
             }
         }
@@ -233,15 +270,6 @@ impl Filled {
         self.ruler.holds(self.ruler.closes_at(window)).then(|| window + self.ruler.grid().stride())
     }
 
-    /// Makes a result.
-    fn make(&mut self, (start, end): (i64, i64), key: u32, own: u32, last: u32) {
-        self.made.starts.push(start);
-        self.made.ends.push(end);
-        self.made.keys.push(key);
-        self.made.own.push(own);
-        self.made.last.push(last);
-    }
-
     /// Where the next result will wait to be known, if it has to.
     fn waits(&mut self) -> Option<Spot> {
         if self.fill.with != Filling::Linear {
@@ -251,30 +279,35 @@ impl Filled {
         Some(Spot { chunk: self.first_chunk + self.chunks.len() as u64, row: self.made.len() as u32 })
     }
 
-    /// Lets the results of a key that have waited be known: as numbers between those in two rows of the
-    /// sources, if it has come to a second one.
-    fn resolve(&mut self, waiting: &[Spot], rows: Option<(u32, u32)>) {
+    /// The line between two results, in rows of the sources, with so many steps.
+    fn line(&self, (from, to): (u32, u32), steps: u64) -> Line {
+        let first = self.shape.schema.len() - self.sources.len();
+        let number = |at: usize, row: u32| Number::of(&self.sources[at], row as usize);
+        let columns = (0..self.sources.len())
+            .filter(|&at| is_numeric(self.sources[at].data_type()) && !self.shape.counts[at])
+            .filter_map(|at| Some((first + at, number(at, from)?, number(at, to)?)));
+        Line { columns: columns.collect(), steps }
+    }
+
+    /// Lets the results of a key that have waited be known: as numbers on so many steps of the line between those in
+    /// two rows of the sources, if it has come to a second one.
+    fn resolve(&mut self, waiting: &[Spot], ends: Option<(u32, u32)>, steps: u64) {
         if waiting.is_empty() {
             return;
         }
-        let number = |at: usize, row: u32| Number::of(&self.sources[at], row as usize);
-        let numeric = (0..self.sources.len())
-            .filter(|&at| is_numeric(self.sources[at].data_type()) && !self.shape.counts[at]);
-        let ends: Vec<(usize, Number, Number)> = numeric
-            .filter_map(|at| rows.and_then(|(from, to)| Some((at, number(at, from)?, number(at, to)?))))
-            .collect();
-        let steps = waiting.len() as u64 + 1;
-        let first = self.shape.schema.len() - self.sources.len();
-        for (spot, step) in waiting.iter().zip(1..) {
-            let unknown = match self.chunks.get_mut((spot.chunk - self.first_chunk) as usize) {
-                Some(chunk) => &mut chunk.unknown,
-                None => &mut self.made.unknown,
-            };
-            unknown.results -= 1;
-            let known = |&(at, from, to): &(usize, Number, Number)| {
-                (first + at, spot.row, Number::between(from, to, step, steps))
-            };
-            unknown.numbers.extend(ends.iter().map(known));
+        let line = ends.map_or_else(Line::default, |ends| self.line(ends, steps));
+        let mut step = 1;
+        for spot in waiting {
+            match self.chunks.get_mut((spot.chunk - self.first_chunk) as usize) {
+                Some(Chunk::Gap(gap)) => {
+                    gap.resolve(spot.row, line.clone(), step);
+                    step += gap.windows();
+                    continue;
+                }
+                Some(Chunk::Made(_, unknown)) => unknown.resolve(spot.row, &line, step),
+                None => self.made.unknown.resolve(spot.row, &line, step),
+            }
+            step += 1;
         }
     }
 
@@ -287,6 +320,12 @@ impl Filled {
 
     fn push_chunk(&mut self) {
         let made = std::mem::take(&mut self.made);
+        let (batch, unknown) = self.lay_out(made);
+        self.chunks.push_back(Chunk::Made(batch, unknown));
+    }
+
+    /// Results as a batch, and what is not known of them.
+    fn lay_out(&mut self, made: Made) -> (Batch, Unknown) {
         let edges = self.shape.schema.fields()[0].dtype.to_arrow();
         let (first, last) = (
             from_i64(&edges, made.starts.iter().copied(), None),
@@ -317,7 +356,7 @@ impl Filled {
             passive: true,
         };
         let batch = Batch::new(Arc::clone(&self.shape.schema), columns, made.keys.len()).with_time(Some(time));
-        self.chunks.push_back(Chunk { batch, unknown: made.unknown });
+        (batch, made.unknown)
     }
 
     /// The next results, if all of them are known.
@@ -329,15 +368,30 @@ impl Filled {
         Some(batch.slice(0, rows))
     }
 
-    /// The next chunk, if all of it is known, and how far event time has come after it.
+    /// The next chunk or, of a gap, as much as a batch may have, if all of it is known; and how far event time has
+    /// come after it.
     fn next_known(&mut self) -> Option<Batch> {
-        if self.chunks.front()?.unknown.results > 0 {
+        if !self.chunks.front()?.is_known() {
             return None;
         }
-        let batch = self.chunks.pop_front()?.complete();
-        self.first_chunk += 1;
+        let (batch, unknown) = match self.chunks.pop_front()? {
+            Chunk::Made(batch, unknown) => {
+                self.first_chunk += 1;
+                (batch, unknown)
+            }
+            Chunk::Gap(mut gap) => {
+                let made = gap.send(BATCH_ROWS, &self.ruler);
+                match gap.windows() {
+                    0 => self.first_chunk += 1,
+                    _ => self.chunks.push_front(Chunk::Gap(gap)),
+                }
+                self.lay_out(made)
+            }
+        };
+        let batch = unknown.complete(batch);
         let high = match self.chunks.front() {
-            Some(next) => next.batch.time().and_then(|time| time.ticks.first().copied()),
+            Some(Chunk::Made(next, _)) => next.time().and_then(|time| time.ticks.first().copied()),
+            Some(Chunk::Gap(gap)) => Some(gap.end(&self.ruler) - i64::from(!self.ruler.closed().has_end())),
             None => self.watermark.filter(|_| self.is_resting),
         };
         self.sent_watermark = high.or(self.sent_watermark);
@@ -366,12 +420,12 @@ impl Filled {
     /// Gives up waiting for results to be known.
     fn settle(&mut self) {
         let mut held = std::mem::take(&mut self.held);
-        held.iter_mut().for_each(|key| self.resolve(&std::mem::take(&mut key.waiting), None));
+        held.iter_mut().for_each(|key| self.resolve(&std::mem::take(&mut key.waiting), None, key.empty));
     }
 
     fn state_bytes(&self) -> u64 {
         let sources: usize = self.sources.iter().map(|source| source.get_buffer_memory_size()).sum();
-        let chunks: usize = self.chunks.iter().map(|chunk| chunk.batch.bytes()).sum();
+        let chunks: usize = self.chunks.iter().map(Chunk::memory).sum();
         let own = self.keys.memory() + self.held.memory() + sources + chunks;
         self.inner.ledger().state_bytes + own as u64
     }

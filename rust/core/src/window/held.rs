@@ -13,16 +13,16 @@ pub(crate) struct Held {
     pub(crate) empty: u64,
     /// Where its result in the window at hand is, if there is one.
     pub(crate) found: Option<u32>,
-    /// The results that wait for its next one, by how many windows have been empty by then.
+    /// The results that wait for its next one, in their order.
     pub(crate) waiting: Vec<Spot>,
 }
 
-/// A result that is not known yet.
+/// A result that is not known yet, or all those in a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
     /// The number of the chunk of results that it is in.
     pub(crate) chunk: u64,
-    /// Its row there.
+    /// Its row there or, in a gap, its key.
     pub(crate) row: u32,
 }
 
@@ -39,6 +39,11 @@ impl HeldKeys {
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// In the order of their places.

@@ -1,4 +1,4 @@
-//! [`Number`]: what lies on the straight line between two results.
+//! [`Line`]: the straight line between two results, and [`Number`]: what lies on it.
 
 use std::sync::Arc;
 
@@ -8,6 +8,27 @@ use arrow_array::{Array, ArrayRef, Decimal128Array, Float32Array, Float64Array};
 use arrow_schema::DataType as Arrow;
 
 use crate::column::{as_f64, as_i64, from_i64};
+
+/// The straight line between two results of a key, or none that has columns.
+#[derive(Clone, Default)]
+pub(crate) struct Line {
+    /// The columns that have numbers in both, and those.
+    pub(crate) columns: Vec<(usize, Number, Number)>,
+    /// How many steps lead from one to the other.
+    pub(crate) steps: u64,
+}
+
+impl Line {
+    /// The columns with a number each, after so many steps.
+    pub(crate) fn after(&self, step: u64) -> impl Iterator<Item = (usize, Number)> {
+        self.columns.iter().map(move |&(at, from, to)| (at, Number::between(from, to, step, self.steps)))
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.columns.capacity() * size_of::<(usize, Number, Number)>()
+    }
+}
 
 /// A number out of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]

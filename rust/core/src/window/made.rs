@@ -1,8 +1,9 @@
-//! [`Chunk`]: results that are made, some of which may not be known yet, and [`Made`]: a chunk under way.
+//! [`Chunk`]: results that are made, some of which may not be known yet, and [`Made`]: those under way.
 
 use arrow_array::{ArrayRef, UInt32Array};
 
-use super::line::Number;
+use super::gap::Gap;
+use super::line::{Line, Number};
 use crate::batch::Batch;
 use crate::stage::concat_columns;
 
@@ -28,10 +29,10 @@ pub(crate) struct Unknown {
     pub(crate) numbers: Vec<(usize, u32, Number)>,
 }
 
-/// Results that are made.
-pub(crate) struct Chunk {
-    pub(crate) batch: Batch,
-    pub(crate) unknown: Unknown,
+/// Results that are made, or will be once they are known.
+pub(crate) enum Chunk {
+    Made(Batch, Unknown),
+    Gap(Gap),
 }
 
 impl Made {
@@ -39,21 +40,59 @@ impl Made {
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
+
+    /// Adds one.
+    pub(crate) fn push(&mut self, (start, end): (i64, i64), key: u32, own: u32, last: u32) {
+        self.starts.push(start);
+        self.ends.push(end);
+        self.keys.push(key);
+        self.own.push(own);
+        self.last.push(last);
+    }
 }
 
 impl Chunk {
-    /// The results with all that has become known.
-    pub(crate) fn complete(self) -> Batch {
-        let mut columns = self.batch.columns().to_vec();
+    /// Whether all results are known.
+    pub(crate) fn is_known(&self) -> bool {
+        match self {
+            Self::Made(_, unknown) => unknown.results == 0,
+            Self::Gap(gap) => gap.is_known(),
+        }
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Made(batch, _) => batch.bytes(),
+            Self::Gap(gap) => gap.memory(),
+        }
+    }
+}
+
+impl Unknown {
+    /// Lets one more result be known.
+    pub(crate) fn resolve(&mut self, row: u32, line: &Line, step: u64) {
+        self.results -= 1;
+        self.know(row, line, step);
+    }
+
+    /// Notes what lies on a line after so many steps as the result in a row.
+    pub(crate) fn know(&mut self, row: u32, line: &Line, step: u64) {
+        self.numbers.extend(line.after(step).map(|(at, number)| (at, row, number)));
+    }
+
+    /// The results with all that has become known of them.
+    pub(crate) fn complete(&self, batch: Batch) -> Batch {
+        let mut columns = batch.columns().to_vec();
         for (at, column) in columns.iter_mut().enumerate() {
-            let known = self.unknown.numbers.iter().filter(|(of, ..)| *of == at).map(|&(_, row, n)| (row, n));
+            let known = self.numbers.iter().filter(|(of, ..)| *of == at).map(|&(_, row, n)| (row, n));
             let (rows, numbers): (Vec<u32>, Vec<Number>) = known.unzip();
             if !rows.is_empty() {
                 *column = with_numbers(column, &rows, &numbers);
             }
         }
-        let schema = self.batch.schema().clone();
-        self.batch.with_columns(schema, columns)
+        let schema = batch.schema().clone();
+        batch.with_columns(schema, columns)
     }
 }
 

@@ -20,6 +20,7 @@ mod emission;
 mod fifo;
 mod fill;
 mod gallop;
+mod gap;
 mod grid;
 mod group;
 mod groups;

@@ -68,6 +68,11 @@ impl Ruler {
         Self { grid, units: Some(units), closed, times }
     }
 
+    /// Whether windows are of days or months.
+    pub(crate) fn is_calendar(&self) -> bool {
+        self.units.is_some()
+    }
+
     /// Which of its edges a window has.
     pub(crate) fn closed(&self) -> Closed {
         self.closed
