@@ -2,7 +2,7 @@
 
 import zoneinfo
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +36,12 @@ class Kind:
     """Whether there is a `lateness`."""
     numbered: bool = False
     """Whether windows are of row numbers."""
+    filled: bool = False
+    """Whether there are results of windows without rows, which other windows or rows bring about."""
+    revised: bool = False
+    """Whether windows give several results, of which the last `is_final`."""
+    pushed: bool = False
+    """Whether rows are pushed, so that there is no iterator over the results."""
 
     def over(self, stream, shape, by="k", lateness=0, late="error", **aggregates):
         """Such windows over a stream."""
@@ -50,6 +56,21 @@ def text(number):
 def windows(spec):
     """Such windows of `Stream.window`."""
     return lambda stream, shape, by, options: stream.window(spec(shape), by=by, **options)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A stream whose rows are pushed, batch by batch, to an operator of windows over them."""
+
+    rows: Any
+    windows: Any
+
+    def agg(self, **aggregates):
+        """The batches that come out."""
+        op = self.windows.agg(**aggregates).operator()
+        for batch in self.rows:
+            yield from op.push(batch)
+        yield from op.finish()
 
 
 def numbered(shape, rows, n):
@@ -139,6 +160,45 @@ KINDS = {
         late=False,
     ),
 }
+
+KINDS["filled"] = replace(
+    KINDS["hopping"],
+    ours=lambda stream, shape, by, options: KINDS["hopping"].ours(
+        stream, shape, by, options | {"fill": "null", "max_fill": 3}
+    ),
+    filled=True,
+)
+KINDS["early"] = replace(
+    KINDS["hopping"],
+    ours=lambda stream, shape, by, options: KINDS["hopping"].ours(
+        stream, shape, by, options | {"early": text(shape["step"])}
+    ),
+    revised=True,
+)
+KINDS["refined"] = replace(
+    KINDS["tumbling"],
+    ours=lambda stream, shape, by, options: KINDS["tumbling"].ours(
+        stream, shape, by, options | {"refine_for": text(shape["size"]), "early_rows": 2}
+    ),
+    revised=True,
+)
+KINDS["several"] = replace(
+    KINDS["hopping"],
+    ours=lambda stream, shape, by, options: stream.windows(
+        {
+            "tiles": rl.tumbling(text(shape["step"])),
+            "hops": rl.hopping(text(shape["size"]), text(shape["step"]), offset=text(shape["offset"])),
+        },
+        by=by,
+        **options,
+    ),
+    holding=lambda shape, times, n: 1 + len(starts(times[n], **shape)),
+)
+KINDS["pushed"] = replace(
+    KINDS["hopping"],
+    ours=lambda stream, shape, by, options: Pushed(stream, KINDS["hopping"].ours(stream, shape, by, options)),
+    pushed=True,
+)
 
 TICKS = {"s": 1, "ms": 10**3, "us": 10**6}
 
