@@ -136,12 +136,7 @@ impl Index {
         fields: usize,
         dialect: &Dialect,
     ) -> Option<Piece<'a>> {
-        self.marks.copy_within(self.used..self.len, 0);
-        self.len -= self.used;
-        self.used = 0;
-        // A row that begins in a piece belongs to the next one if it does not end in it.
-        let handed_out = self.marks[0].wrapping_add(1);
-        self.broken.retain(|&place| place >= handed_out);
+        self.let_go();
         let doubled = std::mem::take(&mut self.doubled);
         let bytes = &text.buffer[text.range.start..];
         let lines = level.run(Find { index: self, bytes, end: text.range.len(), dialect, quoting: text.quoting });
@@ -179,6 +174,16 @@ impl Index {
             doubled: doubled || self.doubled,
             dialect: *dialect,
         })
+    }
+
+    /// Lets go of the marks of the piece that was handed out.
+    fn let_go(&mut self) {
+        self.marks.copy_within(self.used..self.len, 0);
+        self.len -= self.used;
+        self.used = 0;
+        // A row that begins in a piece belongs to the next one if it does not end in it.
+        let handed_out = self.marks[0].wrapping_add(1);
+        self.broken.retain(|&place| place >= handed_out);
     }
 
     /// The place, among the marks, of the last end of line.

@@ -368,19 +368,8 @@ impl Run {
 
     fn pull_stage(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
         loop {
-            let node = &mut self.nodes[at];
-            if let Work::Stage(stage) = &mut node.work {
-                if let Some(batch) = stage.pull()? {
-                    return Ok(Flow::Batch(batch));
-                }
-                if stage.is_done() && !node.has_ended() {
-                    self.let_go(at);
-                }
-                if self.nodes[at].has_ended()
-                    || matches!(&self.nodes[at].work, Work::Stage(stage) if stage.is_done())
-                {
-                    return Ok(Flow::End);
-                }
+            if let Some(flow) = self.ask(at)? {
+                return Ok(flow);
             }
             let (input, waits) = match &self.nodes[at].work {
                 Work::Stage(stage) => (stage.wants(), stage.waits()),
@@ -390,29 +379,52 @@ impl Run {
             turn.wait &= waits;
             let flow = self.pull(self.nodes[at].inputs[input], turn)?;
             turn.wait = wait;
-            match flow {
-                Flow::Batch(batch) => {
-                    self.make(at, Some(&batch))?;
-                    if let Work::Stage(stage) = &mut self.nodes[at].work {
-                        stage.push(input, batch);
-                    }
-                }
-                Flow::End => {
-                    self.make(at, None)?;
-                    self.nodes[at].ended += 1;
-                    match &mut self.nodes[at].work {
-                        Work::Stage(stage) => stage.end(input),
-                        _ => return Ok(Flow::End),
-                    }
-                }
-                Flow::Idle => {
-                    let Work::Stage(stage) = &mut self.nodes[at].work else { return Ok(Flow::Idle) };
-                    stage.idle(input);
-                    return stage.pull().map(|batch| batch.map_or(Flow::Idle, Flow::Batch));
-                }
-                other => return Ok(other),
+            if let Some(flow) = self.feed(at, input, flow)? {
+                return Ok(flow);
             }
         }
+    }
+
+    /// What the stage of a node has to give without more input, if there is something.
+    fn ask(&mut self, at: usize) -> Result<Option<Flow>> {
+        let node = &mut self.nodes[at];
+        let Work::Stage(stage) = &mut node.work else { return Ok(None) };
+        if let Some(batch) = stage.pull()? {
+            return Ok(Some(Flow::Batch(batch)));
+        }
+        let is_done = stage.is_done();
+        let is_over = is_done || node.has_ended();
+        if is_done && !node.has_ended() {
+            self.let_go(at);
+        }
+        Ok(is_over.then_some(Flow::End))
+    }
+
+    /// Gives the stage of a node what an input gave; gives back what is not for the stage.
+    fn feed(&mut self, at: usize, input: usize, flow: Flow) -> Result<Option<Flow>> {
+        match flow {
+            Flow::Batch(batch) => {
+                self.make(at, Some(&batch))?;
+                if let Work::Stage(stage) = &mut self.nodes[at].work {
+                    stage.push(input, batch);
+                }
+            }
+            Flow::End => {
+                self.make(at, None)?;
+                self.nodes[at].ended += 1;
+                match &mut self.nodes[at].work {
+                    Work::Stage(stage) => stage.end(input),
+                    _ => return Ok(Some(Flow::End)),
+                }
+            }
+            Flow::Idle => {
+                let Work::Stage(stage) = &mut self.nodes[at].work else { return Ok(Some(Flow::Idle)) };
+                stage.idle(input);
+                return stage.pull().map(|batch| Some(batch.map_or(Flow::Idle, Flow::Batch)));
+            }
+            other => return Ok(Some(other)),
+        }
+        Ok(None)
     }
 
     /// Makes a stage that was waiting to see its input.

@@ -225,7 +225,7 @@ impl Operator for CountWindow {
         if let Some(watermark) = self.passing {
             if !self.pass(watermark) {
                 self.passing = None;
-                self.rest = if self.ended { self.lanes.live() } else { Vec::new() }.into_iter();
+                self.rest = if self.ended { self.lanes.by_place() } else { Vec::new() }.into_iter();
             }
             return true;
         }
@@ -314,7 +314,7 @@ impl Stage for CountWindow {
     fn ledger(&self) -> Ledger {
         Ledger {
             open_windows: self.lanes.open(),
-            live_keys: self.lanes.live().len() as u64,
+            live_keys: self.lanes.live().count() as u64,
             state_bytes: self.state_bytes(),
             ..self.ledger.clone()
         }

@@ -98,10 +98,14 @@ impl Lanes {
         windows.map(|windows| (windows.end - windows.start).max(0) as u64).sum()
     }
 
-    /// The keys that have open windows, in the order of their places.
-    pub(crate) fn live(&self) -> Vec<u32> {
-        let keys = 0..self.lanes.len() as u32;
-        let mut live: Vec<u32> = keys.filter(|&key| !self.windows(key).is_empty()).collect();
+    /// The keys that have open windows.
+    pub(crate) fn live(&self) -> impl Iterator<Item = u32> {
+        (0..self.lanes.len() as u32).filter(|&key| !self.windows(key).is_empty())
+    }
+
+    /// The same, in the order of their places.
+    pub(crate) fn by_place(&self) -> Vec<u32> {
+        let mut live: Vec<u32> = self.live().collect();
         live.sort_unstable_by_key(|&key| self.lanes[key as usize].place);
         live
     }
@@ -148,7 +152,7 @@ mod tests {
                 assert_eq!(full, pane, "{grid:?} {row}");
                 let windows = lanes.windows(0).map(|window| (window * step, window * step + size));
                 assert_eq!(windows.collect::<Vec<_>>(), open(size, step, row + 1), "{grid:?} {row}");
-                assert!(matches!(lanes.live()[..], [1, 0] | []));
+                assert!(matches!(lanes.by_place()[..], [1, 0] | []));
             }
         }
     }
