@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pyarrow as pa
 
-from reference import Near
+from reference_aggregates import Near
 
 
 def dicts(stream):

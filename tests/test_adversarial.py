@@ -9,7 +9,8 @@ import pytest
 
 import rillet as rl
 from compare import assert_rows, dicts
-from reference import Agg, rolling, stream
+from reference import rolling, stream
+from reference_aggregates import Agg
 
 COUNT = 33
 WAYS = ["sum", "mean", "min", "max", "first", "last", "var", "std", "count"]

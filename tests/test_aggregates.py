@@ -6,7 +6,8 @@ import pytest
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, group_by
+from reference import group_by
+from reference_aggregates import Agg
 
 NAN, INF = math.nan, math.inf
 

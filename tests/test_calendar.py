@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, stream, window
+from reference import stream, window
+from reference_aggregates import Agg
 from reference_calendar import MONDAY, calendar, clock, first_instant, start
 from test_properties import aggregates, by, shapes, source, tables
 

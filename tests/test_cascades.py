@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact
-from reference import Agg, count, cumulate, cut_session, keep, rolling, session, stream, window
+from reference import count, cumulate, cut_session, keep, rolling, session, stream, window
+from reference_aggregates import Agg
 
 SCHEMA = {"t": "int64", "k": "string", "n": "int64", "kept": "bool"}
 

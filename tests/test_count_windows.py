@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, count, keep, stream, window
+from reference import count, keep, stream, window
+from reference_aggregates import Agg
 from test_properties import CONDITIONS, SCHEMA, aggregates, as_csv, batch_rows, by, source, tables
 
 lengths = st.fixed_dictionaries({"size": st.integers(1, 7), "every": st.integers(1, 7)})

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, cumulate, keep, stream, window
+from reference import cumulate, keep, stream, window
+from reference_aggregates import Agg
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables
 
 

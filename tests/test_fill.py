@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, Mark, fixed, starts, window
+from reference import Mark, fixed, starts, window
+from reference_aggregates import Agg
 from reference_calendar import calendar
 from reference_fill import fill
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
 from live import Pipe, polled
-from reference import Agg, Mark, keep, merge, rolling, stream, window
+from reference import Mark, keep, merge, rolling, stream, window
+from reference_aggregates import Agg
 from test_properties import CONDITIONS, SCHEMA, aggregates, as_csv, batch_rows, by, shapes, source, spec, tables
 
 N = {"n": rl.count()}

@@ -9,7 +9,8 @@ import pytest
 
 import rillet as rl
 from compare import bits, close, dicts
-from reference import Agg, group_by, rounded
+from reference import group_by
+from reference_aggregates import Agg, rounded
 
 NAN, INF = math.nan, math.inf
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact
-from reference import Agg, group_by, keep, stream, window
+from reference import group_by, keep, stream, window
+from reference_aggregates import Agg
 from reference_csv import read_csv
 from sources import FORMS, Cuts, Trickle, close
 

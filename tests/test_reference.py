@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from reference import Agg, Mark, Near, group_by, keep, starts, stream, window
+from reference import Mark, group_by, keep, starts, stream, window
+from reference_aggregates import Agg, Near
 from reference_csv import convert, infer, read_csv, split
 
 COUNT = {"n": Agg("count")}

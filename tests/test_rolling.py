@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact
-from reference import Agg, Mark, keep, rolling, stream, window
+from reference import Mark, keep, rolling, stream, window
+from reference_aggregates import Agg
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables
 
 sizes = st.integers(1, 40)

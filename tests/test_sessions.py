@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact
-from reference import Agg, keep, session, stream
+from reference import keep, session, stream
+from reference_aggregates import Agg
 from test_properties import CONDITIONS, SCHEMA, aggregates, batch_rows, by, row, source, tables
 
 gaps = st.integers(1, 40)

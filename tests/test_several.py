@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, fixed, starts, stream, window
+from reference import fixed, starts, stream, window
+from reference_aggregates import Agg
 from reference_several import several
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables
 

@@ -8,7 +8,8 @@ import pytest
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import Agg, group_by, keep, stream, window
+from reference import group_by, keep, stream, window
+from reference_aggregates import Agg
 
 DATA = [
     {"t": 1, "i": 7, "f": 0.5, "s": "x", "b": True},

@@ -8,7 +8,8 @@ import pytest
 
 import rillet as rl
 from compare import assert_rows, dicts, rows
-from reference import Agg, stream, window
+from reference import stream, window
+from reference_aggregates import Agg
 
 SCHEMA = {"t": "int64", "k": "string", "x": "int64"}
 AGGS = {"n": rl.count(), "s": rl.sum("x")}
