@@ -118,11 +118,9 @@ impl Braid {
         self.strands[at] = Strand::Failed(place, error);
     }
 
-    /// Puts results in order until there are so many or an operator has to be asked.
-    ///
-    /// # Errors
-    /// The error that comes next, and how far event time has come before it; then nothing more does.
-    pub(crate) fn lay(&mut self, most: usize) -> Result<(), (i64, Error)> {
+    /// Puts results in order until there are so many or an operator has to be asked. Or an error comes next, and then
+    /// nothing more does: gives how far event time has come before it, and the error.
+    pub(crate) fn lay(&mut self, most: usize) -> Option<(i64, Error)> {
         while self.laid.len() < most && self.wanted().is_none() {
             let (mut next, mut limit) = (LAST, LAST);
             for place in self.strands.iter().enumerate().filter_map(|(at, strand)| strand.place(at)) {
@@ -145,13 +143,13 @@ impl Braid {
                     let failed = std::mem::replace(failed, Strand::Done);
                     self.strands.fill_with(|| Strand::Done);
                     if let Strand::Failed((time, _), error) = failed {
-                        return Err((time, error));
+                        return Some((time, error));
                     }
                 }
                 None => break,
             }
         }
-        Ok(())
+        None
     }
 
     /// Takes out what is in order, and of each result the number of its operator as a code of these names.

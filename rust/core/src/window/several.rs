@@ -324,7 +324,7 @@ impl Stage for SeveralWindows {
                 continue;
             }
             if !self.braid.is_done() {
-                if let Err((before, error)) = self.braid.lay(self.parts.batch_rows) {
+                if let Some((before, error)) = self.braid.lay(self.parts.batch_rows) {
                     self.watermark = self.watermark.map(|reached| reached.min(before));
                     self.failure = Some(error);
                 }
