@@ -2,6 +2,7 @@
 
 import math
 import random
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -206,6 +207,34 @@ def test_variances_that_others_get_wrong():
         assert y == pytest.approx(
             float(np.var(np.array(spiky[end - 10 : end], dtype=np.longdouble), ddof=1)), rel=1e-12
         )
+
+
+neighbours = st.builds(
+    lambda base, ulps: base + ulps * math.ulp(base), st.sampled_from([1e8, 1.0, -3e15]), st.integers(0, 9)
+)
+spread_out = st.builds(lambda x, e: x * 10.0**e, st.integers(-(10**6), 10**6), st.integers(-20, 60))
+large_and_small = neighbours | spread_out | st.sampled_from([0.0, 1e60, -1e60])
+
+
+@given(st.lists(large_and_small, min_size=2, max_size=150), st.integers(2, 60))
+def test_variances_are_right_whatever_the_data(numbers, rows):
+    got = values(column(numbers, batch_rows=70).rolling(rows=rows).agg(y=rl.var("x")))
+    exact_numbers = [Fraction(x) for x in numbers]
+    for end, y in enumerate(got[1:], 2):
+        window = exact_numbers[max(0, end - rows) : end]
+        want = (sum(x * x for x in window) - sum(window) ** 2 / len(window)) / (len(window) - 1)
+        assert abs(Fraction(y) - want) <= want * Fraction(1, 10**14)
+
+
+def test_variances_are_right_for_many_numbers():
+    generator = np.random.default_rng(1)
+    numbers = generator.normal(0, 1, 30_000) + np.where(generator.random(30_000) < 1e-3, 1e9, 1e6)
+    got = values(column(numbers).rolling(rows=1000).agg(y=rl.var("x")))
+    exact_numbers = [Fraction(x) for x in numbers]
+    for end in range(1000, 30_001, 997):
+        window = exact_numbers[end - 1000 : end]
+        want = (sum(x * x for x in window) - sum(window) ** 2 / 1000) / 999
+        assert abs(Fraction(got[end - 1]) - want) <= want * Fraction(1, 10**14)
 
 
 @pytest.mark.parametrize("center", [False, True])

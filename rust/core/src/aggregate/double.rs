@@ -43,19 +43,18 @@ impl Double {
         Self { hi, lo: (value - hi as i128) as f64 }
     }
 
-    /// The sum.
+    /// This sum with one more term. Its error is one of 106 bits of the largest sum there was on the way; it is
+    /// not normalised, which would cost as much again.
     #[inline(always)]
-    pub(crate) fn plus(self, other: Self) -> Self {
-        let high = two_sum(self.hi, other.hi);
-        let low = two_sum(self.lo, other.lo);
-        let middle = two_sum(high.hi, high.lo + low.hi);
-        two_sum(middle.hi, middle.lo + low.lo)
+    pub(crate) fn with(self, term: Self) -> Self {
+        let total = two_sum(self.hi, term.hi);
+        Self { hi: total.hi, lo: self.lo + (total.lo + term.lo) }
     }
 
-    /// The difference.
+    /// The same number, with no more in `lo` than what the rounding left over.
     #[inline(always)]
-    pub(crate) fn minus(self, other: Self) -> Self {
-        self.plus(Self { hi: -other.hi, lo: -other.lo })
+    pub(crate) fn normalised(self) -> Self {
+        two_sum(self.hi, self.lo)
     }
 
     /// The product.
@@ -63,7 +62,7 @@ impl Double {
     pub(crate) fn times(self, other: Self) -> Self {
         let product = two_product(self.hi, other.hi);
         let cross = self.hi.mul_add(other.lo, self.lo * other.hi);
-        two_sum(product.hi, product.lo + cross)
+        Self { hi: product.hi, lo: product.lo + cross }
     }
 
     /// The quotient by a double.
@@ -71,7 +70,16 @@ impl Double {
     pub(crate) fn over(self, divisor: f64) -> Self {
         let quotient = self.hi / divisor;
         let rest = (-quotient).mul_add(divisor, self.hi) + self.lo;
-        two_sum(quotient, rest / divisor)
+        Self { hi: quotient, lo: rest / divisor }
+    }
+
+    /// The quotient by a double whose inverse is known: as good, but for which of two doubles that are equally
+    /// near it is rounded to.
+    #[inline(always)]
+    pub(crate) fn over_known(self, divisor: f64, inverse: f64) -> Self {
+        let quotient = self.hi * inverse;
+        let rest = (-quotient).mul_add(divisor, self.hi) + self.lo;
+        Self { hi: quotient, lo: rest * inverse }
     }
 
     /// This one if it is wanted, and if not the other.
@@ -91,8 +99,8 @@ impl Double {
 /// A group of sums, their parts side by side, so that a loop over them compiles to vector instructions.
 #[derive(Clone, Copy)]
 pub(crate) struct Doubles<const N: usize> {
-    hi: [f64; N],
-    lo: [f64; N],
+    pub(super) hi: [f64; N],
+    pub(super) lo: [f64; N],
 }
 
 impl<const N: usize> Doubles<N> {

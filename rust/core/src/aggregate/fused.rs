@@ -3,8 +3,10 @@
 //! instruction it is a call. Slots are checked once for all rows.
 #![allow(unsafe_code)]
 
+use super::belt::Belt;
 use super::cells::{Rows, Value};
 use super::double::two_sum;
+use super::flat::{Finish, Flat};
 use super::moments::{Moments, Number};
 use super::partial::{Lift, Max, Min, Partial};
 use super::side_by_side::LANES;
@@ -103,6 +105,20 @@ pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f6
     variances_each(cells, slots, ddof)
 }
 
+/// Takes rows into the windows that move on with them; gives the result of each.
+pub(super) fn roll<F: Flat, R: Finish<F>>(
+    belt: &mut Belt<F, R>,
+    at: usize,
+    values: &[F::Value],
+) -> Vec<R::Result> {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { roll_fma(belt, at, values) };
+    }
+    belt.roll(at, values)
+}
+
 /// What stands for doubles where they are compared: [`Min::key`] if `LOWEST`, and [`Max::key`] if not.
 pub(super) fn keys<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
     #[cfg(target_arch = "x86_64")]
@@ -188,6 +204,12 @@ fn sweep_fma<P: Lift<V>, V: Value>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn roll_fma<F: Flat, R: Finish<F>>(belt: &mut Belt<F, R>, at: usize, values: &[F::Value]) -> Vec<R::Result> {
+    belt.roll(at, values)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn variances_fma<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     variances_each(cells, slots, ddof)
 }
@@ -259,14 +281,22 @@ fn sweep_each<P: Lift<V>, V: Value>(
     results: &mut [P],
 ) {
     for step in steps {
-        let Step::Run(run) = step else {
-            carry_out(cells, step);
-            continue;
-        };
-        lift_run(cells, run, sweep, values, results);
-        match &sweep.windows {
-            None => join_rows(cells, run, results),
-            Some(windows) => join_times(cells, run, windows, results),
+        match *step {
+            Step::Run(ref run) => {
+                lift_run(cells, run, sweep, values, results);
+                match &sweep.windows {
+                    None => join_rows(cells, run, results),
+                    Some(windows) => join_times(cells, run, windows, results),
+                }
+            }
+            Step::Chain { first, len, next } => {
+                let (next, mut one) = (next as usize, P::EMPTY);
+                if sweep.chosen.is_none_or(|chosen| chosen[next]) {
+                    one.lift(values[next], sweep.times[next]);
+                }
+                P::chain(&mut cells[first as usize..(first + len) as usize], &one);
+            }
+            _ => carry_out(cells, step),
         }
     }
 }
@@ -279,13 +309,9 @@ fn carry_out<P: Partial>(cells: &mut [P], step: &Step) {
             [cells[to as usize]] = P::joined([&cells[older as usize]], [&cells[newer as usize]]);
         }
         Step::Move { from, to, len } => cells.copy_within(from as usize..(from + len) as usize, to as usize),
-        Step::Chain { first, len } => {
-            let cells = &mut cells[first as usize..(first + len) as usize];
-            let Some(mut newer) = cells.last().copied() else { return };
-            for cell in cells.iter_mut().rev().skip(1) {
-                [newer] = P::joined([cell], [&newer]);
-                *cell = newer;
-            }
+        Step::Chain { first, len, next } => {
+            let next = cells[next as usize];
+            P::chain(&mut cells[first as usize..(first + len) as usize], &next);
         }
         Step::Run(_) => unreachable!("runs are swept"),
     }

@@ -340,7 +340,12 @@ fn has_bits(dtype: &DataType, skip_nulls: bool) -> bool {
     }
 }
 
-fn bits_to(dtype: &DataType, bits: impl ExactSizeIterator<Item = i64>, nulls: Option<NullBuffer>) -> ArrayRef {
+/// Values of a type that were kept as bits.
+pub(super) fn bits_to(
+    dtype: &DataType,
+    bits: impl ExactSizeIterator<Item = i64>,
+    nulls: Option<NullBuffer>,
+) -> ArrayRef {
     let double = |bits: i64| f64::from_bits(bits as u64);
     match dtype {
         DataType::Bool => {

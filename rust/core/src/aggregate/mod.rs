@@ -6,10 +6,13 @@
 //! ask for the results. A new aggregate is a [`Function`], a partial and a way to lower it.
 
 mod bank;
+mod belt;
+mod belts;
 mod cells;
 mod counts;
 mod crew;
 mod double;
+mod flat;
 mod function;
 mod fused;
 mod input;
@@ -26,6 +29,7 @@ mod sweep;
 mod table;
 mod tables;
 
+pub(crate) use belts::{Belts, LastRows};
 pub use function::{Aggregate, Function};
 pub(crate) use input::{Chosen, Inputs};
 pub(crate) use lower::Unfit;

@@ -2,13 +2,15 @@
 
 use std::hint::select_unpredictable;
 
-use super::double::{Double, Doubles, two_product, two_sum};
-use super::partial::{Lift, Partial};
+use super::double::{Double, Doubles, two_sum};
+use super::partial::{self, Lift, Partial};
 
 /// A number from which another can be subtracted exactly, as a [`Double`].
 pub(crate) trait Number: Copy + Send + 'static {
     /// Zero.
     const ZERO: Self;
+    /// Whether it is whole, so that a variance is to be the nearest double, and to the even one of two.
+    const WHOLE: bool;
     /// `self - other`; what is not a finite number gives what is not one.
     fn minus(self, other: Self) -> Double;
     /// Whether it is finite.
@@ -17,6 +19,7 @@ pub(crate) trait Number: Copy + Send + 'static {
 
 impl Number for f64 {
     const ZERO: Self = 0.0;
+    const WHOLE: bool = false;
 
     #[inline(always)]
     fn minus(self, other: Self) -> Double {
@@ -33,6 +36,7 @@ macro_rules! integer_number {
     ($($kind:ty),*) => {$(
         impl Number for $kind {
             const ZERO: Self = 0;
+            const WHOLE: bool = true;
 
             #[inline(always)]
             fn minus(self, other: Self) -> Double {
@@ -69,24 +73,18 @@ pub(crate) struct Moments<V> {
 fn joined_sums(older: (Double, Double), newer: (Double, Double), count: f64, way: Double) -> (Double, Double) {
     let moved = Double::from(count).times(way);
     let twice = Double { hi: 2.0 * newer.0.hi, lo: 2.0 * newer.0.lo };
-    let (sum, squares) = (newer.0.plus(moved), newer.1.plus(way.times(twice.plus(moved))));
-    (added(older.0, sum), added(older.1, squares))
-}
-
-/// A sum with one more term.
-#[inline(always)]
-fn added(sum: Double, term: Double) -> Double {
-    let total = two_sum(sum.hi, term.hi);
-    Double { hi: total.hi, lo: sum.lo + (total.lo + term.lo) }
+    let (sum, squares) = (newer.0.with(moved), newer.1.with(way.times(twice.with(moved))));
+    (older.0.with(sum), older.1.with(squares))
 }
 
 /// The variance of so many values: the sum of the squares of their distances from the mean, by `divisor`.
 #[inline(always)]
-fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
-    let (sum, squares) = (two_sum(sum.hi, sum.lo), two_sum(squares.hi, squares.lo));
-    let spread = squares.minus(sum.times(sum.over(count)));
-    // Divided before it is rounded, so that the variance of integers is the nearest double.
-    let variance = spread.over(divisor).value();
+pub(super) fn variance<V: Number>(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
+    let sum = sum.normalised();
+    let product = sum.times(sum.over_known(count, 1.0 / count));
+    let spread = squares.with(Double { hi: -product.hi, lo: -product.lo });
+    // Divided before it is rounded.
+    let variance = if V::WHOLE { spread.over(divisor) } else { spread.over_known(divisor, 1.0 / divisor) }.value();
     let total = spread.value();
     // What is not finite comes of finite values: their squares are out of range.
     let variance = if total.is_finite() { variance } else { f64::INFINITY };
@@ -94,6 +92,16 @@ fn variance(sum: Double, squares: Double, count: f64, divisor: f64) -> f64 {
 }
 
 impl<V: Number> Moments<V> {
+    /// Takes in a value, about the pivot that there is.
+    #[inline(always)]
+    fn add(&mut self, value: V) {
+        let distance = value.minus(self.pivot);
+        self.count += 1.0;
+        self.broken |= !value.is_finite();
+        self.sum = self.sum.with(distance);
+        self.squares = self.squares.with(distance.times(distance));
+    }
+
     /// What these and newer moments come to, whose sums have been computed; those mean nothing if either
     /// has no value.
     #[inline(always)]
@@ -121,7 +129,7 @@ impl<V: Number> Moments<V> {
             counts[i] = group[i].count;
         }
         for i in 0..N {
-            variances[i] = variance(sums.get(i), squares.get(i), counts[i], counts[i] - ddof);
+            variances[i] = variance::<V>(sums.get(i), squares.get(i), counts[i], counts[i] - ddof);
         }
         for i in 0..N {
             variances[i] = if group[i].broken { f64::NAN } else { variances[i] };
@@ -142,6 +150,21 @@ impl<V: Number> Partial for Moments<V> {
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
         [*self] = Self::joined([&*self], [newer]);
+    }
+
+    /// All are about the next row, of which the newer ones are too: then no pivot has to be moved.
+    #[inline(always)]
+    fn chain(cells: &mut [Self], next: &Self) {
+        if next.count == 0.0 {
+            return partial::chain(cells);
+        }
+        let mut newer = Self { pivot: next.pivot, ..Self::EMPTY };
+        for cell in cells.iter_mut().rev() {
+            if cell.count > 0.0 {
+                newer.add(cell.pivot);
+            }
+            *cell = newer;
+        }
     }
 
     const GROUPED: bool = true;
@@ -177,13 +200,18 @@ impl<V: Number> Lift<V> for Moments<V> {
     #[inline(always)]
     fn lift(&mut self, value: V, _: i64) {
         self.pivot = if self.count == 0.0 { value } else { self.pivot };
-        self.count += 1.0;
-        self.broken |= !value.is_finite();
-        let d = value.minus(self.pivot);
-        let mut square = two_product(d.hi, d.hi);
-        square.lo += 2.0 * d.hi * d.lo;
-        self.sum = added(self.sum, d);
-        self.squares = added(self.squares, square);
+        self.add(value);
+    }
+
+    #[inline(always)]
+    fn lift_all(mut total: Self, (values, _): (&[V], &[i64]), ones: &mut [Self], totals: &mut [Self]) -> Self {
+        for i in 0..values.len() {
+            (ones[i], totals[i]) = (Self::EMPTY, total);
+            ones[i].lift(values[i], 0);
+            totals[i].lift(values[i], 0);
+            total = totals[i];
+        }
+        total
     }
 }
 

@@ -20,6 +20,13 @@ pub(crate) trait Partial: Copy + Send + 'static {
     /// Takes in the state of the rows that come after its own.
     fn combine(&mut self, newer: &Self);
 
+    /// Combines each cell, of one row at most, with all behind it, from the last to the first. Whatever window
+    /// they are in, the next row is in it too.
+    #[inline(always)]
+    fn chain(cells: &mut [Self], _next: &Self) {
+        chain(cells);
+    }
+
     /// Whether [`joined`](Self::joined) is faster than one after the other.
     const GROUPED: bool = false;
 
@@ -32,6 +39,16 @@ pub(crate) trait Partial: Copy + Send + 'static {
             joined[i].combine(newer[i]);
         }
         joined
+    }
+}
+
+/// Combines each cell with all behind it, from the last to the first.
+#[inline(always)]
+pub(super) fn chain<P: Partial>(cells: &mut [P]) {
+    let Some(mut newer) = cells.last().copied() else { return };
+    for cell in cells.iter_mut().rev().skip(1) {
+        [newer] = P::joined([cell], [&newer]);
+        *cell = newer;
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) enum Step {
         first: u32,
         /// How many.
         len: u32,
+        /// The row that comes behind them and is in each window that they are in: in a sweep its number, and if
+        /// not the cell that it waits in, which may be [`NOTHING`].
+        next: u32,
     },
     /// Rows are lifted into cells of their own, and the windows that end with them are combined.
     Run(Run),
@@ -56,7 +59,7 @@ impl Step {
             Self::Move { from, to, len } => {
                 (0..len).for_each(|i| merge(Merge { to: to + i, older: from + i, newer: NOTHING }));
             }
-            Self::Chain { first, len } => {
+            Self::Chain { first, len, .. } => {
                 (first + 1..first + len).rev().for_each(|i| merge(Merge { to: i - 1, older: i - 1, newer: i }));
             }
             Self::Run(_) => unreachable!("runs are swept"),

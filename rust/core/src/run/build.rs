@@ -86,7 +86,7 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
         Node::Window(spec) => window(spec, input, threads, name),
-        Node::Rolling(spec) => rolling(spec, input, name),
+        Node::Rolling(spec) => rolling(spec, input, threads, name),
         Node::GroupBy(spec) => group(spec, input, name),
         Node::Guard(spec) => guard(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) | Node::Merge(_) => {
@@ -257,7 +257,7 @@ fn on_grid(
     Ok((Box::new(stage), schema))
 }
 
-fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
+fn rolling(spec: &RollingSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
     let by_arrival = spec.is_by_arrival();
     let (bound_time, time) =
         if by_arrival { (None, DataType::Int64) } else { event_time(spec.time.as_ref(), input)? };
@@ -294,7 +294,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, name: String) -> Result<Made> {
         (None, Frame::Rows { center: true, .. }) => None,
         (None, _) => input.time.clone(),
     };
-    Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts)), Carries { schema, time }))
+    Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts, threads)), Carries { schema, time }))
 }
 
 fn guard(spec: &plan::Guard, input: &Carries, name: String) -> Result<Made> {

@@ -7,7 +7,8 @@
 //! are slices of the input where its order is that of the output.
 //!
 //! Where rows come in order and none has to wait for others, as most do, all that is done for many of them
-//! at once: a [`Sweeper`] does it. It comes to the same.
+//! at once: a [`Sweeper`] does it. Rows without keys, in the order of their arrival, roll by on [`Belts`], as long
+//! as none needs care. All come to the same.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -22,7 +23,7 @@ use super::span::Span;
 use super::stretches::{Stretch, Stretches};
 use super::sweeper::Sweeper;
 use super::trails::Trails;
-use crate::aggregate::{Fold, NO_SLOT, Single, Table};
+use crate::aggregate::{Belts, Fold, NO_SLOT, Single, Table};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Place, Result};
 use crate::expr::Bound;
@@ -32,6 +33,7 @@ use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
 
 mod going;
+mod swept;
 
 /// After how many rows that come by themselves the size of the state is looked at.
 const CHECKED: i64 = 256;
@@ -48,6 +50,8 @@ struct Current {
     round: usize,
     /// Whether the rows can be swept, but for those that wait for others of their time.
     calm: bool,
+    /// Whether none needs care.
+    rolls: bool,
 }
 
 /// The operator of windows of which each row has its own.
@@ -66,6 +70,8 @@ pub(crate) struct Rolling {
     table: Table,
     /// What sweeps rows, if that is possible at all.
     sweeper: Option<Sweeper>,
+    /// What makes results of rows that need no care, if it knows how to.
+    belts: Option<Belts>,
     queue: Queue,
     /// By key: the rows that wait for those that come after them in their windows.
     lines: Vec<VecDeque<Waiting>>,
@@ -91,14 +97,21 @@ pub(crate) struct Rolling {
 }
 
 impl Rolling {
-    /// An operator that has seen nothing.
-    pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts) -> Self {
+    /// An operator that has seen nothing, and works on up to so many threads.
+    pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts, threads: usize) -> Self {
         let table = Table::new(&parts.recipe);
         let in_order = by_arrival || parts.lateness == 0;
         let can_sweep = in_order && span.ends_with_row() && table.can_sweep();
+        let belts = match span {
+            Span::Rows { rows, .. } if can_sweep && by_arrival && parts.by.is_empty() => {
+                Belts::new(&parts.recipe, rows, min_periods, threads)
+            }
+            _ => None,
+        };
         Self {
             single: None,
             current: None,
+            belts,
             sweeper: can_sweep.then(|| Sweeper::new(!parts.by.is_empty(), &table)),
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
@@ -137,8 +150,9 @@ impl Rolling {
         let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
         let round = if in_order { PIECE } else { rows.end };
         let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
+        let rolls = self.rolls(&rows);
         let number = self.passage.enter(batch);
-        self.current = Some(Current { rows, number, round, calm });
+        self.current = Some(Current { rows, number, round, calm, rolls });
     }
 
     /// Whether no row in such an order is late or out of range, and event time moves with the rows alone.
@@ -154,6 +168,7 @@ impl Rolling {
     /// Works off rows of the current batch, up to its end or to an error.
     fn round(&mut self, current: &mut Current) {
         match self.ready(current) {
+            _ if current.rolls => self.roll(current),
             0 => self.walk_on(current),
             rows => self.sweep(current, rows),
         }
@@ -172,56 +187,9 @@ impl Rolling {
         self.queue.release(self.watermark_or_least().saturating_add(1 - shared));
     }
 
-    /// How many rows, from the next one on, can be swept: all those that need not wait for others.
-    fn ready(&self, Current { rows, calm, .. }: &Current) -> usize {
-        let Some(sweeper) = self.sweeper.as_ref().filter(|_| *calm && self.queue.is_empty()) else { return 0 };
-        let ticks = &rows.time.ticks[rows.row..rows.end];
-        let ready = match (self.span.is_shared(), ticks.last()) {
-            (true, Some(last)) => ticks.partition_point(|tick| tick < last),
-            _ => ticks.len(),
-        };
-        if ready <= sweeper.most() {
-            return ready;
-        }
-        let most = sweeper.most();
-        if !self.span.is_shared() {
-            return most;
-        }
-        // Rows of one time are swept together.
-        match ticks[..most].partition_point(|&tick| tick < ticks[most]) {
-            0 => ticks[..ready].partition_point(|&tick| tick == ticks[0]),
-            rows => rows,
-        }
-    }
-
-    /// Makes the results of the next rows.
-    fn sweep(&mut self, current: &mut Current, len: usize) {
-        let Some(sweeper) = &mut self.sweeper else { return };
-        let (rows, from) = (&mut current.rows, self.out.len());
-        let piece = rows.row..rows.row + len;
-        sweeper.sweep(rows, piece.clone(), self.span, &mut self.trails, &mut self.table);
-        let stretch = Stretch { batch: current.number, row: piece.start as u32, rows: len as u32 };
-        self.out.push(stretch);
-        self.passage.hold(current.number, len);
-        let ticks = &rows.time.ticks[piece.clone()];
-        if !self.by_arrival {
-            self.ticks.extend_from_slice(ticks);
-        }
-        self.mark.reach(ticks[len - 1]);
-        rows.row = piece.end;
-        let sweeper = self.sweeper.take();
-        let lowered =
-            sweeper.as_ref().map(|sweeper| self.lower(from, sweeper.slots(len), Some(sweeper.results())));
-        self.sweeper = sweeper;
-        if let Some(Err(error)) = lowered {
-            self.fail(error);
-            rows.end = rows.row;
-        }
-    }
-
     /// Lets rows of the current batch wait.
     fn walk_on(&mut self, current: &mut Current) {
-        let Current { rows, number, round, calm } = current;
+        let Current { rows, number, round, calm, .. } = current;
         let start = rows.row;
         let mut end = rows.end.min(start + *round);
         if let Some(last) = self.queue.last().filter(|_| *calm && start < end) {
@@ -479,7 +447,8 @@ impl Rolling {
 
     fn state_bytes(&self) -> u64 {
         let lines: usize = self.lines.iter().map(|line| line.capacity() * size_of::<Waiting>()).sum();
-        let sweeper = self.sweeper.as_ref().map_or(0, Sweeper::memory);
+        let sweeper =
+            self.sweeper.as_ref().map_or(0, Sweeper::memory) + self.belts.as_ref().map_or(0, Belts::bytes);
         let rows = self.trails.memory() + self.queue.memory() + self.passage.memory() + self.out.memory() + lines;
         (self.table.bytes() + sweeper + self.parts.keys.memory() + rows + self.results.memory()) as u64
     }
@@ -488,7 +457,7 @@ impl Rolling {
 impl Stage for Rolling {
     fn be_steady(&mut self) {
         self.trails.be_steady();
-        self.sweeper = None;
+        (self.sweeper, self.belts) = (None, None);
         if self.by_arrival && self.ahead() == 0 && self.parts.by.iter().all(|by| by.as_column().is_some()) {
             self.single = self.parts.recipe.single();
         }
@@ -559,7 +528,7 @@ impl Stage for Rolling {
         Ledger {
             rows_out: passed,
             held: rows_in - passed - late,
-            live_keys: self.trails.live_keys() as u64,
+            live_keys: (self.trails.live_keys() as u64).max(self.belts.as_ref().map_or(0, Belts::live_keys)),
             state_bytes: self.state_bytes(),
             ..self.ledger.clone()
         }

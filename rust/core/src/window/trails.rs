@@ -136,7 +136,7 @@ impl Trails {
             self.live += usize::from(first);
             return;
         }
-        self.turn(key, position);
+        self.turn(key, position, waited);
         let slot = self.place(key, 1);
         self.positions[slot as usize] = position;
         let Lane { total, middle, .. } = self.lanes[key as usize];
@@ -155,7 +155,7 @@ impl Trails {
             self.with_steps(key, |steps, trails| steps.result(to, trails));
             return;
         }
-        self.turn(key, last);
+        self.turn(key, last, NOTHING);
         self.evict(key, first);
         let Lane { total, front, middle, back, .. } = self.lanes[key as usize];
         let older = if front == middle { NOTHING } else { front };
@@ -168,7 +168,7 @@ impl Trails {
     pub(crate) fn sweep_rows(&mut self, key: u32, rows: Range<usize>) {
         let (mut row, mut next) = (rows.start, self.next(key));
         while row < rows.end {
-            self.turn(key, next);
+            self.turn(key, next, row as u32);
             let len = (self.lanes[key as usize].end - next).min((rows.end - row) as i64) as u32;
             let to = self.place(key, len);
             let positions = &mut self.positions[to as usize..(to + len) as usize];
@@ -190,7 +190,7 @@ impl Trails {
         self.newer.resize(self.older.len(), 0);
         let mut row = rows.start;
         while row < rows.end {
-            self.turn(key, times[row]);
+            self.turn(key, times[row], row as u32);
             let end = self.lanes[key as usize].end;
             let len = times[row..rows.end].partition_point(|&time| time < end);
             let to = self.place(key, len as u32);
@@ -241,6 +241,11 @@ impl Trails {
     /// The windows of the rows of a sweep, where they are of times.
     pub(crate) fn windows(&self) -> Reaches<'_> {
         Reaches { older: &self.older, newer: &self.newer }
+    }
+
+    /// Has the next row of a key, which has none, come to this position.
+    pub(crate) fn start_at(&mut self, key: u32, next: i64) {
+        self.lanes[key as usize].latest = next - 1;
     }
 
     /// Numbers a row that never came, behind the last one of a key.
@@ -370,8 +375,8 @@ impl Trails {
         (lane.total, lane.front, lane.middle, lane.back) = (to, to + 1, to + 1 + older, to + 1 + rows);
     }
 
-    /// Moves a key on to the block that a position lies in.
-    fn turn(&mut self, key: u32, position: i64) {
+    /// Moves a key on to the block that a position lies in, with this row if it is one's.
+    fn turn(&mut self, key: u32, position: i64, next: u32) {
         let lane = &mut self.lanes[key as usize];
         if position < lane.end {
             return;
@@ -381,8 +386,8 @@ impl Trails {
         lane.middle = lane.back;
         lane.end = start + self.length;
         let len = lane.middle - lane.front;
-        if len > 1 {
-            self.steps.push(Step::Chain { first: lane.front, len });
+        if len > 0 {
+            self.steps.push(Step::Chain { first: lane.front, len, next });
         }
     }
 

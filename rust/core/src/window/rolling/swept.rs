@@ -1,0 +1,103 @@
+//! How [`Rolling`] makes the results of many rows at once.
+
+use std::ops::Range;
+
+use super::super::parts::Rows;
+use super::super::stretches::Stretch;
+use super::{Current, Rolling};
+use crate::aggregate::LastRows;
+use crate::batch::EventTime;
+use crate::types::DataType;
+
+impl Rolling {
+    /// Whether none of the rows of a batch needs care, so that they can roll by.
+    pub(super) fn rolls(&mut self, rows: &Rows) -> bool {
+        let Some(belts) = &mut self.belts else { return false };
+        if !belts.leads() {
+            belts.watch(&rows.inputs, 0..rows.end);
+            return false;
+        }
+        if belts.takes(&rows.inputs, 0..rows.end) {
+            return true;
+        }
+        let last = belts.stop();
+        belts.watch(&rows.inputs, 0..rows.end);
+        if let Some(last) = last {
+            self.replay(rows, last);
+        }
+        false
+    }
+
+    /// Takes rows in again, with the results of which nothing is done.
+    fn replay(&mut self, rows: &Rows, LastRows { first, len, inputs }: LastRows) {
+        let Some(sweeper) = &mut self.sweeper else { return };
+        let time = EventTime::new(DataType::Int64, (first..first + len as i64).collect());
+        let rows = Rows { time, numbers: vec![0; len], inputs, ..rows.clone() };
+        self.trails.start_at(0, first);
+        for start in (0..len).step_by(sweeper.most()) {
+            let piece = start..len.min(start + sweeper.most());
+            sweeper.sweep(&rows, piece, self.span, &mut self.trails, &mut self.table);
+        }
+    }
+
+    /// Makes the results of the next rows, none of which needs care.
+    pub(super) fn roll(&mut self, Current { rows, number, .. }: &mut Current) {
+        let piece = rows.row..rows.end.min(rows.row + self.parts.batch_rows);
+        let Some(belts) = self.belts.as_mut().filter(|_| !piece.is_empty()) else { return };
+        self.trails.forget(i64::MAX);
+        let columns = belts.roll(&rows.inputs, piece.clone());
+        self.results.push(piece.len(), columns);
+        self.take_out(*number, rows, piece);
+    }
+
+    /// Notes the rows whose results are made.
+    fn take_out(&mut self, number: u32, rows: &mut Rows, piece: Range<usize>) {
+        self.out.push(Stretch { batch: number, row: piece.start as u32, rows: piece.len() as u32 });
+        self.passage.hold(number, piece.len());
+        rows.row = piece.end;
+        let ticks = &rows.time.ticks[piece];
+        if !self.by_arrival {
+            self.ticks.extend_from_slice(ticks);
+        }
+        self.mark.reach(ticks[ticks.len() - 1]);
+    }
+
+    /// How many rows, from the next one on, can be swept: all those that need not wait for others.
+    pub(super) fn ready(&self, Current { rows, calm, .. }: &Current) -> usize {
+        let Some(sweeper) = self.sweeper.as_ref().filter(|_| *calm && self.queue.is_empty()) else { return 0 };
+        let ticks = &rows.time.ticks[rows.row..rows.end];
+        let ready = match (self.span.is_shared(), ticks.last()) {
+            (true, Some(last)) => ticks.partition_point(|tick| tick < last),
+            _ => ticks.len(),
+        };
+        if ready <= sweeper.most() {
+            return ready;
+        }
+        let most = sweeper.most();
+        if !self.span.is_shared() {
+            return most;
+        }
+        // Rows of one time are swept together.
+        match ticks[..most].partition_point(|&tick| tick < ticks[most]) {
+            0 => ticks[..ready].partition_point(|&tick| tick == ticks[0]),
+            rows => rows,
+        }
+    }
+
+    /// Makes the results of the next rows.
+    pub(super) fn sweep(&mut self, current: &mut Current, len: usize) {
+        let Some(sweeper) = &mut self.sweeper else { return };
+        let (rows, from) = (&mut current.rows, self.out.len());
+        let piece = rows.row..rows.row + len;
+        sweeper.sweep(rows, piece.clone(), self.span, &mut self.trails, &mut self.table);
+        self.take_out(current.number, rows, piece);
+        let sweeper = self.sweeper.take();
+        let lowered =
+            sweeper.as_ref().map(|sweeper| self.lower(from, sweeper.slots(len), Some(sweeper.results())));
+        self.sweeper = sweeper;
+        if let Some(Err(error)) = lowered {
+            self.fail(error);
+            rows.end = rows.row;
+        }
+    }
+}
