@@ -16,6 +16,16 @@ pub(super) const FEW: usize = 4;
 /// How many rows of one block go by at a time.
 const STRETCH: usize = 512;
 
+/// Rows that go by.
+pub(super) struct Passing<'a, V> {
+    /// The place of the first in its block.
+    pub(super) at: usize,
+    /// Their values.
+    pub(super) values: &'a [V],
+    /// For how many results there is to be room.
+    pub(super) room: usize,
+}
+
 /// The values of the last rows and what they come to.
 pub(super) struct Belt<F: Flat, R: Finish<F>> {
     /// How many rows are in a window.
@@ -58,10 +68,10 @@ impl<F: Flat, R: Finish<F>> Belt<F, R> {
         }
     }
 
-    /// Takes in rows, the first of which has this place in its block; gives the results of their windows.
+    /// Takes in rows; gives the results of their windows.
     #[inline(always)]
-    pub(super) fn roll(&mut self, mut at: usize, values: &[F::Value]) -> Vec<R::Result> {
-        let mut results = Vec::with_capacity(values.len());
+    pub(super) fn roll(&mut self, Passing { mut at, values, room }: Passing<'_, F::Value>) -> Vec<R::Result> {
+        let mut results = Vec::with_capacity(room);
         let mut row = 0;
         while row < values.len() {
             let left = values.len() - row;
@@ -218,6 +228,7 @@ impl<F: Flat, R: Finish<F>> Side<F, R> {
 
     /// Joins them with what the newer blocks come to up to each of their rows.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over numbers side by side become vector instructions")]
     fn join(&mut self, finish: R, blocks: usize, pivots: &[F::Value; ABREAST]) {
         let (mut newer, count) = (F::Abreast::all(F::EMPTY), self.values.len() as f64);
         for ((values, older), results) in self.values.iter().zip(&self.suffixes[1..]).zip(&mut self.results) {

@@ -11,7 +11,7 @@ use std::thread;
 use arrow_array::{ArrayRef, Float32Array, Float64Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 
-use super::belt::{Belt, FEW};
+use super::belt::{Belt, FEW, Passing};
 use super::cells::{Value, Values};
 use super::flat::{Extremes, Finish, Flat, Mean, Numbers, Plain, Spread, Spreads, Sums, Total, Unkeyed};
 use super::function::Function;
@@ -25,7 +25,7 @@ use crate::types::DataType;
 trait Moving: Send {
     /// See [`Belt`].
     fn takes(&self, values: &Values<'_>) -> bool;
-    fn roll(&mut self, at: usize, values: &Values<'_>) -> Numbers;
+    fn roll(&mut self, at: usize, values: &Values<'_>, room: usize) -> Numbers;
     /// One like it that has seen but these rows, which are a block.
     fn after(&self, block: &Values<'_>) -> Box<dyn Moving>;
     fn watch(&mut self, at: usize, values: &Values<'_>);
@@ -44,8 +44,8 @@ impl<F: Flat, R: Finish<F>> Moving for Belt<F, R> {
         Self::takes(of(values))
     }
 
-    fn roll(&mut self, at: usize, values: &Values<'_>) -> Numbers {
-        R::Result::unnamed(fused::roll(self, at, of(values)))
+    fn roll(&mut self, at: usize, values: &Values<'_>, room: usize) -> Numbers {
+        R::Result::unnamed(fused::roll(self, Passing { at, values: of(values), room }))
     }
 
     fn after(&self, block: &Values<'_>) -> Box<dyn Moving> {
@@ -74,20 +74,22 @@ impl<F: Flat, R: Finish<F>> Moving for Belt<F, R> {
 }
 
 /// So many rows are worth a thread.
-const WORTH_A_THREAD: usize = 1 << 14;
+const WORTH_A_THREAD: usize = 1 << 15;
 
 /// What a belt has to do: it is a task for one thread.
 struct Turn<'a> {
     belt: &'a mut dyn Moving,
     at: usize,
     values: Values<'a>,
+    /// For how many results there is to be room.
+    room: usize,
     /// What has come of it.
     made: Option<Numbers>,
 }
 
 impl Turn<'_> {
     fn take(&mut self) {
-        self.made = Some(self.belt.roll(self.at, &self.values));
+        self.made = Some(self.belt.roll(self.at, &self.values, self.room));
     }
 }
 
@@ -206,7 +208,14 @@ impl Belts {
                 |(part, belt): &(usize, Box<dyn Moving>)| (*part, belt.after(&read(*part, cut - self.rows..cut)));
             others.extend(self.belts.iter().map(other));
         }
-        let turn = |part: usize, belt, at, rows| Turn { belt, at, values: read(part, rows), made: None };
+        let end = rows.end;
+        let turn = |part: usize, belt, at, rows: Range<usize>| Turn {
+            belt,
+            at,
+            room: end - rows.start,
+            values: read(part, rows),
+            made: None,
+        };
         let before = self.belts.iter_mut().map(|(part, belt)| turn(*part, &mut **belt, at, rows.start..cut));
         let behind = others.iter_mut().map(|(part, belt)| turn(*part, &mut **belt, 0, cut..rows.end));
         let mut turns: Vec<Turn<'_>> = before.chain(behind).collect();

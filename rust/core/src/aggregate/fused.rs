@@ -3,7 +3,7 @@
 //! instruction it is a call. Slots are checked once for all rows.
 #![allow(unsafe_code)]
 
-use super::belt::Belt;
+use super::belt::{Belt, Passing};
 use super::cells::{Rows, Value};
 use super::double::two_sum;
 use super::flat::{Finish, Flat};
@@ -106,17 +106,13 @@ pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f6
 }
 
 /// Takes rows into the windows that move on with them; gives the result of each.
-pub(super) fn roll<F: Flat, R: Finish<F>>(
-    belt: &mut Belt<F, R>,
-    at: usize,
-    values: &[F::Value],
-) -> Vec<R::Result> {
+pub(super) fn roll<F: Flat, R: Finish<F>>(belt: &mut Belt<F, R>, rows: Passing<'_, F::Value>) -> Vec<R::Result> {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
-        return unsafe { roll_fma(belt, at, values) };
+        return unsafe { roll_fma(belt, rows) };
     }
-    belt.roll(at, values)
+    belt.roll(rows)
 }
 
 /// What stands for doubles where they are compared: [`Min::key`] if `LOWEST`, and [`Max::key`] if not.
@@ -204,8 +200,8 @@ fn sweep_fma<P: Lift<V>, V: Value>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn roll_fma<F: Flat, R: Finish<F>>(belt: &mut Belt<F, R>, at: usize, values: &[F::Value]) -> Vec<R::Result> {
-    belt.roll(at, values)
+fn roll_fma<F: Flat, R: Finish<F>>(belt: &mut Belt<F, R>, rows: Passing<'_, F::Value>) -> Vec<R::Result> {
+    belt.roll(rows)
 }
 
 #[cfg(target_arch = "x86_64")]
