@@ -146,7 +146,7 @@ impl Rolling {
         self.trails.prepare(self.parts.keys.len());
         self.lines.resize_with(if self.ahead() > 0 { self.parts.keys.len() } else { 0 }, VecDeque::new);
         // Rows in order go by a few at a time, while their cells are near; others are sorted together.
-        let sorted = self.by_arrival || rows.time.is_sorted();
+        let sorted = self.by_arrival || rows.in_order;
         let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
         let round = if in_order { PIECE } else { rows.end };
         let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
