@@ -144,6 +144,17 @@ impl Origin {
         }
     }
 
+    /// The origin of rows of these numbers.
+    pub(crate) fn of_numbers(source: Option<Arc<str>>, numbers: impl Iterator<Item = u64> + Clone) -> Self {
+        let row = numbers.clone().min().unwrap_or_default();
+        Self {
+            source,
+            row,
+            picked: Some(numbers.map(|number| (number - row) as u32).collect()),
+            ..Self::default()
+        }
+    }
+
     /// The origin of the rows of several batches, one after the other.
     pub(crate) fn of_several(batches: &[Batch]) -> Self {
         let origins = batches.iter().map(|batch| batch.origin.clone()).collect();

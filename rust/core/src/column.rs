@@ -50,6 +50,25 @@ pub(crate) fn as_f64(array: &dyn Array) -> Option<ScalarBuffer<f64>> {
     })
 }
 
+/// The double of a row, if they are floats.
+pub(crate) fn as_double(array: &dyn Array, row: usize) -> Option<f64> {
+    match array.data_type() {
+        Arrow::Float64 => Some(array.as_primitive::<Float64Type>().value(row)),
+        Arrow::Float32 => Some(array.as_primitive::<Float32Type>().value(row).into()),
+        _ => None,
+    }
+}
+
+/// The 64-bit integer of a row, as [`as_i64`] has it; of a boolean, 0 or 1.
+pub(crate) fn as_word(array: &dyn Array, row: usize) -> Option<i64> {
+    match array.data_type() {
+        Arrow::Boolean => Some(array.as_boolean().value(row).into()),
+        // The most frequent one need not be sliced.
+        Arrow::Int64 => Some(array.as_primitive::<Int64Type>().value(row)),
+        _ => as_i64(&array.slice(row, 1)).map(|values| values[0]),
+    }
+}
+
 /// The values of an array of 64-bit words, as they lie in memory.
 fn words(array: &dyn Array) -> ScalarBuffer<i64> {
     let data = array.to_data();

@@ -16,6 +16,7 @@ mod stage;
 mod threads;
 mod time;
 pub mod types;
+mod value;
 mod window;
 
 pub use aggregate::{Aggregate, Function};
@@ -28,4 +29,5 @@ pub use run::{Call, Offer, Prepared, Pushed, Run, Step, is_enough};
 pub use source::{Sample, Supply};
 pub use stage::Ledger;
 pub use types::{DataType, Field, Schema, TimeUnit};
+pub use value::Value;
 pub use window::{Closed, Combiner, Daba, Label, Late, Length, Monoid, Themselves};

@@ -1,4 +1,4 @@
-//! [`Scalar`] and [`Gathered`]: rows that come one by one.
+//! [`Scalar`], [`Lone`] and [`Gathered`]: rows that come one by one.
 
 use std::sync::Arc;
 
@@ -7,7 +7,9 @@ use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
 use crate::batch::Batch;
 use crate::column::from_i64;
+use crate::error::{Error, Result};
 use crate::types::{DataType, Schema};
+use crate::value::Value;
 
 /// How many rows are gathered at most, and how many bytes of text: few enough that nobody waits for them.
 const ROWS: usize = 256;
@@ -33,6 +35,27 @@ impl Scalar<'_> {
         column.push(self);
         Some(column.take())
     }
+}
+
+/// A row that comes by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Lone<'a> {
+    /// A value for each column.
+    pub(crate) values: &'a [Scalar<'a>],
+    /// Its event time, or anything where there is none.
+    pub(crate) time: i64,
+    /// The name of its source.
+    pub(crate) source: &'a Arc<str>,
+    /// Its number there.
+    pub(crate) number: u64,
+}
+
+/// What has come of a row that came by itself.
+pub(crate) enum Told {
+    /// Its results, which stand behind its own values.
+    Own(Result<Vec<Value>>),
+    /// Rows of results, one after the other, and the error behind them.
+    Rows(Vec<Value>, Option<Error>),
 }
 
 /// The values of one column.

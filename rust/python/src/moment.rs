@@ -90,16 +90,29 @@ fn timestamp(time: &Bound<'_, PyDateTime>, zoned: bool) -> Result<i128, Reason> 
 
 /// The nanoseconds since 1970 of Python's own `datetime` without a zone; `None` for others.
 fn naive(time: &Bound<'_, PyDateTime>) -> PyResult<Option<i128>> {
-    static START: PyOnceLock<Py<PyDateTime>> = PyOnceLock::new();
     let py = time.py();
     if !time.is_exact_instance_of::<PyDateTime>() || !time.getattr(intern!(py, "tzinfo"))?.is_none() {
         return Ok(None);
     }
-    let start =
-        START.get_or_try_init(py, || PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, None).map(Bound::unbind))?;
-    let since = time.sub(start)?.cast_into::<PyDelta>()?;
+    let since = time.sub(start(py)?)?.cast_into::<PyDelta>()?;
     let seconds = i128::from(since.get_days()) * 86_400 + i128::from(since.get_seconds());
     Ok(Some(seconds * 1_000_000_000 + i128::from(since.get_microseconds()) * 1000))
+}
+
+/// The `datetime` of ticks that it knows.
+pub fn datetime<'py>(py: Python<'py>, ticks: i64, unit: TimeUnit) -> PyResult<Bound<'py, PyAny>> {
+    let (second, tick) = (ticks.div_euclid(unit.per_second()), ticks.rem_euclid(unit.per_second()));
+    let (day, micro) = (second.div_euclid(86_400), tick * (1_000_000 / unit.per_second()));
+    let since = PyDelta::new(py, day as i32, second.rem_euclid(86_400) as i32, micro as i32, false)?;
+    start(py)?.add(since)
+}
+
+/// The start of 1970.
+fn start(py: Python<'_>) -> PyResult<&Bound<'_, PyDateTime>> {
+    static START: PyOnceLock<Py<PyDateTime>> = PyOnceLock::new();
+    let made =
+        START.get_or_try_init(py, || PyDateTime::new(py, 1970, 1, 1, 0, 0, 0, 0, None).map(Bound::unbind))?;
+    Ok(made.bind(py))
 }
 
 /// The ticks of a scalar of numpy of this kind, if they are exact in the unit.

@@ -11,10 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple};
 use rillet_core::error::Place;
 use rillet_core::types::Field;
-use rillet_core::{DataType, Pushed, Schema, Supply};
+use rillet_core::{DataType, Pushed, Schema, Supply, Value};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{briefly, exception, type_error, value_error, within};
+use crate::errors::{briefly, exception, to_py, type_error, value_error, within};
 use crate::infer::type_name;
 use crate::iterator::{BatchIterator, Polled, SetAside, lock};
 use crate::mapping::batch_from_any;
@@ -22,6 +22,7 @@ use crate::moment;
 use crate::reason::Reason;
 use crate::rows::batch_from_rows;
 use crate::scalar::Plain;
+use crate::value;
 
 /// How many steps a run takes before signals are looked at.
 const STEPS: usize = 8;
@@ -36,6 +37,8 @@ const STEPS: usize = 8;
 pub struct Operator {
     iterator: Py<BatchIterator>,
     schema: Arc<Schema>,
+    /// The columns that come out; `None` if that is not known yet.
+    results: Option<Arc<Schema>>,
     names: Vec<Py<PyString>>,
     /// The column that is the event time.
     time: Option<usize>,
@@ -203,9 +206,29 @@ impl Operator {
 
 impl Operator {
     /// Of a run that is supplied rows of this schema.
-    pub fn new(py: Python<'_>, iterator: Py<BatchIterator>, schema: Arc<Schema>, time: Option<usize>) -> Self {
+    pub fn new(
+        py: Python<'_>,
+        iterator: Py<BatchIterator>,
+        (schema, time): (Arc<Schema>, Option<usize>),
+        results: Option<Arc<Schema>>,
+    ) -> Self {
         let names = schema.fields().iter().map(|field| PyString::intern(py, &field.name).unbind()).collect();
-        Self { iterator, schema, names, time, state: Mutex::default() }
+        Self { iterator, schema, results, names, time, state: Mutex::default() }
+    }
+
+    /// The columns of results that have been made.
+    fn results(&self) -> &Schema {
+        self.results.as_ref().unwrap_or(&self.schema)
+    }
+
+    /// Rows of results, whose values lie one after the other, as tuples.
+    fn made<'py>(&self, py: Python<'py>, values: &[Value]) -> PyResult<Bound<'py, PyList>> {
+        let fields = self.results().fields();
+        let row = |values: &[Value]| {
+            let made = values.iter().zip(fields).map(|(value, field)| value::one(py, value, &field.dtype));
+            PyTuple::new(py, made.collect::<PyResult<Vec<_>>>()?)
+        };
+        PyList::new(py, values.chunks(fields.len().max(1)).map(row).collect::<PyResult<Vec<_>>>()?)
     }
 
     fn check_open(&self, py: Python<'_>) -> PyResult<()> {
@@ -263,7 +286,14 @@ impl Operator {
         match pushed.inspect_err(|_| iterator.mark_closed())? {
             Pushed::Refused => Ok(None),
             Pushed::Quiet => Ok(Some(PyList::empty(py))),
-            Pushed::Result(columns) => PyList::new(py, [row.with(py, &self.schema, &columns)?]).map(Some),
+            Pushed::Own(results) => PyList::new(py, [row.with(py, self.results(), &results)?]).map(Some),
+            Pushed::Rows(values, error) => {
+                if let Some(error) = error {
+                    iterator.mark_closed();
+                    self.put_off(py, to_py(py, &error))?;
+                }
+                self.made(py, &values).map(Some)
+            }
             Pushed::Loud => rows(py, &iterator.drive(py, || self.work(py))?).map(Some),
         }
     }

@@ -406,9 +406,9 @@ impl PyPrepared {
 
     /// Starts a run whose only source is what is pushed.
     fn operator(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<Operator> {
-        let (schema, time) = self.0.source().map_err(|error| to_py(py, &error))?;
+        let source = self.0.source().map_err(|error| to_py(py, &error))?;
         let run = enter(py, || self.0.run_steady())?;
-        Ok(Operator::new(py, Py::new(py, BatchIterator::pushed(run, hosts))?, schema, time))
+        Ok(Operator::new(py, Py::new(py, BatchIterator::pushed(run, hosts))?, source, self.0.schema().ok()))
     }
 }
 

@@ -1,9 +1,8 @@
 //! [`Plain`]: a row of plain Python values, taken as they are, with no column around each.
 
-use arrow_array::ArrayRef;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDate, PyDateTime, PyFloat, PyInt, PyString, PyTuple};
-use rillet_core::{DataType, Scalar, Schema, TimeUnit};
+use rillet_core::{DataType, Scalar, Schema, TimeUnit, Value};
 
 use crate::moment;
 use crate::reason::Reason;
@@ -40,21 +39,20 @@ impl<'a, 'py> Plain<'a, 'py> {
         Ok(Some(Self { row, scalars, same }))
     }
 
-    /// Its values as a batch gives them back, and behind them those of columns of one row.
+    /// Its values as a batch gives them back, and behind them others.
     ///
     /// # Errors
     /// What making Python values raises.
-    pub fn with(&self, py: Python<'py>, schema: &Schema, more: &[ArrayRef]) -> PyResult<Bound<'py, PyTuple>> {
+    pub fn with(&self, py: Python<'py>, schema: &Schema, more: &[Value]) -> PyResult<Bound<'py, PyTuple>> {
+        let types = &mut schema.fields().iter().map(|field| &field.dtype);
         let mut values = Vec::with_capacity(self.scalars.len() + more.len());
-        for (at, value) in self.row.iter().enumerate() {
-            let differs = (!self.same[at]).then(|| self.scalars[at].column(&schema.fields()[at].dtype)).flatten();
-            values.push(match differs {
-                Some(column) => value::list(py, &column)?.get_item(0)?,
-                None => value.clone(),
-            });
+        for ((own, scalar), (same, dtype)) in
+            self.row.iter().zip(&self.scalars).zip(self.same.iter().zip(types.by_ref()))
+        {
+            values.push(if *same { own.clone() } else { value::one(py, &(*scalar).into(), dtype)? });
         }
-        for column in more {
-            values.push(value::list(py, column)?.get_item(0)?);
+        for (value, dtype) in more.iter().zip(types) {
+            values.push(value::one(py, value, dtype)?);
         }
         PyTuple::new(py, values)
     }

@@ -9,10 +9,11 @@ use arrow_schema::{DataType as Arrow, TimeUnit as Unit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDelta, PyDict, PyList, PyString, PyTime, PyType, PyTzInfo};
-use rillet_core::TimeUnit;
+use pyo3::types::{PyBool, PyBytes, PyDelta, PyDict, PyList, PyString, PyTime, PyType, PyTzInfo};
+use rillet_core::{DataType, Scalar, TimeUnit, Value};
 
 use crate::flat::Flat;
+use crate::moment;
 
 /// The first and the last second of the years that `datetime` knows, less a day for its zones.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_510_400..=253_402_214_400;
@@ -39,6 +40,31 @@ pub fn list<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyLis
         Arrow::Struct(_) => structs(py, array),
         _ => numbers(py, array),
     }
+}
+
+/// A single value of this type, as [`list`] has it.
+pub fn one<'py>(py: Python<'py>, value: &Value, dtype: &DataType) -> PyResult<Bound<'py, PyAny>> {
+    let column = match value {
+        Value::Null => return Ok(py.None().into_bound(py)),
+        Value::Float(value) => return Ok(value.into_pyobject(py)?.into_any()),
+        Value::Text(text) => return Ok(PyString::new(py, text).into_any()),
+        Value::Column(column) => Some(Arc::clone(column)),
+        Value::Int(value) => match dtype {
+            DataType::UInt64 => return Ok((*value as u64).into_pyobject(py)?.into_any()),
+            _ if dtype.is_integer() => return Ok(value.into_pyobject(py)?.into_any()),
+            DataType::Bool => return Ok(PyBool::new(py, *value != 0).to_owned().into_any()),
+            DataType::Timestamp(unit, None) if has_datetime(*value, *unit) => {
+                return moment::datetime(py, *value, *unit);
+            }
+            _ => Scalar::Int(*value).column(dtype),
+        },
+    };
+    column.map_or_else(|| Ok(py.None().into_bound(py)), |column| list(py, &column)?.get_item(0))
+}
+
+/// Whether `datetime` knows a time.
+fn has_datetime(ticks: i64, unit: TimeUnit) -> bool {
+    unit != TimeUnit::Nano && SECONDS.contains(&ticks.div_euclid(unit.per_second()))
 }
 
 fn numbers<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyList>> {
@@ -97,14 +123,13 @@ fn num_i64(value: impl arrow_buffer::ArrowNativeType) -> Option<i64> {
 fn times<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyList>> {
     let Some(flat) = Flat::of(array) else { return PyList::new(py, [(); 0]) };
     let shown = flat.array(py)?;
-    let known =
-        |per_second: i64| ticks(array).into_iter().flatten().all(|x| SECONDS.contains(&x.div_euclid(per_second)));
+    let known = |unit: TimeUnit| ticks(array).into_iter().flatten().all(|x| has_datetime(x, unit));
     let fits = match array.data_type() {
-        Arrow::Timestamp(Unit::Nanosecond, _) | Arrow::Duration(Unit::Nanosecond) => false,
-        Arrow::Timestamp(unit, _) => known(TimeUnit::from(*unit).per_second()),
+        Arrow::Duration(Unit::Nanosecond) => false,
+        Arrow::Timestamp(unit, _) => known(TimeUnit::from(*unit)),
         Arrow::Date32 => ticks(array).into_iter().flatten().all(|day| DAYS.contains(&day)),
         Arrow::Duration(Unit::Microsecond) => true,
-        _ => known(1),
+        _ => known(TimeUnit::Second),
     };
     match (fits, array.data_type()) {
         (false, _) => scalars(&shown, array),

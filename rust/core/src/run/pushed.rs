@@ -6,11 +6,10 @@
 
 use std::ops::Range;
 
-use arrow_array::ArrayRef;
-
 use super::{Run, Work};
 use crate::error::{Error, Result};
-use crate::row::{Gathered, Scalar};
+use crate::row::{Gathered, Lone, Scalar, Told};
+use crate::value::Value;
 
 /// What a run to which rows are pushed has beside its nodes.
 pub(super) struct Inlet {
@@ -22,8 +21,10 @@ pub(super) struct Inlet {
 
 /// What became of a row that was pushed.
 pub enum Pushed {
-    /// It has these results, each a column of one row, beside its own columns.
-    Result(Vec<ArrayRef>),
+    /// It has these results, behind its own values.
+    Own(Vec<Value>),
+    /// It has brought about these rows of results, one after the other, and the error behind them.
+    Rows(Vec<Value>, Option<Error>),
     /// Nothing has come of it.
     Quiet,
     /// It has been taken, and steps will tell what comes of it.
@@ -42,14 +43,16 @@ impl Run {
         if self.over || self.mapping.is_some() {
             return Ok(Pushed::Refused);
         }
-        let Some(tick) = self.tick(row) else { return Ok(Pushed::Refused) };
-        if let Some(result) = self.straight(row) {
-            return match result {
-                Ok(columns) => Ok(Pushed::Result(columns)),
-                Err(error) => {
-                    self.close();
-                    Err(error)
-                }
+        let Some(time) = self.time_of(row) else { return Ok(Pushed::Refused) };
+        if let Some(told) = self.straight(row, time) {
+            if matches!(&told, Told::Own(Err(_)) | Told::Rows(_, Some(_))) {
+                self.observe();
+                self.close();
+            }
+            return match told {
+                Told::Own(results) => results.map(Pushed::Own),
+                Told::Rows(values, Some(error)) if values.is_empty() => Err(error),
+                Told::Rows(values, error) => Ok(Pushed::Rows(values, error)),
             };
         }
         let quiet = self.quiet();
@@ -57,11 +60,11 @@ impl Run {
             return Ok(Pushed::Refused);
         };
         rows.push(row);
-        Ok(if quiet.contains(&tick) && !rows.is_full() { Pushed::Quiet } else { Pushed::Loud })
+        Ok(if quiet.contains(&time) && !rows.is_full() { Pushed::Quiet } else { Pushed::Loud })
     }
 
     /// The event time of a row, or any where there is none; `None` if it lacks one.
-    fn tick(&self, row: &[Scalar<'_>]) -> Option<i64> {
+    fn time_of(&self, row: &[Scalar<'_>]) -> Option<i64> {
         let Work::Source { source, .. } = &self.nodes[0].work else { return None };
         match source.time().map(|at| row[at]) {
             None => Some(0),
@@ -70,8 +73,8 @@ impl Run {
         }
     }
 
-    /// Takes a row to the only stage, if it gives the results of rows one by one.
-    fn straight(&mut self, row: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
+    /// Takes a row to the only stage, if it takes rows one by one.
+    fn straight(&mut self, values: &[Scalar<'_>], time: i64) -> Option<Told> {
         if self.inlet.as_ref()?.rows.as_ref().is_some_and(|rows| !rows.is_empty()) {
             return None; // those come first
         }
@@ -79,14 +82,10 @@ impl Run {
         let (Work::Source { source, .. }, Work::Stage(stage)) = (&mut source.work, &mut stage.work) else {
             return None;
         };
-        let result = stage.push_row(row)?;
-        let place = source.pass_row();
-        Some(result.map_err(|mut error| {
-            if let Error::Overflow(overflow) = &mut error {
-                overflow.place = place;
-            }
-            error
-        }))
+        let (name, number) = source.next_row()?;
+        let told = stage.push_row(Lone { values, time, source: name, number })?;
+        source.pass_row();
+        Some(told)
     }
 
     /// The times of rows of which nothing comes now.

@@ -151,13 +151,15 @@ impl Source for HostBatches {
         self.time
     }
 
-    fn pass_row(&mut self) -> Place {
-        let row = self.row;
+    fn next_row(&self) -> Option<(&Arc<str>, u64)> {
+        Some((&self.name, self.row))
+    }
+
+    fn pass_row(&mut self) {
         self.row += 1;
         self.ledger.rows_in += 1;
         self.ledger.passed += 1;
         self.ledger.rows_out = self.ledger.passed;
-        Place { source: Some(self.name.to_string()), row: Some(row), ..Place::default() }
     }
 
     fn ledger(&self) -> Ledger {

@@ -13,8 +13,10 @@ mod host;
 mod input;
 mod unread;
 
+use std::sync::Arc;
+
 use crate::batch::Batch;
-use crate::error::{BadRow, Place, Result};
+use crate::error::{BadRow, Result};
 use crate::stage::Ledger;
 
 pub(crate) use categories::Categories;
@@ -68,10 +70,13 @@ pub(crate) trait Source: Send {
         None
     }
 
-    /// Counts a row that has passed by itself; gives its place.
-    fn pass_row(&mut self) -> Place {
-        Place::default()
+    /// The name of a source that is supplied, and the number of its next row.
+    fn next_row(&self) -> Option<(&Arc<str>, u64)> {
+        None
     }
+
+    /// Counts a row that has passed by itself.
+    fn pass_row(&mut self) {}
 
     /// Its rows so far.
     fn ledger(&self) -> Ledger;

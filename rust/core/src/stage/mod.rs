@@ -15,11 +15,9 @@ mod watch;
 
 use std::ops::Range;
 
-use arrow_array::ArrayRef;
-
 use crate::batch::Batch;
 use crate::error::Result;
-use crate::row::Scalar;
+use crate::row::{Lone, Told};
 use crate::types::DataType;
 
 pub(crate) use filter::Filter;
@@ -56,9 +54,9 @@ pub(crate) trait Stage: Send {
     /// more rows a window has.
     fn be_steady(&mut self) {}
 
-    /// Takes a row that comes by itself, with a value for each column, and gives its results, each a column of one
-    /// row, which stand behind its own columns; `None` if it takes no such rows, and has not taken this one.
-    fn push_row(&mut self, _: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
+    /// Takes a row that comes by itself, and gives what comes of it; `None` if it takes no such rows, and has not
+    /// taken this one.
+    fn push_row(&mut self, _: Lone<'_>) -> Option<Told> {
         None
     }
 

@@ -3,6 +3,7 @@
 use arrow_array::{Array, ArrayRef};
 
 use crate::error::{Error, Result};
+use crate::row::Scalar;
 use crate::types::{DataType, Field};
 
 mod byte_keys;
@@ -13,7 +14,7 @@ mod numbers;
 mod word_keys;
 
 use byte_keys::ByteKeys;
-use code::{decode_words, words};
+use code::{decode_words, word, words};
 use word_keys::WordKeys;
 
 /// All keys that are held, by number.
@@ -76,6 +77,14 @@ impl Keys {
         }
     }
 
+    /// The number of the key of a row that comes by itself.
+    pub(crate) fn number_one(&mut self, values: &[Scalar<'_>]) -> u32 {
+        match self {
+            Self::Words(_, keys) => keys.number_one(word(values[0])),
+            Self::Bytes(keys) => keys.number_one(values),
+        }
+    }
+
     /// Lets go of keys; their numbers will be given to others.
     pub(crate) fn forget(&mut self, numbers: impl Iterator<Item = u32>) {
         match self {
@@ -109,7 +118,7 @@ mod tests {
 
     use arrow_array::cast::AsArray;
     use arrow_array::types::Float64Type;
-    use arrow_array::{Float64Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, StringArray};
 
     use super::*;
     use crate::column::Texts;
@@ -139,6 +148,33 @@ mod tests {
         keys.forget([3, 2, 1].into_iter());
         keys.forget([1, 2, 3].into_iter());
         assert_eq!((keys.held(), keys.number(&[texts], 4)), (1, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn a_row_by_itself_has_the_key_that_it_has_in_a_batch() {
+        let texts = ["", "short", "not so short", "a text of more than sixteen bytes"].map(Some);
+        let texts: ArrayRef = Arc::new(StringArray::from([&texts[..], &[None]].concat()));
+        let floats: ArrayRef =
+            Arc::new(Float64Array::from(vec![Some(-0.0), Some(f64::NAN), Some(0.0), None, Some(1.5)]));
+        let bools: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true, false, true]));
+        let (text, float) = (Field::new("t", DataType::Text), Field::new("f", DataType::Float64));
+        let all = [
+            (vec![text.clone()], vec![texts.clone()]),
+            (vec![float.clone()], vec![floats.clone()]),
+            (vec![text, float, Field::new("b", DataType::Bool)], vec![texts, floats, bools]),
+        ];
+        for (fields, columns) in all {
+            let keys = || Keys::new(&fields).expect("types that have a hash");
+            let row = |row| {
+                columns.iter().map(|column| Scalar::at(column, row).expect("a plain type")).collect::<Vec<_>>()
+            };
+            let (mut first, mut last) = (keys(), keys());
+            let numbers = first.number(&columns, 5);
+            let alone: Vec<u32> = (0..5).map(|at| last.number_one(&row(at))).collect();
+            assert_eq!(alone, numbers);
+            assert_eq!((0..5).map(|at| first.number_one(&row(at))).collect::<Vec<_>>(), numbers);
+            assert_eq!(last.number(&columns, 5), numbers);
+        }
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Mark {
         }
     }
 
+    /// Remembers which row set the mark, where it came by itself.
+    pub(crate) fn note_row(&mut self, place: Place) {
+        self.set_by = place;
+    }
+
     /// Remembers, at the end of a batch, which row set the mark.
     pub(crate) fn note(&mut self, batch: &Batch, high: &High) {
         if self.time == Some(high.time) {

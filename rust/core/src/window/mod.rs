@@ -47,6 +47,7 @@ mod queue;
 mod reach;
 mod revised;
 mod rolling;
+mod room;
 mod ruler;
 mod sequence;
 mod session;

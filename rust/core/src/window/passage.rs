@@ -1,5 +1,9 @@
 //! [`Passage`]: rows of the input on their way through.
 
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+
 use super::stretches::Stretch;
 use crate::batch::{Batch, Origin};
 use crate::error::Place;
@@ -37,6 +41,16 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.len() == self.free.len()
+    }
+
+    /// The columns of a batch.
+    pub(crate) fn columns(&self, number: u32) -> &[ArrayRef] {
+        self.of(number).batch.columns()
+    }
+
     /// Takes in a batch, which is kept until it is released. Gives its number.
     pub(crate) fn enter(&mut self, batch: Batch) -> u32 {
         let held = Some(Held { batch, rows: 1, bytes: 0, is_thin: false });
@@ -110,6 +124,11 @@ impl Passage {
     /// Where a row came from.
     pub(crate) fn place(&self, number: u32, row: u32) -> Place {
         self.of(number).batch.origin().place(row as usize)
+    }
+
+    /// The source of a batch.
+    pub(crate) fn source(&self, number: u32) -> Option<&Arc<str>> {
+        self.of(number).batch.origin().source.as_ref()
     }
 
     fn of(&self, number: u32) -> &Held {

@@ -12,31 +12,27 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use arrow_array::ArrayRef;
-
 use super::mark::Mark;
 use super::parts::{Parts, Rows};
 use super::passage::Passage;
 use super::pieces::Pieces;
 use super::queue::{Queue, Waiting};
+use super::room::Room;
 use super::span::Span;
 use super::stretches::{Stretch, Stretches};
 use super::sweeper::Sweeper;
 use super::trails::Trails;
 use crate::aggregate::{Belts, Fold, NO_SLOT, Single, Table};
 use crate::batch::{Batch, EventTime};
-use crate::error::{Error, Place, Result};
-use crate::expr::Bound;
+use crate::error::{Error, Result};
 use crate::memory;
-use crate::row::Scalar;
+use crate::row::{Lone, Told};
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
 
 mod going;
+mod straight;
 mod swept;
-
-/// After how many rows that come by themselves the size of the state is looked at.
-const CHECKED: i64 = 256;
 
 /// How many results are made columns at a time.
 const PIECE: usize = 2048;
@@ -62,8 +58,12 @@ pub(crate) struct Rolling {
     /// How many values a result needs.
     min_periods: u64,
     parts: Parts,
-    /// How aggregates read rows that come by themselves, if such have their results at once.
+    /// How aggregates read rows that come by themselves, if such are taken.
     single: Option<Single>,
+    /// Where such rows wait.
+    room: Option<Room>,
+    /// The number of the one that set the mark, if one did.
+    highest: Option<u64>,
     current: Option<Current>,
     mark: Mark,
     trails: Trails,
@@ -110,6 +110,8 @@ impl Rolling {
         };
         Self {
             single: None,
+            room: None,
+            highest: None,
             current: None,
             belts,
             sweeper: can_sweep.then(|| Sweeper::new(!parts.by.is_empty(), &table)),
@@ -144,7 +146,7 @@ impl Rolling {
         let (rows, failure) = self.parts.read(timed, &self.mark);
         self.failure = failure;
         self.trails.prepare(self.parts.keys.len());
-        self.lines.resize_with(if self.ahead() > 0 { self.parts.keys.len() } else { 0 }, VecDeque::new);
+        self.make_lines();
         // Rows in order go by a few at a time, while their cells are near; others are sorted together.
         let sorted = self.by_arrival || rows.in_order;
         let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
@@ -297,27 +299,42 @@ impl Rolling {
         }
     }
 
+    /// Makes lines for all keys, where rows stand in such.
+    fn make_lines(&mut self) {
+        if self.ahead() > 0 {
+            self.lines.resize_with(self.parts.keys.len(), VecDeque::new);
+        }
+    }
+
     /// Makes the results of rows that have their turn, a few at a time.
     fn tell(&mut self) {
-        let from = self.out.len();
-        for _ in 0..self.queue.ready().min(PIECE) {
-            let row = self.queue.tell();
-            let to = (self.out.len() - from + 1) as u32;
-            let told = match self.span {
-                Span::Time { from, to: until } => Some(self.tell_time(row, (from, until), to)),
-                Span::Rows { rows, ahead } => self.tell_rows(row, rows, ahead, to),
-            };
-            if let Some(row) = told {
-                self.out.push(Stretch { batch: row.batch, row: row.row, rows: 1 });
+        let (from, told) = (self.out.len(), self.tell_some());
+        for row in &told {
+            self.out.push(Stretch { batch: row.batch, row: row.row, rows: 1 });
+            if !self.by_arrival {
+                self.ticks.push(row.tick);
             }
         }
-        self.queue.trim();
-        self.combine();
-        let slots: Vec<u32> = (1..=(self.out.len() - from) as u32).collect();
+        let slots: Vec<u32> = (1..=told.len() as u32).collect();
         if let Err(error) = self.lower(from, &slots, None) {
             self.fail(error);
         }
         self.clear();
+    }
+
+    /// Gives rows their turn, a few at a time; has their windows combined into the first slots.
+    fn tell_some(&mut self) -> Vec<Waiting> {
+        let mut told = Vec::new();
+        for _ in 0..self.queue.ready().min(PIECE) {
+            let (row, to) = (self.queue.tell(), told.len() as u32 + 1);
+            told.extend(match self.span {
+                Span::Time { from, to: until } => Some(self.tell_time(row, (from, until), to)),
+                Span::Rows { rows, ahead } => self.tell_rows(row, rows, ahead, to),
+            });
+        }
+        self.queue.trim();
+        self.combine();
+        told
     }
 
     /// Has the window of a row combined: of those up to its time, in which no row is missing any more.
@@ -326,7 +343,6 @@ impl Rolling {
             self.trails.push(taken.key, taken.slot, taken.tick);
         }
         self.trails.result(row.key, (row.tick - from, row.tick - until), to);
-        self.ticks.push(row.tick);
         row
     }
 
@@ -343,9 +359,6 @@ impl Rolling {
         };
         let last = self.trails.next(row.key) - 1;
         self.trails.result(row.key, (last - rows + 1, last), to);
-        if !self.by_arrival {
-            self.ticks.push(row.tick);
-        }
         Some(told)
     }
 
@@ -376,35 +389,6 @@ impl Rolling {
         self.failure = Some(error);
         self.queue = Queue::default();
         self.current = None;
-    }
-
-    /// The key of a row that comes by itself; `None` if it takes more than the row to tell.
-    fn key_of(&mut self, row: &[Scalar<'_>]) -> Option<u32> {
-        if self.parts.by.is_empty() && self.parts.keys.len() > 0 {
-            return Some(0);
-        }
-        let of = |by: &Bound| row[by.as_column()?].column(by.dtype());
-        let columns = self.parts.by.iter().map(of).collect::<Option<Vec<_>>>()?;
-        self.parts.keys.number(&columns, 1).pop()
-    }
-
-    /// Takes a row that comes by itself, and gives the results of its window.
-    fn straight(&mut self, row: &[Scalar<'_>], rows: i64) -> Option<Result<Vec<ArrayRef>>> {
-        let key = self.key_of(row)?;
-        self.ledger.rows_in += 1;
-        self.trails.prepare(self.parts.keys.len());
-        let (slot, number) = (self.trails.slot(), self.trails.next(key));
-        self.table.grow(self.trails.slots());
-        self.table.lift(self.single.as_ref()?, slot, self.arrived, row);
-        self.trails.push(key, slot, number);
-        self.trails.result(key, (number - rows + 1, number), 1);
-        self.combine();
-        let lowered = self.table.lower_of_least(self.parts.recipe.outputs(), &[1], self.min_periods);
-        self.clear();
-        self.arrived += 1;
-        let checked = if self.arrived % CHECKED == 0 { self.tidy() } else { Ok(()) };
-        let columns = lowered.map_err(|unfit| self.unfit(&unfit, Place::default()));
-        Some(columns.and_then(|columns| checked.map(|()| columns)).inspect(|_| self.ledger.passed += 1))
     }
 
     /// Lets go of memory that is not needed, when no result is left.
@@ -450,7 +434,8 @@ impl Rolling {
         let sweeper =
             self.sweeper.as_ref().map_or(0, Sweeper::memory) + self.belts.as_ref().map_or(0, Belts::bytes);
         let rows = self.trails.memory() + self.queue.memory() + self.passage.memory() + self.out.memory() + lines;
-        (self.table.bytes() + sweeper + self.parts.keys.memory() + rows + self.results.memory()) as u64
+        let room = self.room.as_ref().map_or(0, Room::memory);
+        (self.table.bytes() + room + sweeper + self.parts.keys.memory() + rows + self.results.memory()) as u64
     }
 }
 
@@ -458,29 +443,23 @@ impl Stage for Rolling {
     fn be_steady(&mut self) {
         self.trails.be_steady();
         (self.sweeper, self.belts) = (None, None);
-        if self.by_arrival && self.ahead() == 0 && self.parts.by.iter().all(|by| by.as_column().is_some()) {
-            self.single = self.parts.recipe.single();
-        }
+        self.be_straight();
     }
 
-    fn push_row(&mut self, row: &[Scalar<'_>]) -> Option<Result<Vec<ArrayRef>>> {
-        let Span::Rows { rows, .. } = self.span else { return None };
-        let idle =
-            self.current.is_none() && self.queue.is_empty() && self.out.is_empty() && self.failure.is_none();
-        if self.single.is_none() || !idle || self.ended {
-            return None;
-        }
-        self.straight(row, rows)
+    fn push_row(&mut self, row: Lone<'_>) -> Option<Told> {
+        self.straight(row)
     }
 
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.tidy = false;
+        self.move_out();
         self.open(batch);
     }
 
     fn end(&mut self, _: usize) {
         self.ended = true;
+        self.move_out();
         let mut rest: Vec<Waiting> = self.lines.iter_mut().flat_map(|line| line.drain(..)).collect();
         rest.sort_by_key(|row| row.tick);
         self.queue.add(rest.into_iter());
@@ -491,6 +470,7 @@ impl Stage for Rolling {
         if self.parts.is_quiet()
             && let Some(latest) = self.queue.latest()
         {
+            self.move_out();
             let watermark = latest.saturating_add(i64::from(self.span.is_shared()));
             self.mark.reach(watermark.saturating_add(self.parts.lateness));
             self.mark.note_quiet();

@@ -12,11 +12,12 @@ use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType as Arrow;
 use foldhash::fast::RandomState;
 
-use super::code::{decode, encode, encode_bytes, split};
+use super::code::{decode, encode, encode_bytes, encode_one, split};
 use super::local::Local;
 use super::near::{Near, Word};
 use super::numbers::{NONE, Numbers};
 use crate::column::Texts;
+use crate::row::Scalar;
 use crate::types::DataType;
 
 /// Not numbered yet.
@@ -132,6 +133,23 @@ impl ByteKeys {
             local.codes[row] = number;
         }
         local.codes
+    }
+
+    /// The number of the key of a row that comes by itself.
+    pub(super) fn number_one(&mut self, values: &[Scalar<'_>]) -> u32 {
+        let text = if let [Scalar::Text(text)] = values { Some((text.as_bytes(), 0, text.len())) } else { None };
+        if let Some(number) = text.and_then(|_| self.near(text)) {
+            return number;
+        }
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        values.iter().for_each(|value| encode_one(*value, &mut encoded));
+        let number = self.find_or_add(&encoded, self.hash(&encoded));
+        self.encoded = encoded;
+        if text.is_some() {
+            self.put_near(text, number);
+        }
+        number
     }
 
     /// The number of each row's key, which is a text. Most are short and near, so that a word is all that is looked

@@ -12,6 +12,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::DataType as Arrow;
 
 use crate::column::{Texts, as_i64, from_i64};
+use crate::row::Scalar;
 use crate::types::DataType;
 
 /// Whether values of the type are words of 64 bits, as [`words`] gives them.
@@ -33,6 +34,15 @@ pub(super) fn words(column: &ArrayRef) -> Option<Vec<i64>> {
             Some(column.as_primitive::<Float32Type>().values().iter().map(|&v| float_word(f64::from(v))).collect())
         }
         _ => as_i64(column).map(|values| values.to_vec()),
+    }
+}
+
+/// A single value as a word, or null.
+pub(super) fn word(value: Scalar<'_>) -> Option<i64> {
+    match value {
+        Scalar::Int(word) => Some(word),
+        Scalar::Float(value) => Some(float_word(value)),
+        Scalar::Null | Scalar::Text(_) => None,
     }
 }
 
@@ -65,6 +75,18 @@ pub(super) fn encode(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
         Arrow::Boolean => word(&i64::from(column.as_boolean().value(row)).to_le_bytes()),
         Arrow::Decimal128(..) => word(&column.as_primitive::<Decimal128Type>().value(row).to_le_bytes()),
         _ => word(&words(&column.slice(row, 1)).map_or(0, |words| words[0]).to_le_bytes()),
+    }
+}
+
+/// Appends one value of a key, as [`encode`] does.
+pub(super) fn encode_one(value: Scalar<'_>, out: &mut Vec<u8>) {
+    match (value, word(value)) {
+        (Scalar::Text(text), _) => encode_bytes(Some(text.as_bytes()), out),
+        (_, None) => out.push(0),
+        (_, Some(word)) => {
+            out.push(1);
+            out.extend_from_slice(&word.to_le_bytes());
+        }
     }
 }
 

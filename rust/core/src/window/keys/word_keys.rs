@@ -70,6 +70,14 @@ impl WordKeys {
         numbers
     }
 
+    /// The number of a word, or of null.
+    pub(super) fn number_one(&mut self, word: Option<i64>) -> u32 {
+        match word {
+            Some(word) => self.find_or_add(word, self.hasher.hash_one(word)),
+            None => self.of_null(),
+        }
+    }
+
     fn find_or_add(&mut self, word: i64, hash: u64) -> u32 {
         let words = &self.words;
         self.table.find(hash, |number| words[number as usize] == word).unwrap_or_else(|| {
