@@ -81,6 +81,7 @@ impl<'a> Scalar<'a> {
 mod tests {
     use std::sync::Arc;
 
+    use arrow_array::types::Int32Type;
     use arrow_array::{BinaryArray, DictionaryArray, Float32Array, StringArray, UInt64Array};
 
     use super::*;
@@ -110,8 +111,7 @@ mod tests {
 
     #[test]
     fn the_row_is_the_one_asked_for() {
-        let texts: ArrayRef = Arc::new(["a", "b", "a"].map(Some).into_iter().collect::<DictionaryArray<_>>());
-        let _: &DictionaryArray<arrow_array::types::Int32Type> = texts.as_any().downcast_ref().expect("coded");
+        let texts: ArrayRef = Arc::new(["a", "b", "a"].into_iter().collect::<DictionaryArray<Int32Type>>());
         assert_eq!(Scalar::at(&texts, 1), Some(Scalar::Text("b")));
         let columns: [ArrayRef; 3] = [
             Arc::new(StringArray::from(vec![Some("x"), None, Some("z")])),

@@ -224,11 +224,15 @@ impl Operator {
     /// Rows of results, whose values lie one after the other, as tuples.
     fn made<'py>(&self, py: Python<'py>, values: &[Value]) -> PyResult<Bound<'py, PyList>> {
         let fields = self.results().fields();
-        let row = |values: &[Value]| {
-            let made = values.iter().zip(fields).map(|(value, field)| value::one(py, value, &field.dtype));
-            PyTuple::new(py, made.collect::<PyResult<Vec<_>>>()?)
-        };
-        PyList::new(py, values.chunks(fields.len().max(1)).map(row).collect::<PyResult<Vec<_>>>()?)
+        let mut rows = Vec::with_capacity(values.len() / fields.len().max(1));
+        for row in values.chunks(fields.len().max(1)) {
+            let mut made = Vec::with_capacity(row.len());
+            for (value, field) in row.iter().zip(fields) {
+                made.push(value::one(py, value, &field.dtype)?);
+            }
+            rows.push(PyTuple::new(py, made)?);
+        }
+        PyList::new(py, rows)
     }
 
     fn check_open(&self, py: Python<'_>) -> PyResult<()> {

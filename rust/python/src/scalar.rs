@@ -16,8 +16,6 @@ pub struct Plain<'a, 'py> {
     row: &'a [Bound<'py, PyAny>],
     /// The values as the core has them.
     pub scalars: Vec<Scalar<'a>>,
-    /// Whether Python gets the very objects back.
-    same: Vec<bool>,
 }
 
 impl<'a, 'py> Plain<'a, 'py> {
@@ -30,13 +28,12 @@ impl<'a, 'py> Plain<'a, 'py> {
         if row.len() != fields.len() {
             return Ok(None);
         }
-        let (mut scalars, mut same) = (Vec::with_capacity(fields.len()), Vec::with_capacity(fields.len()));
+        let mut scalars = Vec::with_capacity(fields.len());
         for (value, field) in row.iter().zip(fields) {
-            let Some((scalar, is_same)) = scalar(value, &field.dtype)? else { return Ok(None) };
+            let Some(scalar) = scalar(value, &field.dtype)? else { return Ok(None) };
             scalars.push(scalar);
-            same.push(is_same);
         }
-        Ok(Some(Self { row, scalars, same }))
+        Ok(Some(Self { row, scalars }))
     }
 
     /// Its values as a batch gives them back, and behind them others.
@@ -44,12 +41,10 @@ impl<'a, 'py> Plain<'a, 'py> {
     /// # Errors
     /// What making Python values raises.
     pub fn with(&self, py: Python<'py>, schema: &Schema, more: &[Value]) -> PyResult<Bound<'py, PyTuple>> {
-        let types = &mut schema.fields().iter().map(|field| &field.dtype);
+        let mut types = schema.fields().iter().map(|field| &field.dtype);
         let mut values = Vec::with_capacity(self.scalars.len() + more.len());
-        for ((own, scalar), (same, dtype)) in
-            self.row.iter().zip(&self.scalars).zip(self.same.iter().zip(types.by_ref()))
-        {
-            values.push(if *same { own.clone() } else { value::one(py, &(*scalar).into(), dtype)? });
+        for ((own, scalar), dtype) in self.row.iter().zip(&self.scalars).zip(&mut types) {
+            values.push(if is_same(own, dtype) { own.clone() } else { value::one(py, &(*scalar).into(), dtype)? });
         }
         for (value, dtype) in more.iter().zip(types) {
             values.push(value::one(py, value, dtype)?);
@@ -58,37 +53,44 @@ impl<'a, 'py> Plain<'a, 'py> {
     }
 }
 
-/// The value in a column of this type, and whether Python gets the very object back; `None` if it is not plain.
-fn scalar<'a>(value: &'a Bound<'_, PyAny>, dtype: &DataType) -> PyResult<Option<(Scalar<'a>, bool)>> {
+/// The value in a column of this type; `None` if it is not plain.
+fn scalar<'a>(value: &'a Bound<'_, PyAny>, dtype: &DataType) -> PyResult<Option<Scalar<'a>>> {
     if value.is_none() {
-        return Ok(Some((Scalar::Null, true)));
+        return Ok(Some(Scalar::Null));
     }
     Ok(match dtype {
-        DataType::Float64 => float(value),
-        DataType::Float32 => float(value).map(|(x, _)| (x as f32 as f64, false)),
-        DataType::Text => return Ok(text(value)),
-        DataType::Bool => return Ok(value.cast::<PyBool>().ok().map(|x| (Scalar::Int(x.is_true().into()), true))),
-        DataType::Timestamp(unit, zone) if value.is_exact_instance_of::<PyDateTime>() => {
-            let same = zone.is_none() && *unit != TimeUnit::Nano;
-            return Ok(ticks(moment::ticks(value, dtype))?.map(|ticks| (Scalar::Int(ticks), same)));
+        DataType::Float64 => float(value).map(Scalar::Float),
+        DataType::Float32 => float(value).map(|x| Scalar::Float((x as f32).into())),
+        DataType::Text => text(value),
+        DataType::Bool => value.cast::<PyBool>().ok().map(|x| Scalar::Int(x.is_true().into())),
+        DataType::Timestamp(..) if value.is_exact_instance_of::<PyDateTime>() => {
+            ticks(moment::ticks(value, dtype))?.map(Scalar::Int)
         }
         DataType::Date if value.is_exact_instance_of::<PyDate>() => {
-            return Ok(ticks(moment::date(value).map(i64::from))?.map(|days| (Scalar::Int(days), true)));
+            ticks(moment::date(value).map(i64::from))?.map(Scalar::Int)
         }
-        _ if dtype.is_integer() && value.is_exact_instance_of::<PyInt>() => {
-            return Ok(integer(value, dtype).map(|x| (Scalar::Int(x), true)));
-        }
+        _ if dtype.is_integer() && value.is_exact_instance_of::<PyInt>() => integer(value, dtype).map(Scalar::Int),
         _ => None,
-    }
-    .map(|(x, same)| (Scalar::Float(x), same)))
+    })
 }
 
-fn float(value: &Bound<'_, PyAny>) -> Option<(f64, bool)> {
+/// Whether Python gets the very object back.
+fn is_same(value: &Bound<'_, PyAny>, dtype: &DataType) -> bool {
+    match dtype {
+        _ if value.is_none() => true,
+        DataType::Float64 => value.is_exact_instance_of::<PyFloat>(),
+        DataType::Float32 => false,
+        DataType::Timestamp(unit, zone) => zone.is_none() && *unit != TimeUnit::Nano,
+        _ => true,
+    }
+}
+
+fn float(value: &Bound<'_, PyAny>) -> Option<f64> {
     if value.is_instance_of::<PyFloat>() {
-        return Some((value.extract().ok()?, value.is_exact_instance_of::<PyFloat>()));
+        return value.extract().ok();
     }
     let exact = value.is_exact_instance_of::<PyInt>().then(|| value.extract::<i64>().ok())??;
-    (-EXACT..=EXACT).contains(&exact).then_some((exact as f64, false))
+    (-EXACT..=EXACT).contains(&exact).then_some(exact as f64)
 }
 
 /// An integer, or the bits of an unsigned one, if the type has it.
@@ -109,9 +111,8 @@ fn integer(value: &Bound<'_, PyAny>, dtype: &DataType) -> Option<i64> {
     fits.then_some(x)
 }
 
-fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<(Scalar<'a>, bool)> {
-    let text = value.cast_exact::<PyString>().ok()?;
-    Some((Scalar::Text(text.to_str().ok()?), true))
+fn text<'a>(value: &'a Bound<'_, PyAny>) -> Option<Scalar<'a>> {
+    value.cast_exact::<PyString>().ok()?.to_str().ok().map(Scalar::Text)
 }
 
 /// The ticks, if the value has some; what is wrong with it is told where it is a row like any other.

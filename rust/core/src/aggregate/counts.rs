@@ -44,6 +44,11 @@ impl Counts {
         self.rows[slot]
     }
 
+    /// How many values the selection has in a slot.
+    pub(super) fn value(&self, selection: usize, slot: usize) -> u64 {
+        self.rows[slot] - self.misses[selection].get(slot).copied().unwrap_or(0)
+    }
+
     /// How many values the selection has in each of some slots.
     pub(super) fn of(&self, selection: usize, slots: &[u32]) -> Vec<u64> {
         let (rows, misses) = (&self.rows, &self.misses[selection]);

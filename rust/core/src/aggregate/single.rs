@@ -1,11 +1,14 @@
-//! [`Single`]: how the aggregates of a plan read rows that come one by one.
+//! [`Single`]: how the aggregates of a plan read rows that come one by one; and their results, one by one.
 
-use super::cells::{Rows, Values};
+use super::cells::{Cells, Rows, Store, Value as Kind, Values};
+use super::function::Function;
 use super::input::Form;
-use super::partial::{Max, Min};
-use super::recipe::Recipe;
+use super::lower::{Counted, Lowering, Unfit};
+use super::partial::{FloatSum, IntSum, Lift, Max, Min};
+use super::recipe::{Output, Recipe};
 use super::table::Table;
 use crate::row::Scalar;
+use crate::value::Value;
 
 /// How the aggregates of a plan read a row, where they read its values as they are.
 pub(crate) struct Single {
@@ -66,6 +69,57 @@ impl Table {
             }
         }
     }
+}
+
+impl Table {
+    /// One result of a slot, or null if it is of fewer values than these, and no count.
+    ///
+    /// # Errors
+    /// [`Unfit`] if the result does not fit its type.
+    pub(crate) fn result(&self, output: &Output, slot: u32, least: u64) -> Result<Value, Unfit> {
+        let count = self.counts.value(output.selection, slot as usize);
+        if output.function == Function::Count {
+            return Ok(Value::Int(count as i64));
+        }
+        let value = match self.word(output, slot, count) {
+            Some(value) => value,
+            None => {
+                let cells = output.part.map(|part| &*self.parts[part]);
+                let counted = &Counted::of(vec![count]);
+                Value::of(&Lowering { cells, output, slots: &[slot], counted }.column()?, 0)
+            }
+        };
+        Ok(if count < least { Value::Null } else { value })
+    }
+
+    /// A result that is one word, as most are; no column need be made of it.
+    fn word(&self, output: &Output, slot: u32, count: u64) -> Option<Value> {
+        let (cells, slot) = (&*self.parts[output.part?], slot as usize);
+        if count == 0 {
+            return Some(Value::Null);
+        }
+        match (output.function, &output.input) {
+            (Function::Sum, input) if input.is_float() => {
+                Some(Value::Float(typed::<FloatSum, f64>(cells)?[slot].total()))
+            }
+            (Function::Sum, _) => Some(Value::Int(i64::try_from(typed::<IntSum, i64>(cells)?[slot].0).ok()?)),
+            (Function::Mean, input) if input.is_float() => {
+                Some(Value::Float(typed::<FloatSum, f64>(cells)?[slot].over(count as f64)))
+            }
+            (Function::Min, input) if input.is_float() => {
+                Some(Value::Float(typed::<Min<i64>, i64>(cells)?[slot].double()))
+            }
+            (Function::Max, input) if input.is_float() => {
+                Some(Value::Float(typed::<Max<i64>, i64>(cells)?[slot].double()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The cells, if they are of this type.
+fn typed<P: Lift<V>, V: Kind>(cells: &dyn Cells) -> Option<&[P]> {
+    Some(&cells.any().downcast_ref::<Store<P, V>>()?.cells)
 }
 
 fn bits(value: Scalar<'_>) -> i64 {

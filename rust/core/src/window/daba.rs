@@ -14,8 +14,6 @@
 //! Beside them stand the combinations of `r..b`, while `l < r`, and of `b..end`. The whole is then what lies at
 //! `head` with the latter. `l..r` is as long as `r..a`, and `head..b` by `b - l + 1` longer than `b..end`.
 
-use std::collections::VecDeque;
-
 /// What can be combined, in order: `(a, b), c` comes to the same as `a, (b, c)`.
 pub trait Monoid: Clone {
     /// Takes in what comes after it.
@@ -29,7 +27,7 @@ pub trait Combiner<T> {
     /// Another of the same.
     fn copy(&mut self, item: &T) -> T;
     /// Lets go of one.
-    fn leave(&mut self, _: T) {}
+    fn leave(&mut self, _: &T) {}
 }
 
 /// Items that know themselves how they are combined.
@@ -51,8 +49,8 @@ impl<M: Monoid> Combiner<M> for Themselves {
 /// A queue that knows at any time what all that lies in it combines to.
 ///
 /// An item that comes costs at most three combinations, one that goes two, and the whole one, however many items
-/// there are: no step takes the longer the longer the queue is (but for its memory, which grows as that of a
-/// [`VecDeque`] does, unless it has been made with a capacity).
+/// there are: no step takes the longer the longer the queue is (but for its memory, which doubles when there is no room
+/// left, unless it has been made with a capacity).
 ///
 /// # Examples
 /// ```
@@ -78,13 +76,18 @@ impl<M: Monoid> Combiner<M> for Themselves {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Daba<T> {
-    items: VecDeque<T>,
-    /// The places, counted from the first item that ever came.
+    /// A ring: the item at a place lies where the last bits of the place say. What has gone stays until it is
+    /// overwritten.
+    items: Vec<T>,
+    /// Those bits.
+    mask: usize,
+    /// The places, counted from one that has been.
     head: usize,
     l: usize,
     r: usize,
     a: usize,
     b: usize,
+    end: usize,
     /// What `r..b` combines to, while `l < r`.
     middle: Option<T>,
     /// What `b..end` combines to.
@@ -100,121 +103,124 @@ impl<T> Default for Daba<T> {
 impl<T> Daba<T> {
     /// An empty queue.
     pub fn new() -> Self {
-        Self::with_capacity(0)
+        Self::with_capacity(1)
     }
 
     /// An empty queue with room for so many items.
     pub fn with_capacity(items: usize) -> Self {
-        let items = VecDeque::with_capacity(items);
-        Self { items, head: 0, l: 0, r: 0, a: 0, b: 0, middle: None, back: None }
+        let room = items.next_power_of_two();
+        let items = if room > 1 { Vec::with_capacity(room) } else { Vec::new() };
+        Self { items, mask: room - 1, head: 0, l: 0, r: 0, a: 0, b: 0, end: 0, middle: None, back: None }
     }
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.end - self.head
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.head == self.end
     }
 
     /// The next item to go, or what it and the items after it combine to.
+    #[inline]
     pub fn front(&self) -> Option<&T> {
-        self.items.front()
+        if self.is_empty() { None } else { Some(&self.items[self.head & self.mask]) }
     }
 
     /// What all items combine to, in two parts of which either may be missing.
     #[inline]
     pub fn parts(&self) -> (Option<&T>, Option<&T>) {
-        (self.items.front().filter(|_| self.head < self.b), self.back.as_ref())
+        (if self.head < self.b { Some(&self.items[self.head & self.mask]) } else { None }, self.back.as_ref())
     }
 
     /// An item comes, behind all others.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, item: T, by: &mut impl Combiner<T>) {
         match &mut self.back {
             Some(back) => by.combine(back, &item),
             None => self.back = Some(by.copy(&item)),
         }
-        self.items.push_back(item);
+        if self.len() > self.mask {
+            self.grow();
+        }
+        match self.items.get_mut(self.end & self.mask) {
+            Some(gone) => *gone = item,
+            None => self.items.push(item),
+        }
+        self.end += 1;
         self.step(by);
     }
 
     /// The oldest item goes, if there is one; tells whether there was.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self, by: &mut impl Combiner<T>) -> bool {
-        let Some(item) = self.items.pop_front() else { return false };
+        if self.is_empty() {
+            return false;
+        }
+        by.leave(&self.items[self.head & self.mask]);
         self.head += 1;
-        by.leave(item);
         self.step(by);
         true
     }
 
     /// All items go.
     pub fn clear(&mut self, by: &mut impl Combiner<T>) {
-        self.head += self.items.len();
-        self.items.drain(..).for_each(|item| by.leave(item));
-        self.b = self.head;
+        (self.head..self.end).for_each(|place| by.leave(&self.items[place & self.mask]));
+        (self.head, self.l, self.r, self.b) = (self.end, self.end, self.end, self.end);
         self.step(by);
     }
 
+    /// Makes room for twice as many items, where there is none left; counts places from the first item on.
+    #[cold]
+    fn grow(&mut self) {
+        let first = self.head;
+        self.items.rotate_left(first & self.mask);
+        self.mask = 2 * self.mask + 1;
+        for place in [&mut self.head, &mut self.l, &mut self.r, &mut self.a, &mut self.b, &mut self.end] {
+            *place -= first;
+        }
+    }
+
     /// A part of the work that makes the next front, after an item has come or gone.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, by: &mut impl Combiner<T>) {
-        if self.head == self.b {
-            self.restart(by);
-            return;
-        }
-        if self.l == self.b {
-            self.flip(by);
-        }
         if self.l == self.r {
-            (self.l, self.r, self.a) = (self.l + 1, self.r + 1, self.a + 1);
-            return;
+            if self.l < self.b {
+                (self.l, self.r, self.a) = (self.l + 1, self.r + 1, self.a + 1);
+                return;
+            }
+            self.turn(by);
+            if self.l == self.r {
+                return;
+            }
         }
-        let (l, a) = (self.l - self.head, self.a - 1 - self.head);
         if let Some(middle) = &self.middle {
-            by.combine(&mut self.items[l], middle);
+            by.combine(&mut self.items[self.l & self.mask], middle);
         }
-        if self.a < self.b {
-            // The two are neighbours: one is taken out for as long as it is combined with the other.
-            let (older, newer) = self.pair(a);
+        let pair = [(self.a - 1) & self.mask, self.a & self.mask];
+        if self.a < self.b
+            && let Ok([older, newer]) = self.items.get_disjoint_mut(pair)
+        {
             by.combine(older, newer);
         }
         (self.l, self.a) = (self.l + 1, self.a - 1);
     }
 
-    /// An item and the one behind it.
-    #[inline]
-    fn pair(&mut self, at: usize) -> (&mut T, &T) {
-        let (first, second) = self.items.as_mut_slices();
-        if at + 1 < first.len() {
-            let (older, newer) = first[at..].split_at_mut(1);
-            (&mut older[0], &newer[0])
-        } else if at < first.len() {
-            (&mut first[at], &second[0])
+    /// Where nothing is left to be combined before the back, the two become the front together; of one item, or none,
+    /// all is front.
+    #[inline(never)]
+    fn turn(&mut self, by: &mut impl Combiner<T>) {
+        let gone = if self.head == self.b {
+            (self.l, self.r) = (self.end, self.end);
+            [self.middle.take(), self.back.take()]
         } else {
-            let (older, newer) = second[at - first.len()..].split_at_mut(1);
-            (&mut older[0], &newer[0])
-        }
-    }
-
-    /// Of one item, or none, all is front.
-    fn restart(&mut self, by: &mut impl Combiner<T>) {
-        let end = self.head + self.items.len();
-        (self.l, self.r, self.a, self.b) = (end, end, end, end);
-        self.middle.take().into_iter().chain(self.back.take()).for_each(|item| by.leave(item));
-    }
-
-    /// The front and the back together become the front.
-    #[inline]
-    fn flip(&mut self, by: &mut impl Combiner<T>) {
-        let end = self.head + self.items.len();
-        (self.l, self.r, self.a, self.b) = (self.head, self.b, end, end);
-        if let Some(middle) = std::mem::replace(&mut self.middle, self.back.take()) {
-            by.leave(middle);
-        }
+            (self.l, self.r) = (self.head, self.b);
+            [std::mem::replace(&mut self.middle, self.back.take()), None]
+        };
+        (self.a, self.b) = (self.end, self.end);
+        gone.iter().flatten().for_each(|item| by.leave(item));
     }
 }
 
@@ -222,17 +228,21 @@ impl<M: Monoid> Daba<M> {
     /// What all items combine to; `None` if there is none.
     #[inline]
     pub fn whole(&self) -> Option<M> {
-        let (older, newer) = self.parts();
-        let mut whole = older.or(newer)?.clone();
-        if let (Some(_), Some(newer)) = (older, newer) {
-            whole.combine(newer);
+        match self.parts() {
+            (Some(older), Some(newer)) => {
+                let mut whole = older.clone();
+                whole.combine(newer);
+                Some(whole)
+            }
+            (older, newer) => older.or(newer).cloned(),
         }
-        Some(whole)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -267,7 +277,7 @@ mod tests {
             item.clone()
         }
 
-        fn leave(&mut self, _: Word) {
+        fn leave(&mut self, _: &Word) {
             self.alive -= 1;
         }
     }
@@ -275,9 +285,10 @@ mod tests {
     impl Daba<Word> {
         /// What the table above says of every place.
         fn check(&self, words: &VecDeque<u32>) {
-            let end = self.head + self.items.len();
+            let end = self.end;
             let word = |from: usize, to: usize| Word((from..to).map(|at| words[at - self.head]).collect());
-            for (i, item) in (self.head..).zip(&self.items) {
+            for i in self.head..end {
+                let item = &self.items[i & self.mask];
                 let to = match i {
                     _ if i < self.l || (self.a..self.b).contains(&i) => self.b,
                     _ if i < self.r => self.r,

@@ -124,6 +124,31 @@ impl Grid {
         pane - (pane - self.start.unwrap_or(0)).rem_euclid(self.panes())
     }
 
+    /// How many panes lie between the cuts of windows that are combined in the two parts before and behind a cut.
+    /// Cuts are so near that a window goes on for a while with the one it has when the next one is in it too: that is
+    /// the time to get ready for the next one. Windows that expand are cut where they start.
+    pub(crate) fn cuts(&self) -> i64 {
+        if self.start.is_some() { i64::MAX } else { self.panes() - self.spare() }
+    }
+
+    /// How many panes a window goes on for with the cut it has: few or none if there are so few that they are soon
+    /// ready, but as many as it takes for all panes before the next cut to have come.
+    fn spare(&self) -> i64 {
+        (self.panes() / 8).max(self.stride() - 1)
+    }
+
+    /// How many panes are to be got ready for the next cut with each pane that a window goes on for.
+    pub(crate) fn pace(&self) -> i64 {
+        (self.panes() - self.spare()) / (self.spare() + 1) + 1
+    }
+
+    /// The pane before which the window is cut that ends with this one: the first in it of those that stand at
+    /// multiples of the distance.
+    pub(crate) fn cut(&self, last_pane: i64) -> i64 {
+        let first = self.first_pane(last_pane);
+        if self.start.is_some() { first } else { first + (-first).rem_euclid(self.cuts()) }
+    }
+
     /// The first pane of the window that ends with this one.
     pub(crate) fn first_pane(&self, last_pane: i64) -> i64 {
         if self.start.is_some() { self.block(last_pane) } else { last_pane - self.panes() + 1 }

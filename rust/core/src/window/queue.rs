@@ -102,7 +102,7 @@ impl Queue {
 
     /// The next row that is to be taken into windows, if it has its turn and is not later than this.
     pub(crate) fn take(&mut self, latest: i64) -> Option<Waiting> {
-        let row = self.rows.range(..self.ready).nth(self.taken).filter(|row| row.tick <= latest)?;
+        let row = self.rows.get(self.taken).filter(|row| self.taken < self.ready && row.tick <= latest)?;
         self.taken += 1;
         Some(*row)
     }

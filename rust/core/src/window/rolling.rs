@@ -76,6 +76,8 @@ pub(crate) struct Rolling {
     /// By key: the rows that wait for those that come after them in their windows.
     lines: Vec<VecDeque<Waiting>>,
     passage: Passage,
+    /// The rows that last had their turn.
+    told: Vec<Waiting>,
     /// Rows that have their results: where they are, and their times.
     out: Stretches,
     ticks: Vec<i64>,
@@ -122,6 +124,7 @@ impl Rolling {
             queue: Queue::default(),
             lines: Vec::new(),
             passage: Passage::default(),
+            told: Vec::new(),
             out: Stretches::default(),
             ticks: Vec::new(),
             results: Pieces::default(),
@@ -308,7 +311,9 @@ impl Rolling {
 
     /// Makes the results of rows that have their turn, a few at a time.
     fn tell(&mut self) {
-        let (from, told) = (self.out.len(), self.tell_some());
+        let from = self.out.len();
+        self.tell_some();
+        let told = std::mem::take(&mut self.told);
         for row in &told {
             self.out.push(Stretch { batch: row.batch, row: row.row, rows: 1 });
             if !self.by_arrival {
@@ -316,6 +321,7 @@ impl Rolling {
             }
         }
         let slots: Vec<u32> = (1..=told.len() as u32).collect();
+        self.told = told;
         if let Err(error) = self.lower(from, &slots, None) {
             self.fail(error);
         }
@@ -323,8 +329,9 @@ impl Rolling {
     }
 
     /// Gives rows their turn, a few at a time; has their windows combined into the first slots.
-    fn tell_some(&mut self) -> Vec<Waiting> {
-        let mut told = Vec::new();
+    fn tell_some(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        told.clear();
         for _ in 0..self.queue.ready().min(PIECE) {
             let (row, to) = (self.queue.tell(), told.len() as u32 + 1);
             told.extend(match self.span {
@@ -332,9 +339,9 @@ impl Rolling {
                 Span::Rows { rows, ahead } => self.tell_rows(row, rows, ahead, to),
             });
         }
+        self.told = told;
         self.queue.trim();
         self.combine();
-        told
     }
 
     /// Has the window of a row combined: of those up to its time, in which no row is missing any more.

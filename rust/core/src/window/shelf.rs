@@ -1,8 +1,8 @@
 //! [`Shelf`]: the panes of windows whose answers are asked for more than once.
 //!
 //! A window's answer is combined from its panes anew each time, in the very tree in which
-//! [`super::fifo::Fifo`] combines them: the panes of the older block from the newest on, those of the newer block from
-//! the oldest on, and then the two.
+//! [`super::fifo::Fifo`] combines them: the panes before the cut from the newest on, those behind it from the oldest
+//! on, and then the two.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(crate) struct Shelf {
     len: u32,
     /// Answers that nobody has taken yet.
     pub(crate) answers: Table,
-    /// Of the window that is being combined: its newer block, and one pane of the older one.
+    /// Of the window that is being combined: what lies behind its cut, and one pane of what lies before it.
     newer: Table,
     pane: Table,
 }
@@ -81,14 +81,14 @@ impl Shelf {
             self.answers.copy(&shifted(&at, from), &self.table, &of);
             return slots;
         }
-        let block = self.grid.block(last);
-        self.combine_older(self.grid.first_pane(last)..block, keys, from);
-        self.combine_newer(block..last + 1, keys);
+        let cut = self.grid.cut(last);
+        self.combine_older(self.grid.first_pane(last)..cut, keys, from);
+        self.combine_newer(cut..last + 1, keys);
         self.answers.combine(&slots.clone().collect::<Vec<_>>(), &self.newer, &(0..len).collect::<Vec<_>>());
         slots
     }
 
-    /// Combines panes of the older block into the answers, from the newest on.
+    /// Combines panes before the cut into the answers, from the newest on.
     fn combine_older(&mut self, panes: Range<i64>, keys: &[u32], from: u32) {
         self.pane.grow(keys.len());
         for (&pane, _) in self.panes.range(panes).rev() {
@@ -100,7 +100,7 @@ impl Shelf {
         }
     }
 
-    /// Combines the panes of the newer block, from the oldest on.
+    /// Combines the panes behind the cut, from the oldest on.
     fn combine_newer(&mut self, panes: Range<i64>, keys: &[u32]) {
         self.newer.keep(&[]);
         self.newer.grow(keys.len());

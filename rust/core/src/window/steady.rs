@@ -35,7 +35,7 @@ impl Combiner<Step> for Trails {
         Step { slot, position: step.position }
     }
 
-    fn leave(&mut self, step: Step) {
+    fn leave(&mut self, step: &Step) {
         self.drop_slot(step.slot);
     }
 }

@@ -151,8 +151,12 @@ impl Trails {
     /// is before that of an earlier call, and no row has come that lies behind the second.
     pub(crate) fn result(&mut self, key: u32, (first, last): (i64, i64), to: u32) {
         if self.steady.is_some() {
-            self.evict_steadily(key, first);
-            self.with_steps(key, |steps, trails| steps.result(to, trails));
+            let last_gone = self.with_steps(key, |steps, trails| {
+                let last_gone = steps.evict(first, trails);
+                steps.result(to, trails);
+                last_gone
+            });
+            self.live -= usize::from(last_gone);
             return;
         }
         self.turn(key, last, NOTHING);
@@ -329,13 +333,9 @@ impl Trails {
 
     /// Does something to the rows of a key, where rows are steady.
     fn with_steps<T>(&mut self, key: u32, work: impl FnOnce(&mut Steps, &mut Self) -> T) -> T {
-        let swap = |trails: &mut Self, steps: &mut Steps| {
-            std::mem::swap(steps, &mut trails.steady.as_mut().expect("they are steady")[key as usize]);
-        };
-        let mut steps = Steps::default();
-        swap(self, &mut steps);
-        let done = work(&mut steps, self);
-        swap(self, &mut steps);
+        let mut steady = self.steady.take().expect("they are steady");
+        let done = work(&mut steady[key as usize], self);
+        self.steady = Some(steady);
         done
     }
 

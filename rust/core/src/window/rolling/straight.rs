@@ -5,7 +5,7 @@
 use std::iter::once;
 
 use super::Rolling;
-use crate::aggregate::Table;
+use crate::aggregate::Unfit;
 use crate::error::{Place, Result};
 use crate::expr::Bound;
 use crate::row::{Lone, Scalar, Told};
@@ -96,12 +96,21 @@ impl Rolling {
         self.trails.push(key, slot, number);
         self.trails.result(key, (number + 1 - self.span.length(), number), 1);
         self.combine();
-        let lowered = self.table.lower_of_least(self.parts.recipe.outputs(), &[1], self.min_periods);
+        let mut results = Vec::with_capacity(self.parts.recipe.outputs().len());
+        let told = self.append(1, &mut results);
         self.clear();
         let place = || Place { source: Some(row.source.to_string()), row: Some(row.number), ..Place::default() };
-        let columns = lowered.map_err(|unfit| self.unfit(&unfit, place()))?;
+        told.map_err(|unfit| self.unfit(&unfit, place()))?;
         self.ledger.passed += 1;
-        Ok(columns.iter().map(|column| Value::of(column, 0)).collect())
+        Ok(results)
+    }
+
+    /// Appends the results of a slot.
+    fn append(&self, slot: u32, values: &mut Vec<Value>) -> Result<(), Unfit> {
+        for output in self.parts.recipe.outputs() {
+            values.push(self.table.result(output, slot, self.min_periods)?);
+        }
+        Ok(())
     }
 
     /// Lets a row wait, and gives the results of those whose turn it now is.
@@ -115,7 +124,7 @@ impl Rolling {
             self.highest = Some(row.number);
         }
         self.release();
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(self.queue.ready() * self.parts.shape.schema.len());
         while self.queue.ready() > 0 {
             self.give(&mut values);
         }
@@ -124,27 +133,19 @@ impl Rolling {
 
     /// Appends the next rows that have their turn, with their results.
     fn give(&mut self, values: &mut Vec<Value>) {
-        let told = self.tell_some();
-        let mut slots: Vec<u32> = (1..=told.len() as u32).collect();
-        let outputs = self.parts.recipe.outputs();
-        let lower = |table: &Table, slots: &[u32]| table.lower_of_least(outputs, slots, self.min_periods);
-        let mut lowered = lower(&self.table, &slots);
-        let Some(room) = &mut self.room else { unreachable!("they are in it") };
-        let mut failed = None;
-        if let Err(unfit) = lowered {
-            slots.truncate(unfit.at);
-            failed = Some((room.place(told[unfit.at].row), unfit));
-            lowered = lower(&self.table, &slots);
+        self.tell_some();
+        for (at, slot) in (0..self.told.len()).zip(1..) {
+            let whole = values.len();
+            let Some(room) = &mut self.room else { unreachable!("they are in it") };
+            let number = room.leave(self.told[at].row, values);
+            if let Err(unfit) = self.append(slot, values) {
+                values.truncate(whole);
+                let place = self.room.as_ref().map(|room| room.place_of(number)).unwrap_or_default();
+                return self.fail(self.unfit(&unfit, place));
+            }
+            self.ledger.passed += 1;
         }
-        for (at, row) in told[..slots.len()].iter().enumerate() {
-            room.leave(row.row, values);
-            values.extend(lowered.iter().flatten().map(|column| Value::of(column, at)));
-        }
-        self.ledger.passed += slots.len() as u64;
         self.clear();
-        if let Some((place, unfit)) = failed {
-            self.fail(self.unfit(&unfit, place));
-        }
     }
 
     /// Has all rows that wait do so in a room; `None` if they cannot.
