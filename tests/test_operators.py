@@ -342,6 +342,50 @@ def test_a_row_gives_back_what_a_batch_gives(dtype):
 
 
 @pytest.mark.parametrize(
+    ("size", "options"), [((1,), {}), ((5,), {"closed": "left"}), ((), {"rows": 3, "center": True})]
+)
+@pytest.mark.parametrize("dtype", VALUES)
+def test_a_row_that_has_waited_is_what_it_was(dtype, size, options):
+    rows = rl.from_push({"t": "int64", "v": dtype}, time="t")
+    plan = rows.rolling(*size, **options).agg(n=rl.count("v"), last=rl.last("v"))
+    fast, slow = plan.operator(), plan.operator()
+    for t, value in enumerate([*VALUES[dtype], None] * 3):
+        got, want = fast.push_row(t // 2, value), tuples(slow.push({"t": [t // 2], "v": [value]}))
+        assert repr(got) == repr(want)
+        assert [[type(x) for x in row] for row in got] == [[type(x) for x in row] for row in want]
+    assert repr(tuples(fast.finish())) == repr(tuples(slow.finish()))
+
+
+@pytest.mark.parametrize(
+    ("time", "start", "day"),
+    [
+        ("timestamp[us]", dt.datetime(2024, 1, 1), "24h"),
+        ("timestamp[ms, Europe/Paris]", dt.datetime(2024, 1, 1, tzinfo=dt.UTC), "24h"),
+        ("date", dt.date(2024, 1, 1), "1d"),
+    ],
+)
+def test_rows_wait_for_any_kind_of_time(time, start, day):
+    rows = rl.from_push({"x": "int64", "at": time})
+    for plan in (
+        rl.from_push({"x": "int64", "at": time}, time="at").rolling(day),
+        rows.rolling(day, time="at"),
+        rows.rolling(rows=2, time="at", lateness=day),
+    ):
+        fast, slow = plan.agg(n=rl.sum("x")).operator(), plan.agg(n=rl.sum("x")).operator()
+        for i, days in enumerate([0, 0, 1, 3, 1, 3, 7]):
+            at = start + dt.timedelta(days=days)
+            try:
+                want = tuples(slow.push({"x": [i], "at": [at]}))
+            except rl.LateRowError as error:
+                with pytest.raises(rl.LateRowError) as caught:
+                    fast.push_row(i, at)
+                assert (caught.value.row, caught.value.set_by_row) == (error.row, error.set_by_row) == (4, 3)
+                break
+            assert repr(fast.push_row(i, at)) == repr(want)
+        assert fast.ended == slow.ended and repr(tuples(fast.finish())) == repr(tuples(slow.finish()))
+
+
+@pytest.mark.parametrize(
     ("dtype", "value"),
     [
         ("int8", 128),
@@ -425,8 +469,42 @@ def test_an_overflow_names_the_row():
     assert op.ended
 
 
+def test_an_overflow_comes_after_the_results_of_rows_that_waited_too():
+    op = pushed(SIMPLE).rolling(10).agg(total=rl.sum("x")).operator()
+    for t, x in [(0, 1), (1, 2**62), (1, 2**62), (1, -(2**62))]:
+        op.push_row(t, x)
+    assert op.push_row(2, 2**62) == [(1, 2**62, 2**62 + 1), (1, 2**62, 2**62 + 1), (1, -(2**62), 2**62 + 1)]
+    op.push_row(2, 2**62)
+    with pytest.raises(rl.ResultOverflowError) as caught:
+        op.push_row(3, 0)
+    assert (caught.value.row, caught.value.source, caught.value.column) == (4, "push", "total")
+    op = pushed(SIMPLE).rolling(10, by="x", lateness=3).agg(total=rl.sum("x")).operator()
+    for t, x in [(0, 5), (1, 2**62), (1, 2**62), (2, 7)]:
+        op.push_row(t, x)
+    assert op.push_row(9, 1) == [(0, 5, 5)] and op.ended
+    with pytest.raises(rl.ResultOverflowError) as caught:
+        op.push_row(9, 1)
+    assert caught.value.row == 1
+    with pytest.raises(rl.StreamConsumedError):
+        op.push_row(9, 1)
+
+
+def test_rows_of_batches_and_rows_that_came_by_themselves_wait_together():
+    op = pushed(SIMPLE).rolling(10, lateness=5).agg(total=rl.sum("x")).operator()
+    assert op.push_row(1, 1) == [] and tuples(op.push({"t": [3, 2], "x": [2, 3]})) == []
+    assert op.push_row(4, 4) == [] and op.push_row(7, 5) == [(1, 1, 1)]
+    assert tuples(op.advance(9)) == [(2, 3, 4), (3, 2, 6)]
+    assert op.push_row(10, 6) == [(4, 4, 10)]
+    assert list(op.stats)[-1]["held"] == 2
+    assert tuples(op.finish()) == [(7, 5, 15), (10, 6, 21)]
+
+
 def test_the_state_has_a_limit():
     op = pushed(SIMPLE).rolling(rows=100_000, max_state_bytes=200_000).agg(n=rl.count()).operator()
+    with pytest.raises(rl.StateLimitError):
+        for t in range(100_000):
+            op.push_row(t, 1)
+    op = pushed(SIMPLE).rolling(10, lateness=10**6, max_state_bytes=200_000).agg(n=rl.count()).operator()
     with pytest.raises(rl.StateLimitError):
         for t in range(100_000):
             op.push_row(t, 1)
