@@ -411,9 +411,9 @@ fn extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
         best = better(all[i], best);
         is_odd |= odd[i];
     }
-    for i in 0..rest.len() {
-        best = better(rest[i], best);
-        is_odd |= rest[i].is_nan();
+    for &value in rest {
+        best = better(value, best);
+        is_odd |= value.is_nan();
     }
     // Compared as doubles, zeros are alike, and what is not a number is neither less nor greater.
     if is_odd || best == 0.0 { careful_extreme::<LOWEST>(values) } else { key::<LOWEST>(best) }

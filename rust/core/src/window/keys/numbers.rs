@@ -34,7 +34,7 @@ impl Numbers {
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
         // The upper bits, so that slots are in about the order of their hashes.
-        (u128::from(hash) * self.slots.len() as u128 >> 64) as usize
+        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
     }
 
     fn after(&self, at: usize) -> usize {
@@ -143,7 +143,7 @@ mod tests {
             match numbers.find(hash, |n| n == number) {
                 Some(found) => {
                     assert_eq!(Some(&found), known.get(&hash));
-                    if !grows || key % 3 == 0 {
+                    if !grows || key.is_multiple_of(3) {
                         assert!(numbers.remove(hash, number) && known.remove(&hash).is_some());
                     }
                 }
