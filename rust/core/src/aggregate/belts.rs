@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 
-use arrow_array::{ArrayRef, Float32Array, Float64Array};
+use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 
 use super::belt::{Belt, FEW, Passing};
@@ -17,7 +17,7 @@ use super::flat::{Extremes, Finish, Flat, Mean, Numbers, Plain, Spread, Spreads,
 use super::function::Function;
 use super::fused;
 use super::input::{Form, Inputs, Typed};
-use super::lower::bits_to;
+use super::lower::{bits_to, floats_to};
 use super::recipe::{Output, Recipe};
 use crate::types::DataType;
 
@@ -364,11 +364,8 @@ fn typed(form: Form, numbers: Numbers) -> Typed {
 
 /// A column of results.
 fn column(dtype: &DataType, numbers: Numbers, nulls: Option<NullBuffer>) -> ArrayRef {
-    match (dtype, numbers) {
-        (DataType::Float32, Numbers::Floats(values)) => {
-            Arc::new(Float32Array::new(values.into_iter().map(|value| value as f32).collect(), nulls))
-        }
-        (_, Numbers::Floats(values)) => Arc::new(Float64Array::new(values.into(), nulls)),
-        (_, Numbers::Ints(values)) => bits_to(dtype, values.into_iter(), nulls),
+    match numbers {
+        Numbers::Floats(values) => floats_to(dtype, values.into_iter(), nulls),
+        Numbers::Ints(values) => bits_to(dtype, values.into_iter(), nulls),
     }
 }

@@ -43,6 +43,13 @@ impl Double {
         Self { hi, lo: (value - hi as i128) as f64 }
     }
 
+    /// This sum with one more double, the rounding error added to those before it.
+    #[inline(always)]
+    pub(crate) fn and(self, value: f64) -> Self {
+        let total = two_sum(self.hi, value);
+        Self { hi: total.hi, lo: self.lo + total.lo }
+    }
+
     /// This sum with one more term. Its error is one of 106 bits of the largest sum there was on the way; it is
     /// not normalised, which would cost as much again.
     #[inline(always)]

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use super::cells::Value;
 use super::double::{Double, Doubles, two_sum};
 use super::moments::{Number, variance};
-use super::partial::{Max, Min};
+use super::partial::{Max, Min, key_of};
 
 /// How many windows lie side by side at most.
 pub(super) const ABREAST: usize = 16;
@@ -127,8 +127,7 @@ impl Flat for Sums {
 
     #[inline(always)]
     fn taken(state: Double, _: f64, value: f64) -> Double {
-        let sum = two_sum(state.hi, value);
-        Double { hi: sum.hi, lo: state.lo + sum.lo }
+        state.and(value)
     }
 
     #[inline(always)]
@@ -193,7 +192,7 @@ impl Keyed for i64 {
 impl Keyed for f64 {
     #[inline(always)]
     fn key<const LOWEST: bool>(self) -> i64 {
-        if LOWEST { Min::key(self) } else { Max::key(self) }
+        key_of::<LOWEST>(self)
     }
 
     #[inline(always)]

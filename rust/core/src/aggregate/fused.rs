@@ -5,10 +5,10 @@
 
 use super::belt::{Belt, Passing};
 use super::cells::{Rows, Value};
-use super::double::two_sum;
+use super::double::Double;
 use super::flat::{Finish, Flat};
 use super::moments::{Moments, Number};
-use super::partial::{Lift, Max, Min, Partial};
+use super::partial::{Lift, Partial, key_of};
 use super::side_by_side::LANES;
 use super::slots::Streak;
 use super::sweep::{Merge, Reaches, Run, Step, Sweep};
@@ -372,7 +372,7 @@ fn keys_fma<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
 #[inline(always)]
 fn keys_each<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
     for (key, &value) in keys.iter_mut().zip(values) {
-        *key = self::key::<LOWEST>(value);
+        *key = key_of::<LOWEST>(value);
     }
 }
 
@@ -416,25 +416,19 @@ fn extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
         is_odd |= value.is_nan();
     }
     // Compared as doubles, zeros are alike, and what is not a number is neither less nor greater.
-    if is_odd || best == 0.0 { careful_extreme::<LOWEST>(values) } else { key::<LOWEST>(best) }
+    if is_odd || best == 0.0 { careful_extreme::<LOWEST>(values) } else { key_of::<LOWEST>(best) }
 }
 
 #[cold]
 fn careful_extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
-    let keys = values.iter().map(|&value| key::<LOWEST>(value));
+    let keys = values.iter().map(|&value| key_of::<LOWEST>(value));
     if LOWEST { keys.min() } else { keys.max() }.expect("a streak has rows")
-}
-
-#[inline(always)]
-fn key<const LOWEST: bool>(value: f64) -> i64 {
-    if LOWEST { Min::key(value) } else { Max::key(value) }
 }
 
 fn add_lanes_each(hi: &mut [f64; LANES], lo: &mut [f64; LANES], lanes: [&[f64]; LANES]) {
     for ((hi, lo), values) in hi.iter_mut().zip(lo).zip(lanes) {
         for &value in values {
-            let sum = two_sum(*hi, value);
-            (*hi, *lo) = (sum.hi, *lo + sum.lo);
+            Double { hi: *hi, lo: *lo } = Double { hi: *hi, lo: *lo }.and(value);
         }
     }
 }
@@ -518,7 +512,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
 
 #[cfg(test)]
 mod tests {
-    use super::super::partial::FloatSum;
+    use super::super::partial::{FloatSum, Max, Min};
     use super::super::testing::mixed;
     use super::*;
 

@@ -322,10 +322,7 @@ impl Lowering<'_> {
     }
 
     fn kept_floats(&self, values: impl Iterator<Item = f64>) -> ArrayRef {
-        match self.output.dtype {
-            DataType::Float32 => Arc::new(Float32Array::new(values.map(|v| v as f32).collect(), self.valid(0))),
-            _ => self.floats(values, 0),
-        }
+        floats_to(&self.output.dtype, values, self.valid(0))
     }
 }
 
@@ -341,6 +338,19 @@ fn has_bits(dtype: &DataType, skip_nulls: bool) -> bool {
 }
 
 /// Values of a type that were kept as bits.
+/// A column of doubles, or of floats that came out of floats.
+pub(super) fn floats_to(
+    dtype: &DataType,
+    values: impl Iterator<Item = f64>,
+    nulls: Option<NullBuffer>,
+) -> ArrayRef {
+    match dtype {
+        DataType::Float32 => Arc::new(Float32Array::new(values.map(|value| value as f32).collect(), nulls)),
+        _ => Arc::new(Float64Array::new(values.collect(), nulls)),
+    }
+}
+
+/// A column of values that were kept as bits.
 pub(super) fn bits_to(
     dtype: &DataType,
     bits: impl ExactSizeIterator<Item = i64>,
@@ -352,8 +362,7 @@ pub(super) fn bits_to(
             let values: BooleanBuffer = bits.map(|bit| bit != 0).collect();
             Arc::new(arrow_array::BooleanArray::new(values, nulls))
         }
-        DataType::Float64 => Arc::new(Float64Array::new(bits.map(double).collect(), nulls)),
-        DataType::Float32 => Arc::new(Float32Array::new(bits.map(|b| double(b) as f32).collect(), nulls)),
+        DataType::Float64 | DataType::Float32 => floats_to(dtype, bits.map(double), nulls),
         _ => from_i64(&dtype.to_arrow(), bits, nulls),
     }
 }

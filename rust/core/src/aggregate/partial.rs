@@ -7,7 +7,7 @@
 use std::hint::select_unpredictable;
 
 use super::cells::Value;
-use super::double::{two_product, two_sum};
+use super::double::{Double, two_product, two_sum};
 use super::fused;
 use super::side_by_side::add_streaks;
 use super::slots::Streak;
@@ -178,6 +178,12 @@ fn sortable(value: f64) -> i64 {
 /// The double that sorts so.
 fn from_sortable(key: i64) -> f64 {
     f64::from_bits((key ^ (((key >> 63) as u64) >> 1) as i64) as u64)
+}
+
+/// What stands for a double where the lowest is looked for, or the highest.
+#[inline(always)]
+pub(super) fn key_of<const LOWEST: bool>(value: f64) -> i64 {
+    if LOWEST { Min::key(value) } else { Max::key(value) }
 }
 
 impl Min<i64> {
@@ -382,13 +388,13 @@ impl FloatSum {
     }
 
     /// The sum and its rounding errors, but for what is held in `wide`.
-    pub(super) fn narrow(&self) -> (f64, f64) {
-        (self.hi, self.lo)
+    pub(super) fn narrow(&self) -> Double {
+        Double { hi: self.hi, lo: self.lo }
     }
 
     /// Takes in values with which it becomes such a sum, if that is finite.
     #[inline(always)]
-    pub(super) fn take_in(&mut self, values: &[f64], (hi, lo): (f64, f64)) {
+    pub(super) fn take_in(&mut self, values: &[f64], Double { hi, lo }: Double) {
         // What is not finite stays so, and then all has to be done with more care.
         if hi.is_finite() {
             (self.hi, self.lo) = (hi, lo);
@@ -458,15 +464,18 @@ impl Lift<f64> for FloatSum {
     #[inline(always)]
     fn lift_all(total: Self, (values, _): (&[f64], &[i64]), ones: &mut [Self], totals: &mut [Self]) -> Self {
         let (ones, totals) = (&mut ones[..values.len()], &mut totals[..values.len()]);
-        let Self { mut hi, mut lo, wide } = total;
+        let Self { hi, lo, wide } = total;
+        let mut sum = Double { hi, lo };
         for i in 0..values.len() {
-            let sum = two_sum(hi, values[i]);
-            (hi, lo) = (sum.hi, lo + sum.lo);
+            sum = sum.and(values[i]);
             ones[i] = Self { hi: values[i], ..Self::EMPTY };
-            totals[i] = Self { hi, lo, wide };
+            totals[i] = Self { hi: sum.hi, lo: sum.lo, wide };
         }
         // What is not finite stays so, and then all has to be done with more care.
-        if hi.is_finite() { Self { hi, lo, wide } } else { Self::lift_each(total, values, ones, totals) }
+        match sum {
+            Double { hi, lo } if hi.is_finite() => Self { hi, lo, wide },
+            _ => Self::lift_each(total, values, ones, totals),
+        }
     }
 }
 

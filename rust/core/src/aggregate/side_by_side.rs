@@ -1,7 +1,7 @@
 //! Sums of several streaks at a time: each is a chain of additions, one after the other, and the chains need
 //! nothing of each other.
 
-use super::double::two_sum;
+use super::double::Double;
 use super::fused;
 use super::partial::FloatSum;
 use super::slots::Streak;
@@ -34,17 +34,13 @@ impl Sums {
 
     /// Begins a lane with what is in its cell.
     fn begin(&mut self, lane: usize, cell: &FloatSum) {
-        (self.hi[lane], self.lo[lane]) = cell.narrow();
+        Double { hi: self.hi[lane], lo: self.lo[lane] } = cell.narrow();
     }
 
     /// Adds what is left of a lane, which is not done side by side any more, and puts the sum into its cell.
     fn end(&self, at: usize, lane: &Lane<'_>, cell: &mut FloatSum) {
-        let (mut hi, mut lo) = (self.hi[at], self.lo[at]);
-        for &value in lane.left {
-            let sum = two_sum(hi, value);
-            (hi, lo) = (sum.hi, lo + sum.lo);
-        }
-        cell.take_in(lane.all, (hi, lo));
+        let sum = Double { hi: self.hi[at], lo: self.lo[at] };
+        cell.take_in(lane.all, lane.left.iter().fold(sum, |sum, &value| sum.and(value)));
     }
 }
 

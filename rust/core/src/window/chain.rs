@@ -7,7 +7,6 @@
 //! through, the sessions that are due go out, in the order of their ends.
 
 use super::chains::{Chains, Link};
-use super::emission::Emission;
 use super::leaving::Leaving;
 use super::outlet::{self, Operator, Outlet};
 use super::parts::Parts;
@@ -24,7 +23,7 @@ use crate::types::DataType;
 /// The operator of sessions that end by more than one gap.
 pub(crate) struct ChainWindow {
     reach: Reach,
-    parts: Parts,
+    outlet: Outlet,
     sequence: Sequence,
     chains: Chains,
     table: Table,
@@ -34,14 +33,9 @@ pub(crate) struct ChainWindow {
     passing: Option<i64>,
     leaving: Leaving,
     slots: Vec<u32>,
-    emission: Emission,
     /// How many keys without a session may be known at least, since they may come back: twice as many as the
     /// longest batch has rows.
     idle: usize,
-    failure: Option<Error>,
-    ended: bool,
-    /// The watermark that was last passed on.
-    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -58,19 +52,15 @@ impl ChainWindow {
             passing: None,
             leaving: Leaving::default(),
             slots: Vec::new(),
-            emission: Emission::default(),
             idle: 1024,
-            failure: None,
-            ended: false,
-            sent_watermark: None,
             reach,
-            parts,
+            outlet: Outlet::new(parts),
         }
     }
 
     /// Takes in the rows of a batch, up to the first in error.
     fn accept(&mut self, batch: Batch) {
-        let Self { sequence, parts, ledger, failure, .. } = self;
+        let Self { sequence, outlet: Outlet { parts, failure, .. }, ledger, .. } = self;
         let (mut rows, found) = parts.read(batch, &sequence.mark);
         *failure = found;
         let reaches = self.reach.read_checked(&mut rows, parts, failure);
@@ -80,7 +70,7 @@ impl ChainWindow {
 
     /// Lets the next rows that have waited go by; tells whether there were any.
     fn pass(&mut self, watermark: i64) -> bool {
-        let Some(passed) = self.sequence.pass(watermark, &mut self.parts) else { return false };
+        let Some(passed) = self.sequence.pass(watermark, &mut self.outlet.parts) else { return false };
         let (reaches, _) = self.reach.read(&passed.batch);
         self.passed = Some((passed, reaches));
         true
@@ -88,7 +78,7 @@ impl ChainWindow {
 
     /// Works off the next rows that go by.
     fn round(&mut self, mut passed: InOrder, reaches: Reaches) {
-        self.chains.prepare(self.parts.keys.len());
+        self.chains.prepare(self.outlet.parts.keys.len());
         let (start, end) = (passed.row, passed.numbers.len().min(passed.row + ROUND));
         self.slots.clear();
         for row in start..end {
@@ -111,20 +101,14 @@ impl ChainWindow {
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        self.leaving.leave(&mut self.emission, self.parts.shape.closed);
+        self.leaving.leave(&mut self.outlet.emission, self.outlet.parts.shape.closed);
         self.lower();
     }
 }
 
 impl Operator for ChainWindow {
-    fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
-            parts: &self.parts,
-            emission: &self.emission,
-            failure: &mut self.failure,
-            ended: self.ended,
-            sent_watermark: &mut self.sent_watermark,
-        }
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.outlet
     }
 
     fn work(&mut self) -> bool {
@@ -149,7 +133,12 @@ impl Operator for ChainWindow {
     }
 
     fn lower(&mut self) {
-        match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
+        match self.outlet.emission.lower(
+            &self.table,
+            &self.outlet.parts.recipe,
+            &mut self.outlet.parts.keys,
+            &self.outlet.parts.shape,
+        ) {
             Ok(slots) => {
                 self.table.clear(&slots);
                 self.chains.give_back(&slots);
@@ -160,28 +149,28 @@ impl Operator for ChainWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+        self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape)
     }
 
     fn fail(&mut self, error: Error) {
-        self.failure = Some(error);
+        self.outlet.failure = Some(error);
         self.leaving = Leaving::default();
         (self.passed, self.passing, self.current) = (None, None, None);
     }
 
     fn tidy(&mut self) -> Result<()> {
-        let (keys, live) = (&mut self.parts.keys, self.chains.live_keys());
+        let (keys, live) = (&mut self.outlet.parts.keys, self.chains.live_keys());
         let idle = keys.held() - live;
         if idle >= self.idle && idle >= live {
             self.chains.prepare(keys.len());
             keys.forget(self.chains.forget().into_iter());
         }
-        memory::check(self.state_bytes(), self.parts.max_state)
+        memory::check(self.state_bytes(), self.outlet.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
-        let rows = self.chains.memory() + self.sequence.memory() + self.emission.memory();
-        (self.table.bytes() + self.parts.keys.memory() + rows) as u64
+        let rows = self.chains.memory() + self.sequence.memory() + self.outlet.emission.memory();
+        (self.table.bytes() + self.outlet.parts.keys.memory() + rows) as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -198,13 +187,13 @@ impl Stage for ChainWindow {
     }
 
     fn end(&mut self, _: usize) {
-        self.ended = true;
+        self.outlet.ended = true;
         self.passing = Some(i64::MAX);
     }
 
     fn idle(&mut self, _: usize) {
         // Sessions of rows that wait close the next time, when their ends are known.
-        if self.parts.is_quiet()
+        if self.outlet.parts.is_quiet()
             && let Some(until) = self.sequence.latest().or(self.chains.all_due(self.sequence.watermark()))
         {
             self.sequence.rest(until);
@@ -226,10 +215,10 @@ impl Stage for ChainWindow {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        self.sequence.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+        self.sequence.mark.watermark().map(|ticks| (ticks, self.outlet.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {
-        self.parts.aside.take()
+        self.outlet.parts.aside.take()
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
 
-use super::emission::Emission;
 use super::grid::Grid;
 use super::lanes::Lanes;
 use super::outlet::{self, Operator, Outlet};
@@ -43,7 +42,7 @@ struct Extra {
 
 /// The operator of windows of rows.
 pub(crate) struct CountWindow {
-    parts: Parts,
+    outlet: Outlet,
     grid: Grid,
     /// The schema of the output.
     schema: Arc<Schema>,
@@ -64,12 +63,7 @@ pub(crate) struct CountWindow {
     rest: std::vec::IntoIter<u32>,
     slots: Vec<u32>,
     full: Vec<Full>,
-    emission: Emission,
     extras: Vec<Extra>,
-    failure: Option<Error>,
-    ended: bool,
-    /// The watermark that was last passed on.
-    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -96,14 +90,10 @@ impl CountWindow {
             rest: Vec::new().into_iter(),
             slots: Vec::new(),
             full: Vec::new(),
-            emission: Emission::default(),
             extras: Vec::new(),
-            failure: None,
-            ended: false,
-            sent_watermark: None,
             grid,
             timed,
-            parts,
+            outlet: Outlet::new(parts),
         })
     }
 
@@ -114,7 +104,7 @@ impl CountWindow {
 
     /// Takes in the rows of a batch.
     fn accept(&mut self, current: Rows) {
-        let Self { sequence, parts, ledger, failure, .. } = self;
+        let Self { sequence, outlet: Outlet { parts, failure, .. }, ledger, .. } = self;
         match sequence.take(current, parts, ledger, failure) {
             Some(passed) => self.let_pass(passed),
             None => self.passing = self.sequence.mark.watermark(),
@@ -123,7 +113,7 @@ impl CountWindow {
 
     /// Begins to work off rows that have their numbers.
     fn let_pass(&mut self, passed: InOrder) {
-        let keys = self.parts.keys.len();
+        let keys = self.outlet.parts.keys.len();
         self.lanes.prepare(keys);
         if let Some(strands) = &mut self.strands {
             strands.prepare(keys);
@@ -134,7 +124,7 @@ impl CountWindow {
 
     /// Lets the next rows that have waited go by; tells whether there were any.
     fn pass(&mut self, watermark: i64) -> bool {
-        let Some(passed) = self.sequence.pass(watermark, &mut self.parts) else { return false };
+        let Some(passed) = self.sequence.pass(watermark, &mut self.outlet.parts) else { return false };
         self.let_pass(passed);
         true
     }
@@ -174,7 +164,7 @@ impl CountWindow {
                 }
             };
             if let Some((slot, window)) = result {
-                self.emission.push(key, slot, window, passed.before[row]);
+                self.outlet.emission.push(key, slot, window, passed.before[row]);
                 self.extras.push(Extra { time: passed.times[row], complete: true });
             }
         }
@@ -197,24 +187,18 @@ impl CountWindow {
         let before = self.sequence.watermark();
         let extra = Extra { time: self.latest.max(self.sequence.mark.time()), complete: false };
         for (slot, start) in (first..).zip(starts) {
-            self.emission.push(key, slot, (start, start + size), before);
+            self.outlet.emission.push(key, slot, (start, start + size), before);
             self.extras.push(extra);
         }
-        if self.emission.slots.len() >= ROUND {
+        if self.outlet.emission.slots.len() >= ROUND {
             self.lower();
         }
     }
 }
 
 impl Operator for CountWindow {
-    fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
-            parts: &self.parts,
-            emission: &self.emission,
-            failure: &mut self.failure,
-            ended: self.ended,
-            sent_watermark: &mut self.sent_watermark,
-        }
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.outlet
     }
 
     fn work(&mut self) -> bool {
@@ -225,7 +209,7 @@ impl Operator for CountWindow {
         if let Some(watermark) = self.passing {
             if !self.pass(watermark) {
                 self.passing = None;
-                self.rest = if self.ended { self.lanes.by_place() } else { Vec::new() }.into_iter();
+                self.rest = if self.outlet.ended { self.lanes.by_place() } else { Vec::new() }.into_iter();
             }
             return true;
         }
@@ -239,9 +223,9 @@ impl Operator for CountWindow {
     }
 
     fn lower(&mut self) {
-        let (parts, is_combined) = (&mut self.parts, self.strands.is_some());
+        let (parts, is_combined) = (&mut self.outlet.parts, self.strands.is_some());
         let table = self.strands.as_mut().map_or(&mut self.table, |strands| &mut strands.results);
-        match self.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
+        match self.outlet.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
             Ok(_) if is_combined => table.keep(&[]),
             Ok(slots) => {
                 table.clear(&slots);
@@ -253,7 +237,7 @@ impl Operator for CountWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        let sent = self.emission.send(rows, &mut self.parts.keys, &self.parts.shape);
+        let sent = self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape);
         let extras: Vec<Extra> = self.extras.drain(..rows).collect();
         let complete: BooleanArray = extras.iter().map(|extra| Some(extra.complete)).collect();
         let columns = sent.columns().iter().cloned().chain([Arc::new(complete) as ArrayRef]).collect();
@@ -263,21 +247,24 @@ impl Operator for CountWindow {
     }
 
     fn fail(&mut self, error: Error) {
-        self.failure = Some(error);
-        self.extras.truncate(self.emission.len());
+        self.outlet.failure = Some(error);
+        self.extras.truncate(self.outlet.emission.len());
         (self.passed, self.passing, self.current) = (None, None, None);
         self.rest = Vec::new().into_iter();
     }
 
     fn tidy(&mut self) -> Result<()> {
-        memory::check(self.state_bytes(), self.parts.max_state)
+        memory::check(self.state_bytes(), self.outlet.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
         let strands = self.strands.as_ref().map_or(0, Strands::memory);
-        (self.table.bytes() + self.lanes.memory() + self.sequence.memory() + self.parts.keys.memory() + strands)
-            as u64
-            + (self.emission.memory() + self.extras.capacity() * size_of::<Extra>()) as u64
+        (self.table.bytes()
+            + self.lanes.memory()
+            + self.sequence.memory()
+            + self.outlet.parts.keys.memory()
+            + strands) as u64
+            + (self.outlet.emission.memory() + self.extras.capacity() * size_of::<Extra>()) as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -289,17 +276,17 @@ impl Stage for CountWindow {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held += batch.rows() as u64;
-        let (rows, failure) = self.parts.read(batch, &self.sequence.mark);
-        (self.current, self.failure) = (Some(rows), failure);
+        let (rows, failure) = self.outlet.parts.read(batch, &self.sequence.mark);
+        (self.current, self.outlet.failure) = (Some(rows), failure);
     }
 
     fn end(&mut self, _: usize) {
-        self.ended = true;
+        self.outlet.ended = true;
         self.passing = Some(i64::MAX);
     }
 
     fn idle(&mut self, _: usize) {
-        if self.parts.is_quiet()
+        if self.outlet.parts.is_quiet()
             && let Some(latest) = self.sequence.latest()
         {
             self.sequence.rest(latest);
@@ -322,10 +309,10 @@ impl Stage for CountWindow {
 
     fn watermark(&self) -> Option<(i64, DataType)> {
         let ticks = self.sequence.mark.watermark().filter(|_| self.timed)?;
-        Some((ticks, self.parts.shape.time.clone()))
+        Some((ticks, self.outlet.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {
-        self.parts.aside.take()
+        self.outlet.parts.aside.take()
     }
 }

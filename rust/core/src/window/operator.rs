@@ -12,14 +12,13 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::edges::Label;
-use super::emission::Emission;
 use super::fifo::{Fifo, PANES, RESULTS, TABLES};
 use super::gallop::before;
 use super::keys::Keys;
 use super::late::Late;
 use super::outlet::{self, Operator, Outlet};
 use super::panes::Panes;
-use super::parts::{Parts, Rows};
+use super::parts::{Parts, Rows, work_off};
 use super::places::Places;
 use super::ruler::{Near, Ruler};
 use crate::aggregate::{NO_SLOT, Recipe, Slots, Tables};
@@ -63,7 +62,7 @@ enum Admission {
 /// The operator of tumbling, hopping and expanding windows.
 pub(crate) struct Window {
     ruler: Ruler,
-    parts: Parts,
+    outlet: Outlet,
     clock: Clock,
     panes: Panes,
     places: Places,
@@ -83,12 +82,7 @@ pub(crate) struct Window {
     closed: i64,
     /// A large pane that goes out piece by piece.
     leaving: Option<Leaving>,
-    emission: Emission,
     near: Near,
-    failure: Option<Error>,
-    ended: bool,
-    /// The watermark that was last passed on.
-    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -113,19 +107,15 @@ impl Window {
             closing: None,
             closed: i64::MIN,
             leaving: None,
-            emission: Emission::default(),
             near: Near::default(),
-            failure: None,
-            ended: false,
-            sent_watermark: None,
             ruler,
-            parts,
+            outlet: Outlet::new(parts),
         }
     }
 
     /// Begins to work off rows that have been read.
     pub(crate) fn start(&mut self, rows: Rows) {
-        self.panes.prepare(self.parts.keys.len(), self.ruler.active_panes(self.parts.lateness));
+        self.panes.prepare(self.outlet.parts.keys.len(), self.ruler.active_panes(self.outlet.parts.lateness));
         let (time, ruler) = (&rows.time, &self.ruler);
         self.sorted = !time.passive
             && rows.in_order
@@ -137,7 +127,7 @@ impl Window {
 
     /// The keys, where somebody else holds them and lends them.
     pub(crate) fn keys(&mut self) -> &mut Keys {
-        &mut self.parts.keys
+        &mut self.outlet.parts.keys
     }
 
     /// Whether a window that is open has the key.
@@ -152,13 +142,13 @@ impl Window {
 
     /// The edges of the window whose result did not fit its type, if that is why it failed.
     pub(crate) fn failed(&self) -> Option<(i64, i64)> {
-        self.emission.failed.map(|(edges, _)| edges)
+        self.outlet.emission.failed.map(|(edges, _)| edges)
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
     fn round(&mut self, current: &mut Rows) {
         // Where there is one key, all rows of a pane go to one slot.
-        self.slots = match self.sorted && self.parts.keys.len() == 1 {
+        self.slots = match self.sorted && self.outlet.parts.keys.len() == 1 {
             true => Slots::Streaks(Vec::new()),
             false => Slots::Each(Vec::with_capacity(ROUND)),
         };
@@ -170,7 +160,7 @@ impl Window {
         } else if self.sorted {
             self.walk_sorted(current);
         } else if let Err(error) = self.walk(current) {
-            self.failure = Some(error);
+            self.outlet.failure = Some(error);
             current.end = current.row;
         }
         let slots = std::mem::replace(&mut self.slots, Slots::Streaks(Vec::new()));
@@ -265,7 +255,7 @@ impl Window {
         }
         let tick = current.time.ticks[row];
         if !self.ruler.holds(tick) {
-            return Err(self.parts.out_of_range(current, row));
+            return Err(self.outlet.parts.out_of_range(current, row));
         }
         let watermark = self.clock.mark.watermark().unwrap_or(i64::MIN);
         if tick < watermark {
@@ -317,12 +307,12 @@ impl Window {
         if missed == 0 {
             return Ok(Admission::Open);
         }
-        if open > 0 && !self.events.is_empty() && self.parts.late != Late::Error {
+        if open > 0 && !self.events.is_empty() && self.outlet.parts.late != Late::Error {
             return Ok(Admission::Later);
         }
         // Then the first of its windows would still have been open.
         let enough = self.clock.mark.time().saturating_sub(self.ruler.next_end(current.time.ticks[row]) - 1);
-        self.parts.miss(current, row, (missed, open), enough, &self.clock.mark)?;
+        self.outlet.parts.miss(current, row, (missed, open), enough, &self.clock.mark)?;
         if open > 0 {
             self.ledger.partly_late += 1;
             return Ok(Admission::Open);
@@ -358,11 +348,14 @@ impl Window {
                 fifo.advance(last, &self.panes, &mut self.tables, &self.places);
                 // A day that the zone skipped has no window, even if its edges are closed.
                 if edges.0 < edges.1 {
-                    fifo.results(&self.places, &mut self.tables, &mut self.emission.keys);
+                    fifo.results(&self.places, &mut self.tables, &mut self.outlet.emission.keys);
                 }
                 fifo.leave(last, &mut self.panes, &mut self.tables, &mut self.places);
-                self.emission.slots.extend(self.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
-                self.emission.close(edges, due - 1);
+                self.outlet
+                    .emission
+                    .slots
+                    .extend(self.outlet.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
+                self.outlet.emission.close(edges, due - 1);
             }
             None => self.close_pane(edges, due - 1),
         }
@@ -375,26 +368,26 @@ impl Window {
     }
 
     fn forget_keys(&mut self) {
-        if self.parts.shape.numbered {
+        if self.outlet.parts.shape.numbered {
             return;
         }
-        if self.fifo.is_none() && self.places.live() == 0 && self.parts.keys.held() >= MANY {
-            self.parts.keys.clear();
+        if self.fifo.is_none() && self.places.live() == 0 && self.outlet.parts.keys.held() >= MANY {
+            self.outlet.parts.keys.clear();
             self.panes.forget_all();
             self.places = Places::default();
             return;
         }
-        let gone = self.places.given_up(&self.parts.keys);
+        let gone = self.places.given_up(&self.outlet.parts.keys);
         if gone.is_empty() {
             return;
         }
         gone.iter().for_each(|&key| self.panes.forget(key));
-        self.parts.keys.forget(gone.into_iter());
+        self.outlet.parts.keys.forget(gone.into_iter());
     }
 
     /// Ends the current batch: what it did to event time, and its late rows.
     fn finish(&mut self, current: &Rows) {
-        self.parts.finish(current, &mut self.clock.mark, &mut self.ledger);
+        self.outlet.parts.finish(current, &mut self.clock.mark, &mut self.ledger);
         if let Some(high) = current.high() {
             self.reach(high.time);
             self.clock.mark.note(&current.batch, &high);
@@ -403,18 +396,12 @@ impl Window {
 }
 
 impl Operator for Window {
-    fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
-            parts: &self.parts,
-            emission: &self.emission,
-            failure: &mut self.failure,
-            ended: self.ended,
-            sent_watermark: &mut self.sent_watermark,
-        }
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.outlet
     }
 
     fn work(&mut self) -> bool {
-        if self.emission.slots.len() >= PIECE {
+        if self.outlet.emission.slots.len() >= PIECE {
             self.lower();
             return true;
         }
@@ -432,21 +419,11 @@ impl Operator for Window {
             self.replay(&event);
             return true;
         }
-        if let Some(mut current) = self.current.take() {
-            if current.row < current.end {
-                self.round(&mut current);
-                self.ledger.held = (current.batch.rows() - current.row) as u64;
-                self.current = Some(current);
-            } else {
-                self.finish(&current);
-            }
-            return true;
-        }
-        false
+        work_off(self, |own| (&mut own.current, &mut own.ledger), Self::round, Self::finish)
     }
 
     fn lower(&mut self) {
-        let slots = std::mem::take(&mut self.emission.slots);
+        let slots = std::mem::take(&mut self.outlet.emission.slots);
         if self.fifo.is_some() {
             self.tables.lower(RESULTS, slots);
             self.tables.keep(RESULTS, Vec::new());
@@ -458,11 +435,11 @@ impl Operator for Window {
     }
 
     fn settle(&mut self) {
-        if !self.emission.slots.is_empty() {
+        if !self.outlet.emission.slots.is_empty() {
             self.lower();
         }
         let pieces = self.tables.finish();
-        let (emission, parts) = (&mut self.emission, &mut self.parts);
+        let (emission, parts) = (&mut self.outlet.emission, &mut self.outlet.parts);
         let taken = pieces.and_then(|pieces| {
             pieces.into_iter().try_for_each(|piece| emission.take_in(piece, &mut parts.keys, &parts.shape))
         });
@@ -473,25 +450,26 @@ impl Operator for Window {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+        self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape)
     }
 
     fn fail(&mut self, error: Error) {
-        self.failure = Some(error);
+        self.outlet.failure = Some(error);
         self.events.clear();
         (self.closing, self.leaving, self.current) = (None, None, None);
     }
 
     fn tidy(&mut self) -> Result<()> {
         self.forget_keys();
-        memory::check(self.state_bytes(), self.parts.max_state)
+        memory::check(self.state_bytes(), self.outlet.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
         let fifo = self.fifo.as_ref().map_or(0, Fifo::memory)
             + self.leaving.as_ref().map_or(0, |leaving| leaving.memory());
-        (self.tables.bytes() + self.panes.memory() + self.places.memory() + self.parts.keys.memory() + fifo) as u64
-            + self.emission.memory() as u64
+        (self.tables.bytes() + self.panes.memory() + self.places.memory() + self.outlet.parts.keys.memory() + fifo)
+            as u64
+            + self.outlet.emission.memory() as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -503,22 +481,22 @@ impl Stage for Window {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        let (rows, failure) = self.parts.read(batch, &self.clock.mark);
-        self.failure = failure;
+        let (rows, failure) = self.outlet.parts.read(batch, &self.clock.mark);
+        self.outlet.failure = failure;
         self.start(rows);
     }
 
     fn end(&mut self, _: usize) {
-        self.ended = true;
+        self.outlet.ended = true;
         self.closing = Some(i64::MAX);
     }
 
     fn idle(&mut self, _: usize) {
         let last = self.panes.iter().next_back().map(|pane| pane.id);
-        if self.parts.is_quiet()
+        if self.outlet.parts.is_quiet()
             && let Some(last) = last
         {
-            self.reach(self.ruler.all_closed_at(last).saturating_add(self.parts.lateness));
+            self.reach(self.ruler.all_closed_at(last).saturating_add(self.outlet.parts.lateness));
             self.clock.mark.note_quiet();
         }
     }
@@ -530,7 +508,7 @@ impl Stage for Window {
     fn quiet(&self) -> Option<Range<i64>> {
         let (from, to) = (self.clock.mark.watermark()?, self.clock.threshold());
         let holds = self.ruler.holds(from) && self.ruler.holds(to.saturating_sub(1));
-        (holds && self.parts.is_plain() && self.failure.is_none()).then_some(from..to)
+        (holds && self.outlet.parts.is_plain() && self.outlet.failure.is_none()).then_some(from..to)
     }
 
     fn ledger(&self) -> Ledger {
@@ -543,11 +521,11 @@ impl Stage for Window {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        self.clock.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+        self.clock.mark.watermark().map(|ticks| (ticks, self.outlet.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {
-        self.parts.aside.take()
+        self.outlet.parts.aside.take()
     }
 }
 

@@ -9,22 +9,29 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// What an operator keeps for its results.
-pub(super) struct Outlet<'a> {
-    pub(super) parts: &'a Parts,
-    pub(super) emission: &'a Emission,
+/// What an operator is made of, and what it keeps for its results.
+pub(super) struct Outlet {
+    pub(super) parts: Parts,
+    pub(super) emission: Emission,
     /// The error that comes after the results.
-    pub(super) failure: &'a mut Option<Error>,
+    pub(super) failure: Option<Error>,
     /// Whether the input has ended.
     pub(super) ended: bool,
     /// The watermark that was last passed on.
-    pub(super) sent_watermark: &'a mut Option<i64>,
+    sent_watermark: Option<i64>,
+}
+
+impl Outlet {
+    /// That of an operator that has seen nothing.
+    pub(super) fn new(parts: Parts) -> Self {
+        Self { parts, emission: Emission::default(), failure: None, ended: false, sent_watermark: None }
+    }
 }
 
 /// An operator that gives results of windows.
 pub(super) trait Operator {
     /// What it keeps for its results.
-    fn outlet(&mut self) -> Outlet<'_>;
+    fn outlet(&mut self) -> &mut Outlet;
 
     /// Does a piece of work; tells whether there was one.
     fn work(&mut self) -> bool;
@@ -92,7 +99,7 @@ fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
     operator.settle();
     let (rows, failed) = (operator.outlet().emission.len(), operator.outlet().emission.failed);
     let watermark = failed.map(|(_, before)| before).or(operator.passes_on());
-    if rows == 0 && watermark == *operator.outlet().sent_watermark {
+    if rows == 0 && watermark == operator.outlet().sent_watermark {
         return operator.tidy().map(|()| None);
     }
     if !operator.outlet().emission.has_columns() {
@@ -107,6 +114,6 @@ fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
         operator.fail(error);
     }
     let outlet = operator.outlet();
-    *outlet.sent_watermark = watermark;
+    outlet.sent_watermark = watermark;
     Ok(Some(batch.with_high(watermark.filter(|_| !outlet.ended))))
 }

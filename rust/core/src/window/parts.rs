@@ -170,6 +170,25 @@ impl Parts {
     }
 }
 
+/// Works off a part of the batch that an operator has, in rounds, or finishes it; tells whether there was one.
+pub(crate) fn work_off<O>(
+    operator: &mut O,
+    own: fn(&mut O) -> (&mut Option<Rows>, &mut Ledger),
+    round: fn(&mut O, &mut Rows),
+    finish: fn(&mut O, &Rows),
+) -> bool {
+    let Some(mut rows) = own(operator).0.take() else { return false };
+    if rows.row == rows.end {
+        finish(operator, &rows);
+        return true;
+    }
+    round(operator, &mut rows);
+    let (current, ledger) = own(operator);
+    ledger.held = (rows.batch.rows() - rows.row) as u64;
+    *current = Some(rows);
+    true
+}
+
 /// The times of rows that have none, so that their order is that of arrival.
 fn by_arrival(rows: usize) -> EventTime {
     EventTime::new(DataType::Int64, vec![0; rows].into())

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 
 use super::agenda::Agenda;
-use super::emission::Emission;
 use super::mark::Mark;
 use super::outlet::{self, Operator, Outlet};
 use super::pace::Pace;
-use super::parts::{Parts, Rows};
+use super::parts::{Parts, Rows, work_off};
 use super::places::Places;
 use super::ruler::{Near, Ruler};
 use super::shelf::Shelf;
@@ -31,7 +30,7 @@ const ROUND: usize = 8192;
 
 /// The operator of windows that give more results than those at their close.
 pub(crate) struct RevisedWindow {
-    parts: Parts,
+    outlet: Outlet,
     ruler: Ruler,
     /// The schema of the output.
     schema: Arc<Schema>,
@@ -50,15 +49,10 @@ pub(crate) struct RevisedWindow {
     /// The key of the next row, if results are due because of its time.
     expected: Option<u32>,
     near: Near,
-    emission: Emission,
     /// Of each result in the emission, which one of its window it is, and whether that is the last.
     revisions: Vec<(i64, bool)>,
-    failure: Option<Error>,
     /// Whether nothing more happens but that results go out.
     halted: bool,
-    ended: bool,
-    /// The watermark of final results that was last passed on.
-    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -86,15 +80,11 @@ impl RevisedWindow {
             fresh: Vec::new(),
             expected: None,
             near: Near::default(),
-            emission: Emission::default(),
             revisions: Vec::new(),
-            failure: None,
             halted: false,
-            ended: false,
-            sent_watermark: None,
             ledger: Ledger::new(parts.name.clone()),
             ruler,
-            parts,
+            outlet: Outlet::new(parts),
         })
     }
 
@@ -118,7 +108,7 @@ impl RevisedWindow {
         self.slots.clear();
         let (start, expected) = (current.row, self.expected.take());
         if let Err(error) = self.walk(current) {
-            self.failure = Some(error);
+            self.outlet.failure = Some(error);
             current.end = current.row;
         }
         self.agenda.count(current.row - start);
@@ -142,7 +132,7 @@ impl RevisedWindow {
             }
             let tick = current.time.ticks[row];
             if !self.ruler.holds(tick) {
-                return Err(self.parts.out_of_range(current, row));
+                return Err(self.outlet.parts.out_of_range(current, row));
             }
             if !current.time.passive && self.reach(tick) {
                 // It is in no result that is due because of its time, but its key takes its place before.
@@ -196,8 +186,9 @@ impl RevisedWindow {
         let (missed, open) = if tick < settled { self.ruler.missed(tick, settled) } else { (0, 1) };
         if missed > 0 {
             // Then the first of its windows would not have been final.
-            let enough = settled.saturating_add(self.parts.lateness).saturating_sub(self.ruler.next_end(tick) - 1);
-            self.parts.miss(current, row, (missed, open), enough, &self.mark)?;
+            let enough =
+                settled.saturating_add(self.outlet.parts.lateness).saturating_sub(self.ruler.next_end(tick) - 1);
+            self.outlet.parts.miss(current, row, (missed, open), enough, &self.mark)?;
             if open == 0 {
                 self.ledger.late += 1;
                 return Ok(false);
@@ -219,9 +210,9 @@ impl RevisedWindow {
         let edges = self.ruler.edges(results.last);
         // A day that the zone skipped has no window, even if its edges are closed.
         if edges.0 < edges.1 {
-            self.emission.slots.extend(self.shelf.answer(results.last, &results.keys));
-            self.emission.keys.extend(results.keys);
-            self.emission.close(edges, results.before);
+            self.outlet.emission.slots.extend(self.shelf.answer(results.last, &results.keys));
+            self.outlet.emission.keys.extend(results.keys);
+            self.outlet.emission.close(edges, results.before);
             self.revisions.extend(results.revisions.into_iter().map(|revision| (revision, results.is_final)));
         }
         if results.is_final {
@@ -240,7 +231,7 @@ impl RevisedWindow {
 
     /// Ends the current batch: what it did to event time, and its late rows.
     fn finish(&mut self, current: &Rows) {
-        self.parts.finish(current, &mut self.mark, &mut self.ledger);
+        self.outlet.parts.finish(current, &mut self.mark, &mut self.ledger);
         if let Some(high) = current.high() {
             self.reach(high.time);
             self.mark.note(&current.batch, &high);
@@ -249,40 +240,24 @@ impl RevisedWindow {
 }
 
 impl Operator for RevisedWindow {
-    fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
-            parts: &self.parts,
-            emission: &self.emission,
-            failure: &mut self.failure,
-            ended: self.ended,
-            sent_watermark: &mut self.sent_watermark,
-        }
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.outlet
     }
 
     fn work(&mut self) -> bool {
-        if self.emission.slots.len() >= PIECE {
+        if self.outlet.emission.slots.len() >= PIECE {
             self.lower();
             return true;
         }
         if self.answer() {
             return true;
         }
-        if let Some(mut current) = self.current.take() {
-            if current.row < current.end {
-                self.round(&mut current);
-                self.ledger.held = (current.batch.rows() - current.row) as u64;
-                self.current = Some(current);
-            } else {
-                self.finish(&current);
-            }
-            return true;
-        }
-        false
+        work_off(self, |own| (&mut own.current, &mut own.ledger), Self::round, Self::finish)
     }
 
     fn lower(&mut self) {
-        let parts = &mut self.parts;
-        match self.emission.lower(&self.shelf.answers, &parts.recipe, &mut parts.keys, &parts.shape) {
+        let parts = &mut self.outlet.parts;
+        match self.outlet.emission.lower(&self.shelf.answers, &parts.recipe, &mut parts.keys, &parts.shape) {
             Ok(_) => self.shelf.answers.keep(&[]),
             Err(error) => self.fail(error),
         }
@@ -290,7 +265,7 @@ impl Operator for RevisedWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        let sent = self.emission.send(rows, &mut self.parts.keys, &self.parts.shape);
+        let sent = self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape);
         let (revision, is_final): (Vec<i64>, Vec<bool>) = self.revisions.drain(..rows).unzip();
         let extra: [ArrayRef; 2] = [Arc::new(Int64Array::from(revision)), Arc::new(BooleanArray::from(is_final))];
         let columns = sent.columns().iter().cloned().chain(extra).collect();
@@ -298,22 +273,22 @@ impl Operator for RevisedWindow {
     }
 
     fn fail(&mut self, error: Error) {
-        self.revisions.truncate(self.emission.len());
-        (self.failure, self.current, self.halted) = (Some(error), None, true);
+        self.revisions.truncate(self.outlet.emission.len());
+        (self.outlet.failure, self.current, self.halted) = (Some(error), None, true);
     }
 
     fn tidy(&mut self) -> Result<()> {
-        let gone = self.places.given_up(&self.parts.keys);
+        let gone = self.places.given_up(&self.outlet.parts.keys);
         if !gone.is_empty() {
-            self.parts.keys.forget(gone.into_iter());
+            self.outlet.parts.keys.forget(gone.into_iter());
         }
-        memory::check(self.state_bytes(), self.parts.max_state)
+        memory::check(self.state_bytes(), self.outlet.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
         let windows = self.agenda.memory() + self.shelf.memory() + self.rounds.capacity() * 8;
-        let results = self.emission.memory() + self.revisions.capacity() * size_of::<(i64, bool)>();
-        (windows + self.places.memory() + self.parts.keys.memory() + results) as u64
+        let results = self.outlet.emission.memory() + self.revisions.capacity() * size_of::<(i64, bool)>();
+        (windows + self.places.memory() + self.outlet.parts.keys.memory() + results) as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -325,12 +300,12 @@ impl Stage for RevisedWindow {
     fn push(&mut self, _: usize, batch: Batch) {
         self.ledger.rows_in += batch.rows() as u64;
         self.ledger.held = batch.rows() as u64;
-        let (rows, failure) = self.parts.read(batch, &self.mark);
-        (self.current, self.failure) = (Some(rows), failure);
+        let (rows, failure) = self.outlet.parts.read(batch, &self.mark);
+        (self.current, self.outlet.failure) = (Some(rows), failure);
     }
 
     fn end(&mut self, _: usize) {
-        self.ended = true;
+        self.outlet.ended = true;
         self.agenda.end(self.watermark());
     }
 
@@ -348,10 +323,10 @@ impl Stage for RevisedWindow {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        self.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+        self.mark.watermark().map(|ticks| (ticks, self.outlet.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {
-        self.parts.aside.take()
+        self.outlet.parts.aside.take()
     }
 }

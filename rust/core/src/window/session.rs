@@ -5,11 +5,10 @@
 //! round, so that the partials of both are complete when they are combined. At the end of the batch the
 //! sessions that are due go out, in the order of their ends.
 
-use super::emission::Emission;
 use super::leaving::Leaving;
 use super::mark::Mark;
 use super::outlet::{self, Operator, Outlet};
-use super::parts::{Parts, Rows};
+use super::parts::{Parts, Rows, work_off};
 use super::sessions::{Fate, Sessions};
 use crate::aggregate::{Fold, NO_SLOT, Table};
 use crate::batch::Batch;
@@ -25,7 +24,7 @@ pub(super) const ROUND: usize = 8192;
 pub(crate) struct SessionWindow {
     /// How far a row reaches: sessions are rows whose reaches overlap.
     span: i64,
-    parts: Parts,
+    outlet: Outlet,
     mark: Mark,
     sessions: Sessions,
     table: Table,
@@ -37,14 +36,9 @@ pub(crate) struct SessionWindow {
     /// The slots of the rows of the current batch so far.
     slots: Vec<u32>,
     leaving: Leaving,
-    emission: Emission,
     /// How many keys without a session may be known at least, since they may come back: twice as many as the
     /// longest batch has rows.
     idle: usize,
-    failure: Option<Error>,
-    ended: bool,
-    /// The watermark that was last passed on.
-    sent_watermark: Option<i64>,
     ledger: Ledger,
 }
 
@@ -64,20 +58,16 @@ impl SessionWindow {
             in_order: false,
             slots: Vec::new(),
             leaving: Leaving::default(),
-            emission: Emission::default(),
             idle: 1024,
-            failure: None,
-            ended: false,
-            sent_watermark: None,
             span,
-            parts,
+            outlet: Outlet::new(parts),
         }
     }
 
     fn open(&mut self, batch: Batch) {
-        let (rows, failure) = self.parts.read(batch, &self.mark);
-        self.failure = failure;
-        self.sessions.prepare(self.parts.keys.len());
+        let (rows, failure) = self.outlet.parts.read(batch, &self.mark);
+        self.outlet.failure = failure;
+        self.sessions.prepare(self.outlet.parts.keys.len());
         self.in_order = self.is_next(&rows);
         self.slots.clear();
         self.current = Some(rows);
@@ -96,7 +86,7 @@ impl SessionWindow {
         let (start, first) = (current.row, self.slots.len());
         let walked = if self.in_order { self.walk_next(current) } else { self.walk(current) };
         if let Err(error) = walked {
-            self.failure = Some(error);
+            self.outlet.failure = Some(error);
             current.end = current.row;
         }
         self.table.grow(self.sessions.slots());
@@ -136,7 +126,7 @@ impl SessionWindow {
                 self.mark.reach(before[current.row]);
             }
             if !self.holds(current.time.ticks[current.row]) {
-                return Err(self.parts.out_of_range(current, current.row));
+                return Err(self.outlet.parts.out_of_range(current, current.row));
             }
             if !self.accept(current, current.row > start)? {
                 break;
@@ -192,7 +182,7 @@ impl SessionWindow {
     /// Deals with a row that missed a session, which was due at this time.
     fn miss(&mut self, current: &Rows, row: usize, due: i64, open: u64) -> Result<()> {
         let enough = self.mark.time().saturating_sub(due - 1);
-        self.parts.miss(current, row, (1, open), enough, &self.mark)
+        self.outlet.parts.miss(current, row, (1, open), enough, &self.mark)
     }
 
     /// Closes the sessions that are due at a watermark.
@@ -206,13 +196,13 @@ impl SessionWindow {
 
     /// Makes results of closed sessions, a few at a time.
     fn emit(&mut self) {
-        self.leaving.leave(&mut self.emission, self.parts.shape.closed);
+        self.leaving.leave(&mut self.outlet.emission, self.outlet.parts.shape.closed);
         self.lower();
     }
 
     /// Ends the current batch: what it did to event time, and what that closes.
     fn finish(&mut self, current: &Rows) {
-        self.parts.finish(current, &mut self.mark, &mut self.ledger);
+        self.outlet.parts.finish(current, &mut self.mark, &mut self.ledger);
         if let Some(high) = current.high() {
             self.mark.reach(high.time);
             self.mark.note(&current.batch, &high);
@@ -223,14 +213,8 @@ impl SessionWindow {
 }
 
 impl Operator for SessionWindow {
-    fn outlet(&mut self) -> Outlet<'_> {
-        Outlet {
-            parts: &self.parts,
-            emission: &self.emission,
-            failure: &mut self.failure,
-            ended: self.ended,
-            sent_watermark: &mut self.sent_watermark,
-        }
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.outlet
     }
 
     fn work(&mut self) -> bool {
@@ -238,21 +222,16 @@ impl Operator for SessionWindow {
             self.emit();
             return true;
         }
-        if let Some(mut current) = self.current.take() {
-            if current.row < current.end {
-                self.round(&mut current);
-                self.ledger.held = (current.batch.rows() - current.row) as u64;
-                self.current = Some(current);
-            } else {
-                self.finish(&current);
-            }
-            return true;
-        }
-        false
+        work_off(self, |own| (&mut own.current, &mut own.ledger), Self::round, Self::finish)
     }
 
     fn lower(&mut self) {
-        match self.emission.lower(&self.table, &self.parts.recipe, &mut self.parts.keys, &self.parts.shape) {
+        match self.outlet.emission.lower(
+            &self.table,
+            &self.outlet.parts.recipe,
+            &mut self.outlet.parts.keys,
+            &self.outlet.parts.shape,
+        ) {
             Ok(slots) => {
                 self.table.clear(&slots);
                 self.sessions.give_back(&slots);
@@ -263,28 +242,28 @@ impl Operator for SessionWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
+        self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape)
     }
 
     fn fail(&mut self, error: Error) {
-        self.failure = Some(error);
+        self.outlet.failure = Some(error);
         self.leaving = Leaving::default();
         self.current = None;
     }
 
     fn tidy(&mut self) -> Result<()> {
-        let keys = &mut self.parts.keys;
+        let keys = &mut self.outlet.parts.keys;
         let idle = keys.held() - self.sessions.live_keys();
         if idle >= self.idle && idle >= self.sessions.live_keys() {
             let dead = self.sessions.forget(self.mark.watermark().unwrap_or(i64::MIN));
             keys.forget(dead.into_iter());
         }
-        memory::check(self.state_bytes(), self.parts.max_state)
+        memory::check(self.state_bytes(), self.outlet.parts.max_state)
     }
 
     fn state_bytes(&self) -> u64 {
-        (self.table.bytes() + self.sessions.memory() + self.parts.keys.memory()) as u64
-            + self.emission.memory() as u64
+        (self.table.bytes() + self.sessions.memory() + self.outlet.parts.keys.memory()) as u64
+            + self.outlet.emission.memory() as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -301,16 +280,16 @@ impl Stage for SessionWindow {
     }
 
     fn end(&mut self, _: usize) {
-        self.ended = true;
+        self.outlet.ended = true;
         self.close(i64::MAX, None);
     }
 
     fn idle(&mut self, _: usize) {
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-        if self.parts.is_quiet()
+        if self.outlet.parts.is_quiet()
             && let Some(due) = self.sessions.all_due(watermark)
         {
-            self.mark.reach(due.saturating_add(self.parts.lateness));
+            self.mark.reach(due.saturating_add(self.outlet.parts.lateness));
             self.mark.note_quiet();
             self.close(due, None);
         }
@@ -330,10 +309,10 @@ impl Stage for SessionWindow {
     }
 
     fn watermark(&self) -> Option<(i64, DataType)> {
-        self.mark.watermark().map(|ticks| (ticks, self.parts.shape.time.clone()))
+        self.mark.watermark().map(|ticks| (ticks, self.outlet.parts.shape.time.clone()))
     }
 
     fn take_late(&mut self) -> Vec<Batch> {
-        self.parts.aside.take()
+        self.outlet.parts.aside.take()
     }
 }

@@ -8,7 +8,7 @@ use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::DataType as Arrow;
 
 use crate::column::{Texts, as_i64, from_i64};
@@ -25,7 +25,7 @@ pub(super) fn is_word(dtype: &DataType) -> bool {
 }
 
 /// Values of 64 bits or less as words that are equal where the keys are.
-pub(super) fn words(column: &ArrayRef) -> Option<Vec<i64>> {
+pub(super) fn words(column: &ArrayRef) -> Option<ScalarBuffer<i64>> {
     match column.data_type() {
         Arrow::Float64 => {
             Some(column.as_primitive::<Float64Type>().values().iter().map(|&v| float_word(v)).collect())
@@ -33,7 +33,7 @@ pub(super) fn words(column: &ArrayRef) -> Option<Vec<i64>> {
         Arrow::Float32 => {
             Some(column.as_primitive::<Float32Type>().values().iter().map(|&v| float_word(f64::from(v))).collect())
         }
-        _ => as_i64(column).map(|values| values.to_vec()),
+        _ => as_i64(column),
     }
 }
 
@@ -63,18 +63,16 @@ pub(super) fn encode(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
     if column.logical_nulls().is_some_and(|nulls| nulls.is_null(row)) || *column.data_type() == Arrow::Null {
         return out.push(0);
     }
-    let mut word = |bytes: &[u8]| {
-        out.push(1);
-        out.extend_from_slice(bytes);
-    };
     match column.data_type() {
         Arrow::Dictionary(..) | Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View => {
             encode_bytes(Some(Texts::of(column).get(row).as_bytes()), out);
         }
         Arrow::Binary => encode_bytes(Some(column.as_binary::<i32>().value(row)), out),
-        Arrow::Boolean => word(&i64::from(column.as_boolean().value(row)).to_le_bytes()),
-        Arrow::Decimal128(..) => word(&column.as_primitive::<Decimal128Type>().value(row).to_le_bytes()),
-        _ => word(&words(&column.slice(row, 1)).map_or(0, |words| words[0]).to_le_bytes()),
+        Arrow::Boolean => encode_word(&i64::from(column.as_boolean().value(row)).to_le_bytes(), out),
+        Arrow::Decimal128(..) => {
+            encode_word(&column.as_primitive::<Decimal128Type>().value(row).to_le_bytes(), out)
+        }
+        _ => encode_word(&words(&column.slice(row, 1)).map_or(0, |words| words[0]).to_le_bytes(), out),
     }
 }
 
@@ -83,11 +81,14 @@ pub(super) fn encode_one(value: Scalar<'_>, out: &mut Vec<u8>) {
     match (value, word(value)) {
         (Scalar::Text(text), _) => encode_bytes(Some(text.as_bytes()), out),
         (_, None) => out.push(0),
-        (_, Some(word)) => {
-            out.push(1);
-            out.extend_from_slice(&word.to_le_bytes());
-        }
+        (_, Some(word)) => encode_word(&word.to_le_bytes(), out),
     }
+}
+
+/// Appends one value of a key, of a length that its type tells.
+fn encode_word(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(1);
+    out.extend_from_slice(bytes);
 }
 
 /// Appends one value of a key that may be of any length, or null.

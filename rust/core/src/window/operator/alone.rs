@@ -22,9 +22,9 @@ impl Window {
     /// Whether the rows are such.
     pub(super) fn is_alone(&self, current: &Rows) -> bool {
         self.sorted
-            && self.parts.keys.len() == 1
+            && self.outlet.parts.keys.len() == 1
             && self.fifo.is_none()
-            && self.parts.lateness == 0
+            && self.outlet.parts.lateness == 0
             && current.time.before.is_none()
             && self.panes.iter().count() <= 1
     }
@@ -38,7 +38,7 @@ impl Window {
         while current.row < end {
             let (row, tick) = (current.row, ticks[current.row]);
             if let Some(open) = open.take_if(|open| open.end <= tick) {
-                self.emission.push(0, open.slot, self.ruler.edges(open.pane), open.end - 1);
+                self.outlet.emission.push(0, open.slot, self.ruler.edges(open.pane), open.end - 1);
             }
             let limit = match self.near.pane(tick, &self.ruler) {
                 None => self.ruler.next_start(tick),

@@ -38,9 +38,9 @@ impl Window {
         let Some(mut leaving) = self.leaving.take() else { return };
         let pane = &leaving.pane;
         let piece = leaving.gone..pane.keys.len().min(leaving.gone + PIECE);
-        self.emission.keys.extend_from_slice(&pane.keys[piece.clone()]);
-        self.emission.slots.extend_from_slice(&pane.slots[piece.clone()]);
-        self.emission.close(leaving.edges, leaving.before);
+        self.outlet.emission.keys.extend_from_slice(&pane.keys[piece.clone()]);
+        self.outlet.emission.slots.extend_from_slice(&pane.slots[piece.clone()]);
+        self.outlet.emission.close(leaving.edges, leaving.before);
         if piece.end == pane.keys.len() {
             self.places.release(&pane.keys);
             self.panes.reuse(leaving.pane);
