@@ -26,6 +26,8 @@ while it.stats[-1]["state_bytes"] < 120e6:
 print(it.stats[-1]["state_bytes"] / (grown() - before))
 """
 
+LINUX = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only there a process says what it takes")
+
 KINDS = {
     "tumbling": 'rows.window(rl.tumbling(10**9), by="k")',
     "hopping": 'rows.window(rl.hopping(300, 100), by="k", lateness=1000)',
@@ -36,9 +38,41 @@ KINDS = {
 }
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not say what a process takes")
+@LINUX
 @pytest.mark.parametrize("kind", KINDS)
 def test_state_bytes_are_what_the_process_grew_by(run, kind):
     # Else the allocator keeps what is free for a while.
     done = run(SCRIPT, KINDS[kind], env=os.environ | {"MIMALLOC_PURGE_DELAY": "0"}, timeout=60)
     assert done.stderr == "" and 0.9 < float(done.stdout) < 1.1
+
+
+GIVEN_BACK = """
+import time
+import rillet as rl
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+def soon():
+    before = resident()
+    batches = list(rl.from_batches([{"x": list(range(1_000_000))}]).select(y=rl.col("x") * 2))
+    held = resident() - before
+    del batches
+    if held < 1000:
+        return False  # it had been there all the time
+    freed = time.monotonic()
+    while resident() - before > held // 2:
+        if time.monotonic() - freed > 0.9:
+            return False
+        list(rl.from_batches([{"x": [1]}] * 50))
+    return True
+
+print(any(soon() for _ in range(5)))
+"""
+
+
+@LINUX
+@pytest.mark.parametrize(("delay", "soon"), [({}, True), ({"MIMALLOC_PURGE_DELAY": "60000"}, False)])
+def test_memory_that_nobody_uses_goes_back_to_the_system_within_a_second(run, delay, soon):
+    done = run(GIVEN_BACK, env=os.environ | delay, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{soon}\n", "")

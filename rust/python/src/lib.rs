@@ -1,5 +1,6 @@
 //! The Python door of rillet-core: conversions, locks, and one way in and out. It has no loop over rows.
 
+mod allocator;
 mod arrow;
 mod batch;
 mod buffer;
@@ -29,11 +30,6 @@ mod table;
 mod valid;
 mod value;
 
-/// Batches are made and dropped all the time: this allocator gives their memory to the next ones, where the
-/// system's gives it back and fetches it anew, page by page.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The native half of rillet.
 #[pyo3::pymodule(gil_used = true)]
 mod _core {
@@ -51,6 +47,13 @@ mod _core {
     use crate::plan::{PyPlan, PyPrepared};
     #[pymodule_export]
     use crate::schema::Schema;
+
+    /// What is done once, when Python imports the module.
+    #[pymodule_init]
+    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::allocator::give_back_sooner();
+        Ok(())
+    }
 
     /// The version of rillet.
     #[pymodule_export]
