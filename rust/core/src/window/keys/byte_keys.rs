@@ -55,9 +55,10 @@ struct Far<'a> {
     row: usize,
     text: Option<Span<'a>>,
     hash: u64,
-    /// The number that is probably its own, and whether it is.
+    /// Where the search for it begins in the table, the number that is probably its own, and where its bytes lie.
+    begun: u64,
     first: u32,
-    is_it: bool,
+    entry: Option<Entry>,
 }
 
 impl Far<'_> {
@@ -164,7 +165,7 @@ impl ByteKeys {
                 let text = (!is_null).then(|| texts.span(row));
                 let near = self.near(text);
                 if near.is_none() {
-                    far.push(Far { row, text, hash: 0, first: NONE, is_it: false });
+                    far.push(Far { row, text, hash: 0, begun: 0, first: NONE, entry: None });
                 }
                 numbers.push(near.unwrap_or(NONE));
             }
@@ -195,20 +196,24 @@ impl ByteKeys {
     /// Finds the numbers of texts, step by step for all of them: while one waits for memory, so do the others.
     fn find_far(&mut self, far: &mut [Far<'_>], numbers: &mut [u32]) {
         far.iter_mut().for_each(|far| far.hash = self.hasher.hash_one(far.bytes()));
-        far.iter_mut().for_each(|far| far.first = self.table.first(far.hash));
-        far.iter_mut().for_each(|far| far.is_it = self.is_text(far.first, far.text));
+        far.iter_mut().for_each(|far| far.begun = self.table.begin(far.hash));
+        far.iter_mut().for_each(|far| far.first = self.table.first(far.begun, far.hash));
+        far.iter_mut().for_each(|far| far.entry = self.entries.get(far.first as usize).copied());
         for far in far {
-            numbers[far.row] = if far.is_it { far.first } else { self.add_text(far.text, far.hash) };
+            numbers[far.row] = match far.entry {
+                Some(entry) if self.is_text(entry, far.text) => far.first,
+                _ => self.add_text(far.text, far.hash),
+            };
             self.put_near(far.text, numbers[far.row]);
         }
     }
 
-    /// Whether a number, if it is one, is that of a text.
-    fn is_text(&self, number: u32, text: Option<Span<'_>>) -> bool {
-        let (Some((bytes, start, len)), Some(entry)) = (text, self.entries.get(number as usize)) else {
-            return false;
-        };
-        entry.len as usize == TEXT + len && self.bytes[entry.start + TEXT..][..len] == bytes[start..start + len]
+    /// Whether the bytes that lie there are those of a text.
+    fn is_text(&self, entry: Entry, text: Option<Span<'_>>) -> bool {
+        text.is_some_and(|(bytes, start, len)| {
+            entry.len as usize == TEXT + len
+                && self.bytes[entry.start + TEXT..][..len] == bytes[start..start + len]
+        })
     }
 
     /// The number of a text, or of null, that has this hash.
@@ -240,11 +245,11 @@ impl ByteKeys {
 
     fn find_or_add(&mut self, key: &[u8], hash: u64) -> u32 {
         let (entries, bytes) = (&self.entries, &self.bytes);
-        self.table.find(hash, |number| bytes_of(entries, bytes, number) == key).unwrap_or_else(|| {
+        self.table.find(hash, |number| bytes_of(entries, bytes, number) == key).unwrap_or_else(|at| {
             let entry = Entry { start: self.bytes.len(), len: key.len() as u32 };
             self.bytes.extend_from_slice(key);
             let number = self.free.pop().unwrap_or(self.entries.len() as u32);
-            self.table.insert(hash, number);
+            self.table.insert(at, hash, number);
             match self.entries.get_mut(number as usize) {
                 Some(old) => *old = entry,
                 None => self.entries.push(entry),

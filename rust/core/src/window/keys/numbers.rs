@@ -41,37 +41,49 @@ impl Numbers {
         (at + 1) & (self.slots.len() - 1)
     }
 
-    /// The number where the search for a hash begins, if it has such a hash; [`NONE`] means nothing yet.
+    /// What stands where the search for a hash begins. Who looks for many asks this for all first: while one waits for
+    /// memory, so do the others.
     #[inline(always)]
-    pub(super) fn first(&self, hash: u64) -> u32 {
-        match self.slots.get(self.home(hash)) {
-            Some(&slot) if fits(slot, hash) => number(slot),
-            _ => NONE,
-        }
+    pub(super) fn begin(&self, hash: u64) -> u64 {
+        self.slots.get(self.home(hash)).copied().unwrap_or(0)
     }
 
-    /// The number with this hash that is looked for.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+    /// The first number with such a hash on the way from there; [`NONE`] if there is none.
+    #[inline(always)]
+    pub(super) fn first(&self, mut slot: u64, hash: u64) -> u32 {
+        let mut at = self.home(hash);
+        while slot != 0 && !fits(slot, hash) {
+            at = self.after(at);
+            slot = self.slots[at];
+        }
+        number(slot)
+    }
+
+    /// The number with this hash that is looked for; else where it would go in.
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<u32, usize> {
         if self.slots.is_empty() {
-            return None;
+            return Err(0);
         }
         let mut at = self.home(hash);
         while self.slots[at] != 0 {
             if fits(self.slots[at], hash) && is_it(number(self.slots[at])) {
-                return Some(number(self.slots[at]));
+                return Ok(number(self.slots[at]));
             }
             at = self.after(at);
         }
-        None
+        Err(at)
     }
 
-    /// Puts a number in, which is not there.
-    pub(super) fn insert(&mut self, hash: u64, number: u32) {
-        if (self.len + 1) * 4 > self.slots.len() * 3 {
-            self.resize((self.slots.len() * 2).max(64));
-        }
+    /// Puts a number in, which is not there, where [`find`](Self::find) says.
+    pub(super) fn insert(&mut self, at: usize, hash: u64, number: u32) {
+        let slot = hash >> 32 << 32 | u64::from(number + 1);
         self.len += 1;
-        self.put(hash >> 32 << 32 | u64::from(number + 1));
+        if self.len * 4 > self.slots.len() * 3 {
+            self.resize((self.slots.len() * 2).max(64));
+            self.put(slot);
+        } else {
+            self.slots[at] = slot;
+        }
     }
 
     fn put(&mut self, slot: u64) {
@@ -140,22 +152,25 @@ mod tests {
             let hash = (u64::MAX - key % 7) << 32 | key;
             let number = key as u32;
             let grows = round / 2000 % 2 == 0;
+            let first = numbers.first(numbers.begin(hash), hash);
+            let alike = known.range(hash >> 32 << 32..=hash | u64::from(u32::MAX)).map(|(_, &number)| number);
+            assert!(alike.clone().any(|number| number == first) || first == NONE && alike.count() == 0);
             match numbers.find(hash, |n| n == number) {
-                Some(found) => {
+                Ok(found) => {
                     assert_eq!(Some(&found), known.get(&hash));
                     if !grows || key.is_multiple_of(3) {
                         assert!(numbers.remove(hash, number) && known.remove(&hash).is_some());
                     }
                 }
-                None => {
+                Err(at) => {
                     assert!(!numbers.remove(hash, number) && !known.contains_key(&hash));
-                    numbers.insert(hash, number);
+                    numbers.insert(at, hash, number);
                     known.insert(hash, number);
                 }
             }
             numbers.shrink();
             assert_eq!(numbers.len, known.len());
         }
-        assert!(known.iter().all(|(&hash, &number)| numbers.find(hash, |n| n == number) == Some(number)));
+        assert!(known.iter().all(|(&hash, &number)| numbers.find(hash, |n| n == number) == Ok(number)));
     }
 }

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use arrow_buffer::NullBuffer;
 use foldhash::fast::RandomState;
 
-use super::numbers::{NONE, Numbers};
+use super::numbers::Numbers;
 
 /// How many rows are looked up together: while one waits for memory, so do the others.
 const GROUP: usize = 64;
@@ -52,22 +52,22 @@ impl WordKeys {
             }));
             return numbers;
         }
-        for words in words.chunks(GROUP) {
-            let (mut hashes, mut firsts, mut are_those) = ([0; GROUP], [NONE; GROUP], [false; GROUP]);
-            for (hash, word) in hashes.iter_mut().zip(words) {
-                *hash = self.hasher.hash_one(word);
-            }
-            for (first, hash) in firsts.iter_mut().zip(&hashes[..words.len()]) {
-                *first = self.table.first(*hash);
-            }
-            for (is_that, (first, word)) in are_those.iter_mut().zip(firsts.iter().zip(words)) {
-                *is_that = self.words.get(*first as usize) == Some(word);
-            }
-            for (at, &word) in words.iter().enumerate() {
-                numbers.push(if are_those[at] { firsts[at] } else { self.find_or_add(word, hashes[at]) });
-            }
-        }
+        let (groups, rest) = words.as_chunks::<GROUP>();
+        groups.iter().for_each(|words| self.number_group(words, &mut numbers));
+        numbers.extend(rest.iter().map(|&word| self.find_or_add(word, self.hasher.hash_one(word))));
         numbers
+    }
+
+    /// The numbers of a group of words, step by step for all of them.
+    fn number_group(&mut self, words: &[i64; GROUP], numbers: &mut Vec<u32>) {
+        let hashes = words.map(|word| self.hasher.hash_one(word));
+        let begun = hashes.map(|hash| self.table.begin(hash));
+        let firsts: [u32; GROUP] = std::array::from_fn(|at| self.table.first(begun[at], hashes[at]));
+        let found = firsts.map(|first| self.words.get(first as usize).copied());
+        for at in 0..GROUP {
+            let is_it = found[at] == Some(words[at]);
+            numbers.push(if is_it { firsts[at] } else { self.find_or_add(words[at], hashes[at]) });
+        }
     }
 
     /// The number of a word, or of null.
@@ -80,9 +80,9 @@ impl WordKeys {
 
     fn find_or_add(&mut self, word: i64, hash: u64) -> u32 {
         let words = &self.words;
-        self.table.find(hash, |number| words[number as usize] == word).unwrap_or_else(|| {
+        self.table.find(hash, |number| words[number as usize] == word).unwrap_or_else(|at| {
             let number = self.take(word);
-            self.table.insert(hash, number);
+            self.table.insert(at, hash, number);
             number
         })
     }
