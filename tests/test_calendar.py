@@ -243,6 +243,22 @@ def test_the_zone_is_that_of_the_column_unless_tz_gives_another():
     assert edges(table([time], "Asia/Tokyo").window(rl.tumbling("24h")))[0][0] == time - DAY // 2
 
 
+def test_times_of_python_bring_the_zone_that_all_of_them_have():
+    berlin, york = zoneinfo.ZoneInfo("Europe/Berlin"), zoneinfo.ZoneInfo("America/New_York")
+    noon = datetime.datetime(2024, 7, 1, 12, tzinfo=berlin)
+    fixed = noon.astimezone(datetime.timezone(datetime.timedelta(hours=2)))
+    zones = {
+        "Europe/Berlin": [noon, None, noon],
+        "UTC": [noon, noon.astimezone(york)],
+        "America/New_York": [noon.astimezone(york)],
+    }
+    for zone, times in zones.items():
+        assert rl.from_rows([{"t": time} for time in times]).schema["t"] == f"timestamp[us, {zone}]"
+    assert rl.from_rows([{"t": fixed}]).schema["t"] == "timestamp[us, UTC]"
+    [batch] = rl.from_rows([{"t": noon}], time="t").window(rl.tumbling("1d")).agg(n=rl.count())
+    assert next(batch.rows())[0] == datetime.datetime(2024, 7, 1, tzinfo=berlin)
+
+
 def test_dates_have_months_and_no_zone():
     days = pa.array([-1, 0, 58, 59, 400], pa.date32())
     dates = rl.from_arrow(pa.table({"t": days}), time="t")

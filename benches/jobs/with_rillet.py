@@ -111,10 +111,9 @@ def hold(table):
 
 
 def parts(column: str, windows, stream) -> dict:
-    """Sum, min, max and count of each window."""
-    return total(
-        stream.window(windows).agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count()), PARTS
-    )
+    """Sum, min, max and count of each window: few to a batch of rows, so that they are gathered."""
+    windows = stream.window(windows).agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count())
+    return total(windows.rebatch(65_536), PARTS)
 
 
 def visits(windows, stream) -> dict:

@@ -157,8 +157,9 @@ def from_rows(
     """A stream over an iterable of rows: tuples, dicts, dataclasses or namedtuples.
 
     ``batch_rows`` rows are gathered into a batch. ``schema`` declares the columns; without it the first batch
-    tells, and tuples get the names ``column_1``, ``column_2`` and so on. ``None`` is null, and so are the ``NaT`` and
-    ``NA`` of pandas and a key that a dict lacks. ``time`` names the column that is the event time.
+    tells, and tuples get the names ``column_1``, ``column_2`` and so on. Times have the zone that all of the batch
+    have, if it has a name, else UTC. ``None`` is null, and so are the ``NaT`` and ``NA`` of pandas and a key that a
+    dict lacks. ``time`` names the column that is the event time.
 
     A row that is of another kind than the first, or has values that do not fit, is a ``BadRowError`` with its number.
     Exceptions of the iterable pass through unchanged.

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime,
-    PyTuple, PyType, PyTzInfoAccess,
+    PyTuple, PyType, PyTzInfo, PyTzInfoAccess,
 };
 use rillet_core::types::Field;
 use rillet_core::types::MAX_DEPTH;
@@ -51,7 +51,8 @@ fn of(value: &Bound<'_, PyAny>, depth: usize) -> Result<DataType, Reason> {
     } else if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>() {
         Ok(DataType::Binary)
     } else if let Ok(time) = value.cast::<PyDateTime>() {
-        Ok(DataType::Timestamp(fraction(value)?, time.get_tzinfo().map(|_| "UTC".into())))
+        let zone = time.get_tzinfo().map(|zone| zone_name(&zone)).transpose()?;
+        Ok(DataType::Timestamp(fraction(value)?, zone.map(Into::into)))
     } else if value.is_instance_of::<PyDate>() {
         Ok(DataType::Date)
     } else if value.is_instance_of::<PyTime>() {
@@ -83,6 +84,18 @@ fn fraction(value: &Bound<'_, PyAny>) -> PyResult<TimeUnit> {
         None | Some(0) => TimeUnit::Micro,
         Some(_) => TimeUnit::Nano,
     })
+}
+
+/// The name of a zone, which those of zoneinfo call `key` and those of pytz `zone`; others, such as fixed offsets, have
+/// none, and their times go by UTC.
+fn zone_name(zone: &Bound<'_, PyTzInfo>) -> PyResult<String> {
+    for attribute in ["key", "zone"] {
+        let name = tried(zone.py(), zone.getattr_opt(attribute))?.flatten();
+        if let Some(name) = name.and_then(|name| name.extract().ok()) {
+            return Ok(name);
+        }
+    }
+    Ok("UTC".to_owned())
 }
 
 /// The type of a scalar of numpy.
@@ -168,6 +181,8 @@ fn merged(a: &DataType, b: &DataType) -> Option<DataType> {
         (Decimal(p, s), Int64 | UInt64) | (Int64 | UInt64, Decimal(p, s)) => Decimal(*p, *s),
         (Decimal(p, s), Decimal(q, t)) => Decimal(*p.max(q), *s.max(t)),
         (Timestamp(a, zone), Timestamp(b, other)) if zone == other => Timestamp(*a.max(b), zone.clone()),
+        // Instants of several zones.
+        (Timestamp(a, Some(_)), Timestamp(b, Some(_))) => Timestamp(*a.max(b), Some("UTC".into())),
         (Duration(a), Duration(b)) => Duration(*a.max(b)),
         (List(a), List(b)) => List(Box::new(merged(a, b)?)),
         (Struct(a), Struct(b)) => Struct(merged_fields(a, b)?),
