@@ -207,7 +207,7 @@ fn operator(
         windows @ (Windows::Hopping(_) | Windows::Cumulate { .. }) => {
             return on_grid(grid_of(windows, &time)?, spec, threads, parts);
         }
-        Windows::Session(session) => sessions(session, input, parts)?,
+        Windows::Session(session) => sessions(session, input, threads, parts)?,
         Windows::Count { size, every } => {
             let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
             let schema = Arc::clone(stage.schema());

@@ -32,6 +32,13 @@ pub(crate) struct Emission {
     pub(crate) failed: Option<((i64, i64), i64)>,
 }
 
+/// Takes out the first values. Mostly that is all, or all but a few, so that they stay where they are.
+fn take_first<T>(values: &mut Vec<T>, count: usize) -> Vec<T> {
+    let mut rest = Vec::with_capacity(values.len());
+    rest.extend(values.drain(count..));
+    std::mem::replace(values, rest)
+}
+
 /// What results look like.
 pub(crate) struct Shape {
     /// The schema of the output.
@@ -75,6 +82,15 @@ impl Emission {
         self.starts.push(edges.0);
         self.ends.push(edges.1);
         self.before.push(before);
+    }
+
+    /// Adds results: of each its key, its slot, the edges of its window, and how far event time had come before it.
+    pub(crate) fn extend(&mut self, results: impl ExactSizeIterator<Item = (u32, u32, (i64, i64), i64)> + Clone) {
+        self.keys.extend(results.clone().map(|(key, ..)| key));
+        self.slots.extend(results.clone().map(|(_, slot, ..)| slot));
+        self.starts.extend(results.clone().map(|(_, _, (start, _), _)| start));
+        self.ends.extend(results.clone().map(|(_, _, (_, end), _)| end));
+        self.before.extend(results.map(|(.., before)| before));
     }
 
     /// Roughly how much memory they take.
@@ -148,9 +164,9 @@ impl Emission {
     /// The next `rows` results, which are columns all.
     pub(crate) fn send(&mut self, rows: usize, keys: &mut Keys, shape: &Shape) -> Batch {
         let arrow = shape.edges().to_arrow();
-        let ends: Vec<i64> = self.ends.drain(..rows).collect();
-        let numbers: Vec<u32> = self.keys.drain(..rows).collect();
-        let first = from_i64(&arrow, self.starts.drain(..rows), None);
+        let ends = take_first(&mut self.ends, rows);
+        let numbers = take_first(&mut self.keys, rows);
+        let first = from_i64(&arrow, take_first(&mut self.starts, rows).into_iter(), None);
         let last = from_i64(&arrow, ends.iter().copied(), None);
         let mut columns: Vec<ArrayRef> = match shape.label {
             Label::Both => vec![first, last],
@@ -165,7 +181,7 @@ impl Emission {
         let time = EventTime {
             dtype: shape.time.clone(),
             ticks: ends.iter().map(|end| end - i64::from(!shape.closed)).collect(),
-            before: Some(self.before.drain(..rows).collect()),
+            before: Some(take_first(&mut self.before, rows).into()),
             high: None,
             passive: true,
         };

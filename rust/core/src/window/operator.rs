@@ -438,12 +438,7 @@ impl Operator for Window {
         if !self.outlet.emission.slots.is_empty() {
             self.lower();
         }
-        let pieces = self.tables.finish();
-        let (emission, parts) = (&mut self.outlet.emission, &mut self.outlet.parts);
-        let taken = pieces.and_then(|pieces| {
-            pieces.into_iter().try_for_each(|piece| emission.take_in(piece, &mut parts.keys, &parts.shape))
-        });
-        if let Err(error) = taken {
+        if let Err(error) = self.outlet.take_in(&mut self.tables) {
             self.fail(error);
         }
     }

@@ -5,6 +5,7 @@
 
 use super::emission::Emission;
 use super::parts::Parts;
+use crate::aggregate::Tables;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -25,6 +26,15 @@ impl Outlet {
     /// That of an operator that has seen nothing.
     pub(super) fn new(parts: Parts) -> Self {
         Self { parts, emission: Emission::default(), failure: None, ended: false, sent_watermark: None }
+    }
+
+    /// Takes in the results that tables have been asked for, when these have carried out all.
+    ///
+    /// # Errors
+    /// If a result does not fit its type. Then those before it are left, and no others.
+    pub(super) fn take_in(&mut self, tables: &mut Tables) -> Result<()> {
+        let Self { emission, parts: Parts { keys, shape, .. }, .. } = self;
+        tables.finish()?.into_iter().try_for_each(|piece| emission.take_in(piece, keys, shape))
     }
 }
 

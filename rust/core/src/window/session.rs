@@ -3,14 +3,17 @@
 //! A batch is worked off in *rounds*, as in [`super::operator`]: rows get the slots of their sessions one by
 //! one, then all rows of the round are folded column by column. A row that joins two sessions starts a new
 //! round, so that the partials of both are complete when they are combined. At the end of the batch the
-//! sessions that are due go out, in the order of their ends.
+//! sessions that are due go out, in the order of their ends; where rows are in order, at the end of each round,
+//! while what they left is near.
+
+use std::ops::Range;
 
 use super::leaving::Leaving;
 use super::mark::Mark;
 use super::outlet::{self, Operator, Outlet};
 use super::parts::{Parts, Rows, work_off};
-use super::sessions::{Fate, Sessions};
-use crate::aggregate::{Fold, NO_SLOT, Table};
+use super::sessions::{Fate, Ordered, Sessions};
+use crate::aggregate::{NO_SLOT, Slots, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -20,6 +23,13 @@ use crate::types::DataType;
 /// How many rows a round has where nothing ends it before.
 pub(super) const ROUND: usize = 8192;
 
+/// How many rows in order are looked at together.
+const FETCHED: usize = 64;
+
+/// The tables: of the sessions, and of one slot, for what is combined into another slot.
+const SESSIONS: usize = 0;
+const SPARE: usize = 1;
+
 /// The operator of session windows.
 pub(crate) struct SessionWindow {
     /// How far a row reaches: sessions are rows whose reaches overlap.
@@ -27,13 +37,11 @@ pub(crate) struct SessionWindow {
     outlet: Outlet,
     mark: Mark,
     sessions: Sessions,
-    table: Table,
-    /// One slot, for what is combined into another slot of the table.
-    spare: Table,
+    tables: Tables,
     current: Option<Rows>,
     /// Whether the rows of the current batch are in order, and none of an earlier batch is behind them.
     in_order: bool,
-    /// The slots of the rows of the current batch so far.
+    /// The slots of the rows of the current round.
     slots: Vec<u32>,
     leaving: Leaving,
     /// How many keys without a session may be known at least, since they may come back: twice as many as the
@@ -43,17 +51,15 @@ pub(crate) struct SessionWindow {
 }
 
 impl SessionWindow {
-    /// An operator that has seen nothing.
-    pub(crate) fn new(span: i64, parts: Parts) -> Self {
-        let table = Table::new(&parts.recipe);
-        let mut spare = table.fresh();
-        spare.grow(1);
+    /// An operator that has seen nothing, and works on up to so many threads.
+    pub(crate) fn new(span: i64, parts: Parts, threads: usize) -> Self {
+        let mut tables = Tables::new(&parts.recipe, 2, threads);
+        tables.grow(SPARE, 1);
         Self {
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             sessions: Sessions::new(span),
-            table,
-            spare,
+            tables,
             current: None,
             in_order: false,
             slots: Vec::new(),
@@ -69,7 +75,9 @@ impl SessionWindow {
         self.outlet.failure = failure;
         self.sessions.prepare(self.outlet.parts.keys.len());
         self.in_order = self.is_next(&rows);
-        self.slots.clear();
+        if !self.in_order {
+            self.sessions.prepare_for_disorder();
+        }
         self.current = Some(rows);
     }
 
@@ -83,37 +91,51 @@ impl SessionWindow {
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before combined.
     fn round(&mut self, current: &mut Rows) {
-        let (start, first) = (current.row, self.slots.len());
+        let start = current.row;
+        self.slots.reserve(ROUND.min(current.end - start));
         let walked = if self.in_order { self.walk_next(current) } else { self.walk(current) };
         if let Err(error) = walked {
             self.outlet.failure = Some(error);
             current.end = current.row;
         }
-        self.table.grow(self.sessions.slots());
-        let (times, slots) = (Some(&current.time.ticks[..]), &self.slots[first..]);
-        self.table.fold(Fold { inputs: &current.inputs, start, slots, times });
-        let accepted = slots.iter().filter(|&&slot| slot != NO_SLOT).count();
-        self.ledger.aggregated += accepted as u64;
+        if self.in_order {
+            self.close_round(current, start);
+        }
+        let slots = Slots::Each(std::mem::take(&mut self.slots));
+        self.ledger.aggregated += slots.taken() as u64;
+        self.tables.grow(SESSIONS, self.sessions.slots());
+        self.tables.fold(SESSIONS, &current.inputs, start, slots, &current.time.ticks);
+    }
+
+    /// Closes the sessions that are due after a round of rows in order, which began with this row.
+    fn close_round(&mut self, current: &Rows, start: usize) {
+        let watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        self.sessions.close(watermark);
+        self.sessions.close_rows(self.ordered(current, start..current.row), &self.slots, watermark);
+        self.leaving = Leaving::new(self.sessions.take_closed(watermark));
+    }
+
+    /// Rows of a batch that is in order.
+    fn ordered<'a>(&self, current: &'a Rows, rows: Range<usize>) -> Ordered<'a> {
+        let first = self.ledger.rows_in - (current.batch.rows() - rows.start) as u64;
+        Ordered { first, keys: &current.numbers[rows.clone()], times: &current.time.ticks[rows] }
     }
 
     /// Gives slots to the next rows of a batch that is in order.
     fn walk_next(&mut self, current: &mut Rows) -> Result<()> {
-        let end = current.end.min(current.row + ROUND);
-        let lateness = self.mark.lateness();
-        let mut watermark = self.mark.watermark().unwrap_or(i64::MIN);
+        let (start, end) = (current.row, current.end.min(current.row + ROUND));
         while current.row < end {
-            let (row, tick) = (current.row, current.time.ticks[current.row]);
-            let key = current.numbers[row];
-            let Some(slot) = self.sessions.accept_latest((row as u32, key, tick), watermark) else {
+            let rows = current.row..end.min(current.row + FETCHED);
+            let at = (self.mark.watermark().unwrap_or(i64::MIN), self.mark.lateness());
+            self.sessions.accept_latest(self.ordered(current, rows.clone()), at, &mut self.slots);
+            current.row = start + self.slots.len();
+            if current.row > rows.start {
+                self.mark.reach(current.time.ticks[current.row - 1]);
+            }
+            if current.row < rows.end {
                 // Nothing is joined by rows in order.
                 self.accept(current, false)?;
-                watermark = self.mark.watermark().unwrap_or(i64::MIN);
-                continue;
-            };
-            self.slots.push(slot);
-            self.mark.reach(tick);
-            watermark = tick.saturating_sub(lateness);
-            current.row += 1;
+            }
         }
         Ok(())
     }
@@ -172,10 +194,10 @@ impl SessionWindow {
 
     /// Makes one session of two, whose rows are all folded.
     fn join(&mut self, key: u32, older: u32, newer: u32) {
-        self.table.grow(self.sessions.slots());
-        self.spare.copy(&[0], &self.table, &[newer]);
-        self.table.combine(&[older], &self.spare, &[0]);
-        self.table.clear(&[newer]);
+        self.tables.grow(SESSIONS, self.sessions.slots());
+        self.tables.copy(SPARE, vec![0], SESSIONS, vec![newer]);
+        self.tables.combine(SESSIONS, vec![older], SPARE, vec![0]);
+        self.tables.clear(SESSIONS, vec![newer]);
         self.sessions.join(key, older, newer);
     }
 
@@ -186,11 +208,8 @@ impl SessionWindow {
     }
 
     /// Closes the sessions that are due at a watermark.
-    fn close(&mut self, watermark: i64, rows: Option<&Rows>) {
+    fn close(&mut self, watermark: i64) {
         self.sessions.close(watermark);
-        if let Some(rows) = rows {
-            self.sessions.close_rows(&self.slots, &rows.numbers, &rows.time.ticks, watermark);
-        }
         self.leaving = Leaving::new(self.sessions.take_closed(watermark));
     }
 
@@ -208,7 +227,7 @@ impl SessionWindow {
             self.mark.note(&current.batch, &high);
         }
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-        self.close(watermark, Some(current).filter(|_| self.in_order));
+        self.close(watermark);
     }
 }
 
@@ -226,17 +245,18 @@ impl Operator for SessionWindow {
     }
 
     fn lower(&mut self) {
-        match self.outlet.emission.lower(
-            &self.table,
-            &self.outlet.parts.recipe,
-            &mut self.outlet.parts.keys,
-            &self.outlet.parts.shape,
-        ) {
-            Ok(slots) => {
-                self.table.clear(&slots);
-                self.sessions.give_back(&slots);
-            }
-            Err(error) => self.fail(error),
+        let slots = std::mem::take(&mut self.outlet.emission.slots);
+        self.tables.lower(SESSIONS, slots.clone());
+        self.sessions.give_back(&slots);
+        self.tables.clear(SESSIONS, slots);
+    }
+
+    fn settle(&mut self) {
+        if !self.outlet.emission.slots.is_empty() {
+            self.lower();
+        }
+        if let Err(error) = self.outlet.take_in(&mut self.tables) {
+            self.fail(error);
         }
     }
 
@@ -262,7 +282,7 @@ impl Operator for SessionWindow {
     }
 
     fn state_bytes(&self) -> u64 {
-        (self.table.bytes() + self.sessions.memory() + self.outlet.parts.keys.memory()) as u64
+        (self.tables.bytes() + self.sessions.memory() + self.outlet.parts.keys.memory()) as u64
             + self.outlet.emission.memory() as u64
     }
 
@@ -281,7 +301,7 @@ impl Stage for SessionWindow {
 
     fn end(&mut self, _: usize) {
         self.outlet.ended = true;
-        self.close(i64::MAX, None);
+        self.close(i64::MAX);
     }
 
     fn idle(&mut self, _: usize) {
@@ -291,7 +311,7 @@ impl Stage for SessionWindow {
         {
             self.mark.reach(due.saturating_add(self.outlet.parts.lateness));
             self.mark.note_quiet();
-            self.close(due, None);
+            self.close(due);
         }
     }
 

@@ -6,11 +6,12 @@
 //! which only disorder can bring, are held aside.
 //!
 //! Rows of a batch that is in order need little: each extends the session in its lane, or begins one there
-//! ([`Sessions::accept_latest`]). What they leave behind is found by going over them once more at the end
-//! ([`Sessions::close_rows`]), which gives sessions in the order of their ends without sorting them. All other
-//! sessions are found by the [`Calendar`].
+//! ([`Sessions::accept_latest`]). What they leave behind is found by going over them once more
+//! ([`Sessions::close_rows`]), which gives sessions in the order of their ends without sorting them. Rows whose
+//! sessions are not due by then are gone over later. All other sessions are found by the [`Calendar`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::hint::black_box;
 
 use super::calendar::Calendar;
 use crate::aggregate::NO_SLOT;
@@ -52,24 +53,22 @@ pub(crate) enum Fate {
     Joins(u32, u32),
 }
 
-/// What is known of a key.
+/// What is known of a key. It is small: with many keys, nearly every row waits for one to come from afar.
 #[derive(Clone, Copy)]
 struct Lane {
-    /// Its session; the slot is [`NO_SLOT`] if it has none. One that was due when sessions were last closed
-    /// may still be here, though it is closed.
-    open: Session,
-    place: u64,
-    /// When its latest closed session was due.
-    gone: i64,
+    /// When its session is due; if it has none, when its latest closed session was.
+    due: i64,
+    /// The slot of its session; [`NO_SLOT`] if it has none. One that was due when sessions were last closed may
+    /// still be here, though it is closed.
+    slot: u32,
     /// Whether others are held aside.
     has_more: bool,
 }
 
-const EMPTY: Lane =
-    Lane { open: Session { start: 0, due: i64::MIN, slot: NO_SLOT }, place: 0, gone: i64::MIN, has_more: false };
+const EMPTY: Lane = Lane { due: i64::MIN, slot: NO_SLOT, has_more: false };
 
-/// No row of the current batch.
-const NO_ROW: u32 = u32::MAX;
+/// No row.
+const NO_ROW: u64 = u64::MAX;
 
 /// How a session began.
 #[derive(Clone, Copy)]
@@ -77,7 +76,38 @@ struct Birth {
     time: i64,
     /// The place of its key.
     place: u64,
+    /// When the latest session of the key was due that is closed, of the session in its lane.
+    gone: i64,
 }
+
+impl Birth {
+    /// The session of this key and slot, which is closed.
+    #[inline]
+    fn closed(&self, key: u32, due: i64, slot: u32) -> Closed {
+        Closed { session: Session { start: self.time, due, slot }, key, place: self.place }
+    }
+}
+
+/// Rows in order, before which no row had a later time.
+#[derive(Clone, Copy)]
+pub(crate) struct Ordered<'a> {
+    /// The number of the first among all that have come.
+    pub(crate) first: u64,
+    pub(crate) keys: &'a [u32],
+    pub(crate) times: &'a [i64],
+}
+
+/// A row of a batch in order, which was the latest of its session that was not due.
+#[derive(Clone, Copy)]
+struct Waiting {
+    row: u64,
+    due: i64,
+    slot: u32,
+    key: u32,
+}
+
+/// So many rows may wait without a look at whether they are still the latest.
+const FEW: usize = 4096;
 
 /// The open sessions of every key.
 pub(crate) struct Sessions {
@@ -85,12 +115,14 @@ pub(crate) struct Sessions {
     lanes: Vec<Lane>,
     /// Per slot: how its session began.
     births: Vec<Birth>,
-    /// Per slot: the latest row of the current batch, where going over the rows is to find the session.
-    latest: Vec<u32>,
+    /// Per slot: the latest row, where going over the rows is to find the session.
+    latest: Vec<u64>,
+    /// Rows that are to be gone over again, in the order of their times.
+    waiting: VecDeque<Waiting>,
     /// Sessions that were due at this watermark are closed.
     until: i64,
-    /// The sessions of a key beside the one in its lane.
-    more: HashMap<u32, Vec<Session>>,
+    /// The sessions of a key beside the one in its lane: when they are due, and their slots.
+    more: HashMap<u32, Vec<(i64, u32)>>,
     calendar: Calendar,
     /// How many places have been given out.
     places: u64,
@@ -120,6 +152,7 @@ impl Sessions {
             lanes: Vec::new(),
             births: Vec::new(),
             latest: Vec::new(),
+            waiting: VecDeque::new(),
             until: i64::MIN,
             more: HashMap::new(),
             calendar: Calendar::new(span / BUCKETS),
@@ -152,64 +185,61 @@ impl Sessions {
         self.calendar.prepare(keys);
     }
 
-    /// The slot of a row, of a key and a time, in a batch that is in order, before which no row had a later
-    /// time; `None` if [`accept`](Self::accept) has to be asked.
-    #[inline]
-    pub(crate) fn accept_latest(&mut self, (row, key, time): (u32, u32, i64), watermark: i64) -> Option<u32> {
-        let span = self.span;
-        let lane = &mut self.lanes[key as usize];
-        if lane.has_more || time >= lane.open.due && lane.open.due > watermark {
-            return None;
+    /// Gives slots to rows in order, up to the first of which [`accept`](Self::accept) has to be asked, when the
+    /// watermark stands here and follows the rows so far behind.
+    pub(crate) fn accept_latest(&mut self, rows: Ordered<'_>, at: (i64, i64), slots: &mut Vec<u32>) {
+        self.make_slots(rows.keys.len());
+        let (mut watermark, lateness) = at;
+        let Self { span, until, lanes, births, latest, free, closed, places, live, .. } = self;
+        let (lanes, births, latest) = (&mut lanes[..], &mut births[..], &mut latest[..]);
+        // All lanes come from afar at once: a row that begins only after another would have to wait for its own.
+        black_box(rows.keys.iter().fold(0, |all, &key| all ^ lanes[key as usize].slot));
+        for (row, (&key, &time)) in (rows.first..).zip(rows.keys.iter().zip(rows.times)) {
+            let lane = &mut lanes[key as usize];
+            if lane.has_more || time >= lane.due && lane.due > watermark {
+                return;
+            }
+            if time >= lane.due {
+                let Lane { due, slot, .. } = *lane;
+                if due > *until && slot != NO_SLOT && latest[slot as usize] == NO_ROW {
+                    closed.push(births[slot as usize].closed(key, due, slot));
+                    *live -= 1;
+                }
+                lane.slot = free.pop().expect("so many were made");
+                births[lane.slot as usize] = Birth { time, place: *places, gone: due };
+                (*places, *live) = (*places + 1, *live + 1);
+            }
+            lane.due = time + *span;
+            latest[lane.slot as usize] = row;
+            slots.push(lane.slot);
+            watermark = time.saturating_sub(lateness);
         }
-        let slot = if time < lane.open.due {
-            lane.open.due = time + span;
-            lane.open.slot
-        } else {
-            self.succeed(key, time)
-        };
-        self.latest[slot as usize] = row;
-        Some(slot)
     }
 
-    /// Begins a session in the lane of a key whose last one, if there was one, is due.
-    #[inline]
-    fn succeed(&mut self, key: u32, time: i64) -> u32 {
-        let slot = self.slot();
-        let lane = &mut self.lanes[key as usize];
-        let old = std::mem::replace(&mut lane.open, Session { start: time, due: time + self.span, slot });
-        let place = std::mem::replace(&mut lane.place, self.places);
-        lane.gone = lane.gone.max(old.due);
-        self.births[slot as usize] = Birth { time, place: self.places };
-        self.places += 1;
-        self.live += 1;
-        if old.due > self.until && self.latest[old.slot as usize] == NO_ROW {
-            self.closed.push(Closed { session: old, key, place });
-            self.live -= 1;
-        }
-        slot
+    /// Makes sure that so many slots are free.
+    fn make_slots(&mut self, count: usize) {
+        let lacking = count.saturating_sub(self.free.len()) as u32;
+        self.free.extend((self.slots..self.slots + lacking).rev());
+        self.slots += lacking;
+        self.births.resize(self.slots as usize, Birth { time: 0, place: 0, gone: i64::MIN });
+        self.latest.resize(self.slots as usize, NO_ROW);
     }
 
     /// An empty slot.
-    #[inline]
     fn slot(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.births.push(Birth { time: 0, place: 0 });
-            self.latest.push(NO_ROW);
-            self.slots += 1;
-            self.slots - 1
-        })
+        self.make_slots(1);
+        self.free.pop().expect("one was made")
     }
 
     /// What becomes of a row of this key and time when the watermark stands here.
     #[inline]
     pub(crate) fn accept(&mut self, key: u32, time: i64, watermark: i64) -> Fate {
-        let span = self.span;
         let lane = &mut self.lanes[key as usize];
         // A row in order, which is not behind the watermark, misses nothing.
-        let open = &mut lane.open;
-        if !lane.has_more && open.start <= time && time < open.due && watermark <= time {
-            open.due = open.due.max(time + span);
-            return Fate::In(open.slot);
+        let is_next = !lane.has_more && time < lane.due && watermark <= time;
+        if is_next && self.births[lane.slot as usize].time <= time {
+            lane.due = lane.due.max(time + self.span);
+            return Fate::In(lane.slot);
         }
         self.accept_any(key, time, watermark)
     }
@@ -217,27 +247,20 @@ impl Sessions {
     fn accept_any(&mut self, key: u32, time: i64, watermark: i64) -> Fate {
         self.settle(key, watermark);
         self.detach(key);
-        let (span, lane) = (self.span, &self.lanes[key as usize]);
-        let missed = time < lane.gone;
-        let touches = |session: &&Session| time < session.due && session.start < time + span;
-        let mut touched: Vec<Session> = self.all(key).filter(touches).copied().collect();
+        let (span, gone) = (self.span, self.gone(key));
+        let missed = time < gone;
+        let touches = |session: &Session| time < session.due && session.start < time + span;
+        let mut touched: Vec<Session> = self.all(key).filter(touches).collect();
         touched.sort_unstable_by_key(|session| session.start);
         match touched[..] {
-            [] if missed => Fate::Missed(self.lanes[key as usize].gone),
+            [] if missed => Fate::Missed(gone),
             [] if time + span <= watermark => Fate::Missed(time + span),
             [] => Fate::In(self.begin(key, time)),
             [session] => {
-                self.change(key, session.slot, |session| {
-                    session.start = session.start.min(time);
-                    session.due = session.due.max(time + span);
-                });
+                self.extend(key, session.slot, time + span);
                 let birth = &mut self.births[session.slot as usize];
                 birth.time = birth.time.min(time);
-                if missed {
-                    Fate::Partly(session.slot, self.lanes[key as usize].gone)
-                } else {
-                    Fate::In(session.slot)
-                }
+                if missed { Fate::Partly(session.slot, gone) } else { Fate::In(session.slot) }
             }
             [older, newer, ..] => Fate::Joins(older.slot, newer.slot),
         }
@@ -245,8 +268,8 @@ impl Sessions {
 
     /// Makes one session of two of a key; the second one's slot is free again, and must be empty.
     pub(crate) fn join(&mut self, key: u32, older: u32, newer: u32) {
-        let gone = self.remove(key, newer);
-        self.change(key, older, |session| session.due = session.due.max(gone.due));
+        let due = self.remove(key, newer);
+        self.extend(key, older, due);
         self.free.push(newer);
     }
 
@@ -256,35 +279,60 @@ impl Sessions {
         sessions.map(|session| session.due).filter(|&due| due > watermark).max()
     }
 
+    /// Leaves what going over rows in order would find to the calendar, since rows in any order come.
+    pub(crate) fn prepare_for_disorder(&mut self) {
+        for Waiting { row, due, slot, key } in std::mem::take(&mut self.waiting) {
+            if self.latest[slot as usize] == row {
+                self.latest[slot as usize] = NO_ROW;
+                self.calendar.arm(key, due);
+            }
+        }
+    }
+
     /// Leaves the session in the lane of a key to the calendar.
     fn detach(&mut self, key: u32) {
-        let Session { due, slot, .. } = self.lanes[key as usize].open;
+        let Lane { due, slot, .. } = self.lanes[key as usize];
         if slot != NO_SLOT && self.latest[slot as usize] != NO_ROW {
             self.latest[slot as usize] = NO_ROW;
             self.calendar.arm(key, due);
         }
     }
 
-    /// Closes the sessions that are due at this watermark and whose latest rows are among those of a batch in
-    /// order, of which these are the slots, keys and times. Must follow [`close`](Self::close).
-    pub(crate) fn close_rows(&mut self, slots: &[u32], keys: &[u32], times: &[i64], watermark: i64) {
-        // They are few, and nearly always before all that come now.
-        put_in_order(&mut self.closed);
-        let from = self.closed.len();
-        for (row, ((&slot, &key), &time)) in slots.iter().zip(keys).zip(times).enumerate() {
-            if slot == NO_SLOT || self.latest[slot as usize] != row as u32 {
+    /// Closes the sessions that are due at this watermark and whose latest rows are among these, which have these
+    /// slots. Must follow [`close`](Self::close).
+    pub(crate) fn close_rows(&mut self, rows: Ordered<'_>, slots: &[u32], watermark: i64) {
+        let Self { span, births, latest, waiting, closed, live, .. } = self;
+        let (births, latest, open) = (&births[..], &mut latest[..], *live + closed.len());
+        closed.reserve(slots.len());
+        for (row, ((&key, &time), &slot)) in (rows.first..).zip(rows.keys.iter().zip(rows.times).zip(slots)) {
+            if latest[slot as usize] != row {
                 continue;
             }
-            self.latest[slot as usize] = NO_ROW;
-            let due = time + self.span;
+            let due = time + *span;
             if due <= watermark {
-                let Birth { time: start, place } = self.births[slot as usize];
-                self.closed.push(Closed { session: Session { start, due, slot }, key, place });
+                latest[slot as usize] = NO_ROW;
+                closed.push(births[slot as usize].closed(key, due, slot));
             } else {
-                self.calendar.arm(key, due);
+                waiting.push_back(Waiting { row, due, slot, key });
             }
         }
-        self.live -= self.closed.len() - from;
+        *live = open - closed.len();
+        if waiting.len() > FEW + 2 * *live {
+            waiting.retain(|row| latest[row.slot as usize] == row.row);
+        }
+    }
+
+    /// Closes the sessions that are due at this watermark and whose latest rows wait.
+    fn close_waiting(&mut self, watermark: i64) {
+        while let Some(&Waiting { row, due, slot, key }) = self.waiting.front().filter(|row| row.due <= watermark)
+        {
+            self.waiting.pop_front();
+            if self.latest[slot as usize] == row {
+                self.latest[slot as usize] = NO_ROW;
+                self.closed.push(self.births[slot as usize].closed(key, due, slot));
+                self.live -= 1;
+            }
+        }
     }
 
     /// Closes the sessions that are due at this watermark.
@@ -297,6 +345,9 @@ impl Sessions {
             }
         }
         kept.into_iter().for_each(|(key, due)| self.calendar.arm(key, due));
+        // They are few, and nearly always before all that come now.
+        put_in_order(&mut self.closed);
+        self.close_waiting(watermark);
     }
 
     /// Takes out the sessions that are closed, in the order of their results: all that were due at this watermark.
@@ -316,7 +367,7 @@ impl Sessions {
     /// Gives their numbers.
     pub(crate) fn forget(&mut self, watermark: i64) -> Vec<u32> {
         let old = watermark.saturating_sub(self.span);
-        let is_dead = |lane: &Lane| lane.open.due <= self.until && lane.open.due.max(lane.gone) <= old;
+        let is_dead = |lane: &Lane| lane.due <= self.until.min(old);
         let numbers = 0..self.lanes.len() as u32;
         let dead: Vec<u32> = numbers.filter(|&key| is_dead(&self.lanes[key as usize])).collect();
         dead.iter().for_each(|&key| self.lanes[key as usize] = EMPTY);
@@ -327,85 +378,108 @@ impl Sessions {
     pub(crate) fn memory(&self) -> usize {
         size_of_val(&self.lanes[..])
             + self.births.capacity() * size_of::<Birth>()
-            + self.latest.capacity() * 4
+            + self.latest.capacity() * 8
+            + self.waiting.capacity() * size_of::<Waiting>()
             + memory::of_map(&self.more)
-            + self.more.values().map(|more| more.capacity() * size_of::<Session>()).sum::<usize>()
+            + self.more.values().map(|more| more.capacity() * size_of::<(i64, u32)>()).sum::<usize>()
             + self.calendar.memory()
             + self.free.capacity() * 4
             + self.closed.capacity() * size_of::<Closed>()
     }
 
-    fn all(&self, key: u32) -> impl Iterator<Item = &Session> {
-        let lane = &self.lanes[key as usize];
-        let first = (lane.open.slot != NO_SLOT).then_some(&lane.open);
+    fn all(&self, key: u32) -> impl Iterator<Item = Session> {
+        let lane = self.lanes[key as usize];
+        let first = (lane.slot != NO_SLOT).then_some((lane.due, lane.slot));
         let more = if lane.has_more { self.more.get(&key).map_or(&[][..], Vec::as_slice) } else { &[] };
-        first.into_iter().chain(more)
+        let all = first.into_iter().chain(more.iter().copied());
+        all.map(|(due, slot)| Session { start: self.births[slot as usize].time, due, slot })
+    }
+
+    /// When the latest closed session of a key was due.
+    fn gone(&self, key: u32) -> i64 {
+        let lane = self.lanes[key as usize];
+        if lane.slot == NO_SLOT { lane.due } else { self.births[lane.slot as usize].gone }
+    }
+
+    /// Notes when the latest closed session of a key was due.
+    fn note_gone(&mut self, key: u32, due: i64) {
+        let lane = &mut self.lanes[key as usize];
+        if lane.slot == NO_SLOT {
+            lane.due = due;
+        } else {
+            self.births[lane.slot as usize].gone = due;
+        }
     }
 
     /// Opens a session. A key that had none takes its place, at the end.
     fn begin(&mut self, key: u32, time: i64) -> u32 {
-        let slot = self.slot();
-        let session = Session { start: time, due: time + self.span, slot };
+        let (slot, due, gone) = (self.slot(), time + self.span, self.gone(key));
         let lane = &mut self.lanes[key as usize];
-        if lane.open.slot == NO_SLOT {
-            (lane.open, lane.place) = (session, self.places);
+        let place = if lane.slot == NO_SLOT {
+            (lane.due, lane.slot) = (due, slot);
             self.places += 1;
             self.live += 1;
+            self.places - 1
         } else {
             lane.has_more = true;
-            self.more.entry(key).or_default().push(session);
-        }
-        self.births[slot as usize] = Birth { time, place: self.lanes[key as usize].place };
-        self.calendar.arm(key, session.due);
+            self.more.entry(key).or_default().push((due, slot));
+            self.births[lane.slot as usize].place
+        };
+        self.births[slot as usize] = Birth { time, place, gone };
+        self.calendar.arm(key, due);
         slot
     }
 
     /// Closes the sessions of a key that are due.
     fn settle(&mut self, key: u32, watermark: i64) {
         let lane = &mut self.lanes[key as usize];
-        if lane.open.slot != NO_SLOT && lane.open.due <= self.until {
+        if lane.due <= self.until {
             // It is closed, and with others beside it would have been taken out.
-            lane.gone = lane.gone.max(lane.open.due);
-            lane.open = EMPTY.open;
+            lane.slot = NO_SLOT;
         }
         loop {
             let due = self.all(key).filter(|session| session.due <= watermark).min_by_key(|session| session.due);
-            let Some(&session) = due else { return };
-            let place = self.lanes[key as usize].place;
-            self.remove(key, session.slot);
-            self.latest[session.slot as usize] = NO_ROW;
-            self.closed.push(Closed { session, key, place });
-            let gone = &mut self.lanes[key as usize].gone;
-            *gone = session.due.max(*gone);
+            let Some(Session { due, slot, .. }) = due else { return };
+            self.closed.push(self.births[slot as usize].closed(key, due, slot));
+            self.latest[slot as usize] = NO_ROW;
+            self.remove(key, slot);
+            self.note_gone(key, due);
         }
     }
 
-    fn change(&mut self, key: u32, slot: u32, change: impl FnOnce(&mut Session)) {
+    /// Notes that a session of a key is due so late, at least.
+    fn extend(&mut self, key: u32, slot: u32, until: i64) {
         let lane = &mut self.lanes[key as usize];
-        if lane.open.slot == slot {
-            return change(&mut lane.open);
-        }
-        let more = self.more.get_mut(&key).and_then(|more| more.iter_mut().find(|other| other.slot == slot));
-        change(more.expect("the slot is that of a session of the key"));
+        let due = if lane.slot == slot {
+            &mut lane.due
+        } else {
+            let more = self.more.get_mut(&key).and_then(|more| more.iter_mut().find(|other| other.1 == slot));
+            &mut more.expect("the slot is that of a session of the key").0
+        };
+        *due = until.max(*due);
     }
 
-    /// Takes a session of a key out.
-    fn remove(&mut self, key: u32, slot: u32) -> Session {
+    /// Takes a session of a key out; gives when it was due.
+    fn remove(&mut self, key: u32, slot: u32) -> i64 {
+        let gone = self.gone(key);
         let lane = &mut self.lanes[key as usize];
         let mut more = if lane.has_more { self.more.remove(&key).unwrap_or_default() } else { Vec::new() };
-        let removed = if lane.open.slot == slot {
-            let next = more.pop().unwrap_or(EMPTY.open);
-            self.live -= usize::from(next.slot == NO_SLOT);
-            std::mem::replace(&mut lane.open, next)
+        let due = if lane.slot == slot {
+            let next = more.pop().unwrap_or((gone, NO_SLOT));
+            self.live -= usize::from(next.1 == NO_SLOT);
+            let due = std::mem::replace(&mut lane.due, next.0);
+            lane.slot = next.1;
+            due
         } else {
-            let at = more.iter().position(|other| other.slot == slot);
-            more.swap_remove(at.expect("the slot is that of a session of the key"))
+            let at = more.iter().position(|other| other.1 == slot);
+            more.swap_remove(at.expect("the slot is that of a session of the key")).0
         };
         lane.has_more = !more.is_empty();
         if lane.has_more {
             self.more.insert(key, more);
         }
-        removed
+        self.note_gone(key, gone);
+        due
     }
 }
 

@@ -8,7 +8,7 @@ use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as Arrow;
 
 use crate::column::{Texts, as_i64, from_i64};
@@ -146,23 +146,27 @@ pub(super) fn decode(dtype: &DataType, keys: &mut [&[u8]]) -> ArrayRef {
         _ => decode_words(
             dtype,
             keys.iter_mut()
-                .map(|key| split(key, Some(8)).map(|v| i64::from_le_bytes(v.try_into().unwrap_or_default()))),
+                .map(|key| split(key, Some(8)).map(|v| i64::from_le_bytes(v.try_into().unwrap_or_default())))
+                .collect::<Vec<_>>()
+                .into_iter(),
         ),
     }
 }
 
 /// A column of words; null where there is none.
-pub(super) fn decode_words(dtype: &DataType, words: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(super) fn decode_words(
+    dtype: &DataType,
+    words: impl ExactSizeIterator<Item = Option<i64>> + Clone,
+) -> ArrayRef {
     let double = |word: i64| f64::from_bits(word as u64);
     match dtype {
         DataType::Bool => Arc::new(words.map(|word| word.map(|word| word != 0)).collect::<BooleanArray>()),
         DataType::Float64 => Arc::new(words.map(|word| word.map(double)).collect::<Float64Array>()),
         DataType::Float32 => Arc::new(words.map(|word| word.map(|w| double(w) as f32)).collect::<Float32Array>()),
         _ => {
-            let words: Vec<_> = words.collect();
-            let nulls: NullBuffer = words.iter().map(Option::is_some).collect::<Vec<_>>().into();
-            let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
-            from_i64(&dtype.to_arrow(), words.into_iter().map(Option::unwrap_or_default), nulls)
+            let has_nulls = words.clone().any(|word| word.is_none());
+            let nulls = has_nulls.then(|| words.clone().map(|word| word.is_some()).collect::<Vec<_>>().into());
+            from_i64(&dtype.to_arrow(), words.map(Option::unwrap_or_default), nulls)
         }
     }
 }
