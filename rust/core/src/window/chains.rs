@@ -75,8 +75,8 @@ impl Chains {
     pub(crate) fn all_due(&self, watermark: i64) -> Option<i64> {
         let latest = self.lanes.iter().map(|lane| lane.latest).filter(|latest| latest.slot != NO_SLOT);
         latest
-            .chain(self.over.iter().map(|closed| closed.session))
             .map(|session| session.due)
+            .chain(self.over.iter().map(|closed| closed.due))
             .max()
             .filter(|&due| due > watermark)
     }
@@ -134,7 +134,7 @@ impl Chains {
     fn leave(&mut self, key: u32) {
         let lane = &mut self.lanes[key as usize];
         if lane.latest.slot != NO_SLOT {
-            self.over.push(Closed { session: lane.latest, key, place: lane.place });
+            self.over.push(lane.latest.closed(key, lane.place));
             (lane.latest.slot, lane.ended) = (NO_SLOT, true);
             self.live -= 1;
         }
@@ -156,11 +156,11 @@ impl Chains {
         if let Some(calendar) = &mut self.calendar {
             kept.into_iter().for_each(|(key, due)| calendar.arm(key, due));
         }
-        let is_due = |closed: &Closed| closed.session.due <= watermark;
+        let is_due = |closed: &Closed| closed.due <= watermark;
         let (mut closed, over) = std::mem::take(&mut self.over).into_iter().partition::<Vec<_>, _>(is_due);
         self.over = over;
         // A stable sort: of one key, sessions at one time stay in the order of their rows.
-        closed.sort_by_key(|closed| (closed.session.due, closed.session.start, closed.place));
+        closed.sort_by_key(|closed| (closed.due, closed.start, closed.place));
         closed
     }
 

@@ -23,8 +23,8 @@ use crate::types::DataType;
 /// How many rows a round has where nothing ends it before.
 pub(super) const ROUND: usize = 8192;
 
-/// How many rows in order are looked at together.
-const FETCHED: usize = 64;
+/// For how many rows in order what is known of their keys is fetched together.
+const FETCHED: usize = 128;
 
 /// The tables: of the sessions, and of one slot, for what is combined into another slot.
 const SESSIONS: usize = 0;
@@ -123,16 +123,26 @@ impl SessionWindow {
 
     /// Gives slots to the next rows of a batch that is in order.
     fn walk_next(&mut self, current: &mut Rows) -> Result<()> {
-        let (start, end) = (current.row, current.end.min(current.row + ROUND));
+        let end = current.end.min(current.row + ROUND);
         while current.row < end {
-            let rows = current.row..end.min(current.row + FETCHED);
+            let until = end.min(current.row + FETCHED);
+            self.sessions.fetch(&current.numbers[current.row..until]);
+            self.walk_fetched(current, until)?;
+        }
+        Ok(())
+    }
+
+    /// Gives slots to rows whose keys have been fetched.
+    fn walk_fetched(&mut self, current: &mut Rows, end: usize) -> Result<()> {
+        while current.row < end {
+            let (start, slots) = (current.row, self.slots.len());
             let at = (self.mark.watermark().unwrap_or(i64::MIN), self.mark.lateness());
-            self.sessions.accept_latest(self.ordered(current, rows.clone()), at, &mut self.slots);
-            current.row = start + self.slots.len();
-            if current.row > rows.start {
+            self.sessions.accept_latest(self.ordered(current, start..end), at, &mut self.slots);
+            current.row += self.slots.len() - slots;
+            if current.row > start {
                 self.mark.reach(current.time.ticks[current.row - 1]);
             }
-            if current.row < rows.end {
+            if current.row < end {
                 // Nothing is joined by rows in order.
                 self.accept(current, false)?;
             }

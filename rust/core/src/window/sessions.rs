@@ -5,17 +5,19 @@
 //! end of its last reach. Nearly always a key has one session at most, which is held in its lane; others,
 //! which only disorder can bring, are held aside.
 //!
-//! Rows of a batch that is in order need little: each extends the session in its lane, or begins one there
-//! ([`Sessions::accept_latest`]). What they leave behind is found by going over them once more
-//! ([`Sessions::close_rows`]), which gives sessions in the order of their ends without sorting them. Rows whose
-//! sessions are not due by then are gone over later. All other sessions are found by the [`Calendar`].
+//! Rows of a batch that is in order take a short way ([`ordered`]). All other sessions are found by the [`Calendar`]
+//! when they are due.
 
 use std::collections::{HashMap, VecDeque};
-use std::hint::black_box;
 
 use super::calendar::Calendar;
 use crate::aggregate::NO_SLOT;
 use crate::memory;
+
+mod ordered;
+
+pub(crate) use ordered::Ordered;
+use ordered::Waiting;
 
 /// A session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,12 +33,23 @@ pub(crate) struct Session {
 /// A session that no row can come to any more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Closed {
-    /// The session.
-    pub(crate) session: Session,
-    /// Its key.
-    pub(crate) key: u32,
+    /// The time of its first row.
+    pub(crate) start: i64,
+    /// Where the reach of its last row ends.
+    pub(crate) due: i64,
     /// The place of the key among the others, by which results are ordered.
     pub(crate) place: u64,
+    /// The slot of its partials.
+    pub(crate) slot: u32,
+    /// Its key.
+    pub(crate) key: u32,
+}
+
+impl Session {
+    /// It as a closed one.
+    pub(crate) fn closed(self, key: u32, place: u64) -> Closed {
+        Closed { start: self.start, due: self.due, place, slot: self.slot, key }
+    }
 }
 
 /// What becomes of a row.
@@ -84,30 +97,9 @@ impl Birth {
     /// The session of this key and slot, which is closed.
     #[inline]
     fn closed(&self, key: u32, due: i64, slot: u32) -> Closed {
-        Closed { session: Session { start: self.time, due, slot }, key, place: self.place }
+        Closed { start: self.time, due, place: self.place, slot, key }
     }
 }
-
-/// Rows in order, before which no row had a later time.
-#[derive(Clone, Copy)]
-pub(crate) struct Ordered<'a> {
-    /// The number of the first among all that have come.
-    pub(crate) first: u64,
-    pub(crate) keys: &'a [u32],
-    pub(crate) times: &'a [i64],
-}
-
-/// A row of a batch in order, which was the latest of its session that was not due.
-#[derive(Clone, Copy)]
-struct Waiting {
-    row: u64,
-    due: i64,
-    slot: u32,
-    key: u32,
-}
-
-/// So many rows may wait without a look at whether they are still the latest.
-const FEW: usize = 4096;
 
 /// The open sessions of every key.
 pub(crate) struct Sessions {
@@ -135,7 +127,7 @@ pub(crate) struct Sessions {
 
 /// Puts sessions into the order of their results.
 fn put_in_order(closed: &mut [Closed]) {
-    let order = |closed: &Closed| (closed.session.due, closed.session.start, closed.place);
+    let order = |closed: &Closed| (closed.due, closed.start, closed.place);
     if !closed.is_sorted_by_key(order) {
         closed.sort_by_key(order);
     }
@@ -183,37 +175,6 @@ impl Sessions {
     pub(crate) fn prepare(&mut self, keys: usize) {
         self.lanes.resize(keys.max(self.lanes.len()), EMPTY);
         self.calendar.prepare(keys);
-    }
-
-    /// Gives slots to rows in order, up to the first of which [`accept`](Self::accept) has to be asked, when the
-    /// watermark stands here and follows the rows so far behind.
-    pub(crate) fn accept_latest(&mut self, rows: Ordered<'_>, at: (i64, i64), slots: &mut Vec<u32>) {
-        self.make_slots(rows.keys.len());
-        let (mut watermark, lateness) = at;
-        let Self { span, until, lanes, births, latest, free, closed, places, live, .. } = self;
-        let (lanes, births, latest) = (&mut lanes[..], &mut births[..], &mut latest[..]);
-        // All lanes come from afar at once: a row that begins only after another would have to wait for its own.
-        black_box(rows.keys.iter().fold(0, |all, &key| all ^ lanes[key as usize].slot));
-        for (row, (&key, &time)) in (rows.first..).zip(rows.keys.iter().zip(rows.times)) {
-            let lane = &mut lanes[key as usize];
-            if lane.has_more || time >= lane.due && lane.due > watermark {
-                return;
-            }
-            if time >= lane.due {
-                let Lane { due, slot, .. } = *lane;
-                if due > *until && slot != NO_SLOT && latest[slot as usize] == NO_ROW {
-                    closed.push(births[slot as usize].closed(key, due, slot));
-                    *live -= 1;
-                }
-                lane.slot = free.pop().expect("so many were made");
-                births[lane.slot as usize] = Birth { time, place: *places, gone: due };
-                (*places, *live) = (*places + 1, *live + 1);
-            }
-            lane.due = time + *span;
-            latest[lane.slot as usize] = row;
-            slots.push(lane.slot);
-            watermark = time.saturating_sub(lateness);
-        }
     }
 
     /// Makes sure that so many slots are free.
@@ -279,59 +240,12 @@ impl Sessions {
         sessions.map(|session| session.due).filter(|&due| due > watermark).max()
     }
 
-    /// Leaves what going over rows in order would find to the calendar, since rows in any order come.
-    pub(crate) fn prepare_for_disorder(&mut self) {
-        for Waiting { row, due, slot, key } in std::mem::take(&mut self.waiting) {
-            if self.latest[slot as usize] == row {
-                self.latest[slot as usize] = NO_ROW;
-                self.calendar.arm(key, due);
-            }
-        }
-    }
-
     /// Leaves the session in the lane of a key to the calendar.
     fn detach(&mut self, key: u32) {
         let Lane { due, slot, .. } = self.lanes[key as usize];
         if slot != NO_SLOT && self.latest[slot as usize] != NO_ROW {
             self.latest[slot as usize] = NO_ROW;
             self.calendar.arm(key, due);
-        }
-    }
-
-    /// Closes the sessions that are due at this watermark and whose latest rows are among these, which have these
-    /// slots. Must follow [`close`](Self::close).
-    pub(crate) fn close_rows(&mut self, rows: Ordered<'_>, slots: &[u32], watermark: i64) {
-        let Self { span, births, latest, waiting, closed, live, .. } = self;
-        let (births, latest, open) = (&births[..], &mut latest[..], *live + closed.len());
-        closed.reserve(slots.len());
-        for (row, ((&key, &time), &slot)) in (rows.first..).zip(rows.keys.iter().zip(rows.times).zip(slots)) {
-            if latest[slot as usize] != row {
-                continue;
-            }
-            let due = time + *span;
-            if due <= watermark {
-                latest[slot as usize] = NO_ROW;
-                closed.push(births[slot as usize].closed(key, due, slot));
-            } else {
-                waiting.push_back(Waiting { row, due, slot, key });
-            }
-        }
-        *live = open - closed.len();
-        if waiting.len() > FEW + 2 * *live {
-            waiting.retain(|row| latest[row.slot as usize] == row.row);
-        }
-    }
-
-    /// Closes the sessions that are due at this watermark and whose latest rows wait.
-    fn close_waiting(&mut self, watermark: i64) {
-        while let Some(&Waiting { row, due, slot, key }) = self.waiting.front().filter(|row| row.due <= watermark)
-        {
-            self.waiting.pop_front();
-            if self.latest[slot as usize] == row {
-                self.latest[slot as usize] = NO_ROW;
-                self.closed.push(self.births[slot as usize].closed(key, due, slot));
-                self.live -= 1;
-            }
         }
     }
 
@@ -525,10 +439,10 @@ mod tests {
     }
 
     fn take(sessions: &mut Sessions, watermark: i64, table: &mut Table, found: &mut Vec<Vec<i64>>) {
-        for Closed { session, .. } in sessions.take_closed(watermark) {
-            found.push(words(&*table.parts[0])[session.slot as usize].clone());
-            table.clear(&[session.slot]);
-            sessions.give_back(&[session.slot]);
+        for Closed { slot, .. } in sessions.take_closed(watermark) {
+            found.push(words(&*table.parts[0])[slot as usize].clone());
+            table.clear(&[slot]);
+            sessions.give_back(&[slot]);
         }
     }
 
