@@ -125,14 +125,6 @@ pub(crate) struct Sessions {
     closed: Vec<Closed>,
 }
 
-/// Puts sessions into the order of their results.
-fn put_in_order(closed: &mut [Closed]) {
-    let order = |closed: &Closed| (closed.due, closed.start, closed.place);
-    if !closed.is_sorted_by_key(order) {
-        closed.sort_by_key(order);
-    }
-}
-
 /// How many buckets of the calendar a session lasts at least.
 pub(super) const BUCKETS: i64 = 64;
 
@@ -259,8 +251,6 @@ impl Sessions {
             }
         }
         kept.into_iter().for_each(|(key, due)| self.calendar.arm(key, due));
-        // They are few, and nearly always before all that come now.
-        put_in_order(&mut self.closed);
         self.close_waiting(watermark);
     }
 
@@ -268,7 +258,10 @@ impl Sessions {
     pub(crate) fn take_closed(&mut self, watermark: i64) -> Vec<Closed> {
         self.until = self.until.max(watermark);
         let mut closed = std::mem::take(&mut self.closed);
-        put_in_order(&mut closed);
+        let order = |closed: &Closed| (closed.due, closed.start, closed.place);
+        if !closed.is_sorted_by_key(order) {
+            closed.sort_by_key(order);
+        }
         closed
     }
 

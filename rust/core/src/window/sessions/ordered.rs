@@ -226,6 +226,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_remembers_what_has_closed_when_others_are_joined() {
+        let mut run = Run::new(30, true);
+        let mut missed = |times: &[i64]| run.round(&(vec![0; times.len()], times.to_vec())).0;
+        assert_eq!(missed(&[0, 20, 38, 41]), [None; 4]);
+        assert_eq!(missed(&[29]), [None], "it joins all but the first");
+        assert_eq!(missed(&[5]), [Some(10)]);
+    }
+
+    #[test]
     fn rows_that_wait_are_not_many_more_than_sessions() {
         let (mut run, mut most) = (Run::new(0, true), 0);
         run.sessions = Sessions::new(1 << 40);
