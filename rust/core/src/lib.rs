@@ -6,6 +6,7 @@ mod column;
 pub mod csv;
 pub mod error;
 pub mod expr;
+mod helpers;
 mod memory;
 pub mod plan;
 mod row;

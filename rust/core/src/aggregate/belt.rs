@@ -118,15 +118,8 @@ impl<F: Flat, R: Finish<F>> Belt<F, R> {
         }
     }
 
-    /// One like it that has seen but a block.
-    pub(super) fn after(&self, block: &[F::Value]) -> Self {
-        let mut other = Self::new(self.rows, self.finish);
-        other.follow(block);
-        other
-    }
-
     /// Forgets all rows but those of a block; the next row begins another one.
-    fn follow(&mut self, block: &[F::Value]) {
+    pub(super) fn follow(&mut self, block: &[F::Value]) {
         self.older.clear();
         self.newer.clear();
         self.newer.extend_from_slice(block);

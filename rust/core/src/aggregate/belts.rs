@@ -6,7 +6,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
 
 use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, NullBuffer};
@@ -19,6 +18,8 @@ use super::fused;
 use super::input::{Form, Inputs, Typed};
 use super::lower::{bits_to, floats_to};
 use super::recipe::{Output, Recipe};
+use crate::error::Result;
+use crate::helpers::{Helpers, Job};
 use crate::types::DataType;
 
 /// One result, whatever its type.
@@ -26,8 +27,7 @@ trait Moving: Send {
     /// See [`Belt`].
     fn takes(&self, values: &Values<'_>) -> bool;
     fn roll(&mut self, at: usize, values: &Values<'_>, room: usize) -> Numbers;
-    /// One like it that has seen but these rows, which are a block.
-    fn after(&self, block: &Values<'_>) -> Box<dyn Moving>;
+    fn follow(&mut self, block: &Values<'_>);
     fn watch(&mut self, at: usize, values: &Values<'_>);
     fn catch_up(&mut self);
     fn values(&self) -> Numbers;
@@ -48,8 +48,8 @@ impl<F: Flat, R: Finish<F>> Moving for Belt<F, R> {
         R::Result::unnamed(fused::roll(self, Passing { at, values: of(values), room }))
     }
 
-    fn after(&self, block: &Values<'_>) -> Box<dyn Moving> {
-        Box::new(self.after(of(block)))
+    fn follow(&mut self, block: &Values<'_>) {
+        self.follow(of(block));
     }
 
     fn watch(&mut self, at: usize, values: &Values<'_>) {
@@ -76,37 +76,26 @@ impl<F: Flat, R: Finish<F>> Moving for Belt<F, R> {
 /// So many rows are worth a thread.
 const WORTH_A_THREAD: usize = 1 << 15;
 
-/// What a belt has to do: it is a task for one thread.
-struct Turn<'a> {
-    belt: &'a mut dyn Moving,
+/// What a belt has to do.
+struct Turn {
+    /// The part whose values it reads.
+    part: usize,
+    belt: Box<dyn Moving>,
+    /// The place of the first row in its block.
     at: usize,
-    values: Values<'a>,
+    inputs: Arc<Inputs>,
+    rows: Range<usize>,
     /// For how many results there is to be room.
     room: usize,
     /// What has come of it.
     made: Option<Numbers>,
 }
 
-impl Turn<'_> {
-    fn take(&mut self) {
-        self.made = Some(self.belt.roll(self.at, &self.values, self.room));
+impl Job for Turn {
+    fn carry_out(&mut self) {
+        let values = values(&self.inputs.values[self.part], self.rows.clone());
+        self.made = Some(self.belt.roll(self.at, &values, self.room));
     }
-}
-
-/// Has all belts do what they have to, which concerns so many rows, on up to so many threads.
-fn take_turns(turns: &mut [Turn<'_>], rows: usize, threads: usize) {
-    if threads > 1 && rows >= WORTH_A_THREAD {
-        thread::scope(|scope| {
-            let (ours, others) = turns.split_at_mut(turns.len().div_ceil(threads));
-            for share in others.chunks_mut(ours.len()) {
-                let helper = thread::Builder::new().name("rillet-rolling".into());
-                // Without a thread it is done below.
-                let _ = helper.spawn_scoped(scope, || share.iter_mut().for_each(Turn::take));
-            }
-            ours.iter_mut().for_each(Turn::take);
-        });
-    }
-    turns.iter_mut().filter(|turn| turn.made.is_none()).for_each(Turn::take);
 }
 
 /// The belt of an output whose values are read in this form, if there is one.
@@ -129,6 +118,15 @@ fn belt(output: &Output, form: Form, rows: usize) -> Option<Box<dyn Moving>> {
     })
 }
 
+/// What makes one result.
+struct Line {
+    /// The part whose values it reads.
+    part: usize,
+    belt: Box<dyn Moving>,
+    /// Another one, for rows that lie behind others and are taken in at the same time.
+    other: Box<dyn Moving>,
+}
+
 /// The results of windows of the last so many rows.
 pub(crate) struct Belts {
     /// How many rows are in a window.
@@ -136,12 +134,13 @@ pub(crate) struct Belts {
     /// How many values a result needs.
     least: u64,
     outputs: Vec<Output>,
-    /// For each output that is not a count: the part whose values it reads, and what makes it.
-    belts: Vec<(usize, Box<dyn Moving>)>,
+    /// For each output that is not a count: what makes it.
+    lines: Vec<Line>,
     /// The form of the values of each part.
     forms: Vec<Form>,
     selections: usize,
-    threads: usize,
+    /// Those that take turns, where there may be several threads.
+    helpers: Option<Helpers<Turn>>,
     /// The number of the next row.
     next: u64,
     /// How many rows there have been since the last one that needed care.
@@ -167,17 +166,21 @@ impl Belts {
         let rows = usize::try_from(rows).ok().filter(|_| !recipe.parts.is_empty())?;
         let forms: Vec<Form> = recipe.parts.iter().map(|part| part.form).collect();
         let outputs = recipe.outputs().to_vec();
-        let belt = |output: &Output| output.part.map(|part| Some((part, belt(output, forms[part], rows)?)));
-        let belts = outputs.iter().filter_map(belt).collect::<Option<_>>()?;
+        let line = |output: &Output| {
+            let part = output.part?;
+            let belt = || belt(output, forms[part], rows);
+            Some(belt().zip(belt()).map(|(belt, other)| Line { part, belt, other }))
+        };
+        let lines = outputs.iter().filter_map(line).collect::<Option<_>>()?;
         let selections = recipe.selections();
         Some(Self {
             rows,
             least,
             outputs,
-            belts,
+            lines,
             forms,
             selections,
-            threads,
+            helpers: (threads > 1).then(|| Helpers::new("rillet-rolling", threads)),
             next: 0,
             plain: 0,
             leads: true,
@@ -193,45 +196,65 @@ impl Belts {
     /// Whether none of these rows needs care.
     pub(crate) fn takes(&self, inputs: &Inputs, rows: Range<usize>) -> bool {
         inputs.selected.iter().all(Option::is_none)
-            && self.belts.iter().all(|(part, belt)| belt.takes(&values(&inputs.values[*part], rows.clone())))
+            && self.lines.iter().all(|line| line.belt.takes(&values(&inputs.values[line.part], rows.clone())))
     }
 
     /// Takes in rows, none of which needs care; gives the columns of their results.
-    pub(crate) fn roll(&mut self, inputs: &Inputs, rows: Range<usize>) -> Vec<ArrayRef> {
+    ///
+    /// # Errors
+    /// [`Error::Internal`](crate::Error::Internal) if a thread panicked.
+    pub(crate) fn roll(&mut self, inputs: &Arc<Inputs>, rows: Range<usize>) -> Result<Vec<ArrayRef>> {
         let (first, at, cut) = (self.next, self.at(), rows.start + self.half(rows.len()));
         self.pass(rows.len());
         self.led = true;
-        let read = |part: usize, rows: Range<usize>| values(&inputs.values[part], rows);
-        let mut others: Vec<(usize, Box<dyn Moving>)> = Vec::new();
-        if cut < rows.end {
-            let other =
-                |(part, belt): &(usize, Box<dyn Moving>)| (*part, belt.after(&read(*part, cut - self.rows..cut)));
-            others.extend(self.belts.iter().map(other));
-        }
-        let end = rows.end;
-        let turn = |part: usize, belt, at, rows: Range<usize>| Turn {
+        let turn = |part, belt, at, own: Range<usize>| Turn {
+            room: rows.end - own.start,
+            inputs: Arc::clone(inputs),
+            rows: own,
+            made: None,
+            part,
             belt,
             at,
-            room: end - rows.start,
-            values: read(part, rows),
-            made: None,
         };
-        let before = self.belts.iter_mut().map(|(part, belt)| turn(*part, &mut **belt, at, rows.start..cut));
-        let behind = others.iter_mut().map(|(part, belt)| turn(*part, &mut **belt, 0, cut..rows.end));
-        let mut turns: Vec<Turn<'_>> = before.chain(behind).collect();
-        take_turns(&mut turns, rows.len(), self.threads);
-        let mut made: Vec<Numbers> = turns.into_iter().map(|turn| turn.made.expect("it had its turn")).collect();
-        if cut < rows.end {
-            let behind = made.split_off(others.len());
-            made.iter_mut().zip(behind).for_each(|(made, behind)| made.append(behind));
-            self.belts = others;
+        let lines = std::mem::take(&mut self.lines);
+        let (before, behind): (Vec<Turn>, Vec<Turn>) = lines
+            .into_iter()
+            .map(|Line { part, belt, mut other }| {
+                if cut < rows.end {
+                    other.follow(&values(&inputs.values[part], cut - self.rows..cut));
+                }
+                (turn(part, belt, at, rows.start..cut), turn(part, other, 0, cut..rows.end))
+            })
+            .unzip();
+        let made = self.take_turns(before, behind, rows.len())?;
+        Ok(self.columns(Counts { first, len: rows.len(), most: self.rows as u64 }, made))
+    }
+
+    /// Has belts do what they have to with rows, of which there are so many, and with those behind them; gives what
+    /// comes of both.
+    fn take_turns(&mut self, mut turns: Vec<Turn>, behind: Vec<Turn>, rows: usize) -> Result<Vec<Numbers>> {
+        let results = turns.len();
+        turns.extend(behind);
+        match self.helpers.as_mut().filter(|_| rows >= WORTH_A_THREAD) {
+            Some(helpers) => turns = helpers.carry_out(turns)?,
+            None => turns.iter_mut().for_each(Turn::carry_out),
         }
-        self.columns(Counts { first, len: rows.len(), most: self.rows as u64 }, made)
+        let behind = turns.split_off(results);
+        let both = turns.into_iter().zip(behind).map(|(first, second)| {
+            let (mut made, rest) = first.made.zip(second.made).expect("they had their turn");
+            made.append(rest);
+            // The one that was last goes on.
+            let (belt, other) =
+                if second.rows.is_empty() { (first.belt, second.belt) } else { (second.belt, first.belt) };
+            self.lines.push(Line { part: first.part, belt, other });
+            made
+        });
+        Ok(both.collect())
     }
 
     /// About half of so many rows, up to the beginning of a block, if that is worth a thread; all if not.
     fn half(&self, rows: usize) -> usize {
-        if self.threads == 1 || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
+        if self.helpers.is_none() || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
             return rows;
         }
         let half = rows / 2;
@@ -259,7 +282,7 @@ impl Belts {
         }
         let mut len = 0;
         let of = |part: usize| {
-            self.belts.iter().find(|(of, _)| *of == part).expect("each part has an output").1.values()
+            self.lines.iter().find(|line| line.part == part).expect("each part has an output").belt.values()
         };
         let values = self.forms.iter().enumerate().map(|(part, &form)| {
             let numbers = of(part);
@@ -273,7 +296,7 @@ impl Belts {
     /// Sees rows go by whose results are made elsewhere; takes the lead once it knows enough of them.
     pub(crate) fn watch(&mut self, inputs: &Inputs, rows: Range<usize>) {
         let (at, plain) = (self.at(), self.takes(inputs, rows.clone()));
-        for (part, belt) in &mut self.belts {
+        for Line { part, belt, .. } in &mut self.lines {
             if plain {
                 belt.watch(at, &values(&inputs.values[*part], rows.clone()));
             } else {
@@ -284,7 +307,7 @@ impl Belts {
         self.plain = if plain { self.plain } else { 0 };
         self.leads = self.plain >= 2 * self.rows as u64;
         if self.leads {
-            self.belts.iter_mut().for_each(|(_, belt)| belt.catch_up());
+            self.lines.iter_mut().for_each(|line| line.belt.catch_up());
         }
     }
 
@@ -295,7 +318,7 @@ impl Belts {
 
     /// Roughly how much memory they take.
     pub(crate) fn bytes(&self) -> usize {
-        self.belts.iter().map(|(_, belt)| belt.bytes()).sum()
+        self.lines.iter().map(|line| line.belt.bytes() + line.other.bytes()).sum()
     }
 
     /// The place of the next row in its block.

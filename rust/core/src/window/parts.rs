@@ -53,8 +53,9 @@ pub(crate) struct Rows {
     pub(crate) time: EventTime,
     /// Whether the times never fall.
     pub(crate) in_order: bool,
-    /// The number of each row's key.
-    pub(crate) numbers: Vec<u32>,
+    /// The number of each row's key, and how many numbers keys have.
+    pub(crate) numbers: Arc<Vec<u32>>,
+    pub(crate) keys: usize,
     pub(crate) inputs: Arc<Inputs>,
     /// The next row to work off.
     pub(crate) row: usize,
@@ -95,7 +96,8 @@ impl Parts {
             _ => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
         };
         let in_order = time.is_sorted();
-        (Rows { batch, time, in_order, numbers, inputs, row: 0, end, mark: mark.time() }, failure)
+        let (numbers, keys) = (Arc::new(numbers), self.keys.len());
+        (Rows { batch, time, in_order, numbers, keys, inputs, row: 0, end, mark: mark.time() }, failure)
     }
 
     /// Whether, as of now, nothing has come for too long.

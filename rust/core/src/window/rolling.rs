@@ -145,9 +145,9 @@ impl Rolling {
 
     /// Reads a batch.
     fn open(&mut self, batch: Batch) {
-        let timed = if self.by_arrival { self.numbered(&batch) } else { batch.clone() };
-        let (rows, failure) = self.parts.read(timed, &self.mark);
-        self.failure = failure;
+        let rolling = self.rolling_by(&batch);
+        let is_plain = rolling.is_some();
+        let rows = rolling.unwrap_or_else(|| self.read(&batch));
         self.trails.prepare(self.parts.keys.len());
         self.make_lines();
         // Rows in order go by a few at a time, while their cells are near; others are sorted together.
@@ -155,9 +155,17 @@ impl Rolling {
         let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
         let round = if in_order { PIECE } else { rows.end };
         let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
-        let rolls = self.rolls(&rows);
+        let rolls = is_plain || self.rolls(&rows);
         let number = self.passage.enter(batch);
         self.current = Some(Current { rows, number, round, calm, rolls });
+    }
+
+    /// Reads a batch as all operators of windows do, where rows are in the order of their arrival with numbers for times.
+    fn read(&mut self, batch: &Batch) -> Rows {
+        let timed = if self.by_arrival { self.numbered(batch) } else { batch.clone() };
+        let (rows, failure) = self.parts.read(timed, &self.mark);
+        self.failure = failure;
+        rows
     }
 
     /// Whether no row in such an order is late or out of range, and event time moves with the rows alone.
@@ -172,10 +180,12 @@ impl Rolling {
 
     /// Works off rows of the current batch, up to its end or to an error.
     fn round(&mut self, current: &mut Current) {
-        match self.ready(current) {
-            _ if current.rolls => self.roll(current),
-            0 => self.walk_on(current),
-            rows => self.sweep(current, rows),
+        match current.rolls {
+            true => self.roll(current),
+            false => match self.ready(current) {
+                0 => self.walk_on(current),
+                rows => self.sweep(current, rows),
+            },
         }
         let Current { rows, number, .. } = current;
         if rows.row == rows.end {

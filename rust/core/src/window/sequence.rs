@@ -73,7 +73,14 @@ impl Sequence {
         let has_passed = rows.time.ticks.last().is_none_or(|&last| last <= self.watermark());
         if is_whole && has_passed && rows.in_order {
             let Rows { batch, inputs, numbers, time, .. } = rows;
-            return Some(InOrder { batch, inputs, numbers, times: time.ticks, before, row: 0 });
+            return Some(InOrder {
+                batch,
+                inputs,
+                numbers: Arc::unwrap_or_clone(numbers),
+                times: time.ticks,
+                before,
+                row: 0,
+            });
         }
         let times: Vec<i64> = kept.iter().map(|&row| rows.time.ticks[row as usize]).collect();
         if !kept.is_empty() {

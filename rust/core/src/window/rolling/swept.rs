@@ -1,15 +1,38 @@
 //! How [`Rolling`] makes the results of many rows at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::parts::Rows;
 use super::super::stretches::Stretch;
 use super::{Current, Rolling};
 use crate::aggregate::LastRows;
-use crate::batch::EventTime;
+use crate::batch::{Batch, EventTime};
 use crate::types::DataType;
 
 impl Rolling {
+    /// The rows of a batch of which none needs care, so that all can roll by: nobody asks for their numbers, or for those
+    /// of their keys, of which there is one.
+    pub(super) fn rolling_by(&mut self, batch: &Batch) -> Option<Rows> {
+        let belts = self.belts.as_ref().filter(|belts| belts.leads() && batch.rows() > 0)?;
+        let (inputs, fault) = self.parts.recipe.read(batch);
+        if fault.is_some() || !belts.takes(&inputs, 0..batch.rows()) {
+            return None;
+        }
+        self.arrived += batch.rows() as i64;
+        Some(Rows {
+            time: EventTime::new(DataType::Int64, Vec::new().into()),
+            in_order: true,
+            numbers: Arc::default(),
+            keys: 1,
+            inputs: Arc::new(inputs),
+            row: 0,
+            end: batch.rows(),
+            mark: self.mark.time(),
+            batch: batch.clone(),
+        })
+    }
+
     /// Whether none of the rows of a batch needs care, so that they can roll by.
     pub(super) fn rolls(&mut self, rows: &Rows) -> bool {
         let Some(belts) = &mut self.belts else { return false };
@@ -32,7 +55,7 @@ impl Rolling {
     fn replay(&mut self, rows: &Rows, LastRows { first, len, inputs }: LastRows) {
         let Some(sweeper) = &mut self.sweeper else { return };
         let time = EventTime::new(DataType::Int64, (first..first + len as i64).collect());
-        let rows = Rows { time, numbers: vec![0; len], inputs, ..rows.clone() };
+        let rows = Rows { time, numbers: Arc::new(vec![0; len]), inputs, ..rows.clone() };
         self.trails.start_at(0, first);
         for start in (0..len).step_by(sweeper.most()) {
             let piece = start..len.min(start + sweeper.most());
@@ -45,9 +68,16 @@ impl Rolling {
         let piece = rows.row..rows.end.min(rows.row + self.parts.batch_rows);
         let Some(belts) = self.belts.as_mut().filter(|_| !piece.is_empty()) else { return };
         self.trails.forget(i64::MAX);
-        let columns = belts.roll(&rows.inputs, piece.clone());
-        self.results.push(piece.len(), columns);
-        self.take_out(*number, rows, piece);
+        match belts.roll(&rows.inputs, piece.clone()) {
+            Ok(columns) => {
+                self.results.push(piece.len(), columns);
+                self.take_out(*number, rows, piece);
+            }
+            Err(error) => {
+                self.fail(error);
+                rows.end = rows.row;
+            }
+        }
     }
 
     /// Notes the rows whose results are made.
@@ -55,11 +85,14 @@ impl Rolling {
         self.out.push(Stretch { batch: number, row: piece.start as u32, rows: piece.len() as u32 });
         self.passage.hold(number, piece.len());
         rows.row = piece.end;
-        let ticks = &rows.time.ticks[piece];
+        // Rows that roll by have no times.
+        let ticks = rows.time.ticks.get(piece).unwrap_or(&[]);
         if !self.by_arrival {
             self.ticks.extend_from_slice(ticks);
         }
-        self.mark.reach(ticks[ticks.len() - 1]);
+        if let Some(&last) = ticks.last() {
+            self.mark.reach(last);
+        }
     }
 
     /// How many rows, from the next one on, can be swept: all those that need not wait for others.

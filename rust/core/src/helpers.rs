@@ -1,0 +1,156 @@
+//! [`Helpers`]: threads that carry out jobs beside the one that has them to do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result, panic_message};
+use crate::threads::Threads;
+
+/// Something to do, with all that it takes. What comes of it stays in it.
+pub(crate) trait Job: Send + 'static {
+    /// Does it.
+    fn carry_out(&mut self);
+}
+
+/// The helping threads of one owner, which wait from one time that there are jobs to the next.
+pub(crate) struct Helpers<J: Job> {
+    name: &'static str,
+    threads: Threads,
+    shared: Arc<Shared<J>>,
+}
+
+struct Shared<J> {
+    state: Mutex<State<J>>,
+    /// There are jobs, or there will be none any more.
+    given: Condvar,
+    /// The last job is over.
+    over: Condvar,
+}
+
+struct State<J> {
+    /// Jobs that nobody has begun, with their places in the order; the first one is the last.
+    waiting: Vec<(usize, J)>,
+    /// Jobs that are over, in their places.
+    done: Vec<Option<J>>,
+    /// How many are not over.
+    left: usize,
+    closed: bool,
+    /// What a panic said.
+    panic: Option<String>,
+}
+
+impl<J: Job> Helpers<J> {
+    /// None yet; so many threads work once there are jobs, the caller's among them.
+    pub(crate) fn new(name: &'static str, threads: usize) -> Self {
+        let state = State { waiting: Vec::new(), done: Vec::new(), left: 0, closed: false, panic: None };
+        let shared = Shared { state: Mutex::new(state), given: Condvar::new(), over: Condvar::new() };
+        Self { name, threads: Threads::new(threads.saturating_sub(1)), shared: Arc::new(shared) }
+    }
+
+    /// Has jobs carried out, and gives them back in their order.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if one panicked, which would be a bug.
+    pub(crate) fn carry_out(&mut self, jobs: Vec<J>) -> Result<Vec<J>> {
+        let shared = &self.shared;
+        self.threads.start(self.name, || {
+            let shared = Arc::clone(shared);
+            move || shared.run()
+        });
+        let mut state = shared.give(jobs);
+        while state.left > 0 {
+            state = match state.waiting.pop() {
+                Some(job) => shared.work(state, job),
+                None => shared.over.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        let done = state.done.drain(..).flatten().collect();
+        state.panic.take().map_or(Ok(done), |panic| Err(Error::Internal(panic)))
+    }
+}
+
+impl<J: Job> Drop for Helpers<J> {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        self.threads.end(|| {
+            shared.lock().closed = true;
+            shared.given.notify_all();
+        });
+    }
+}
+
+impl<J: Job> Shared<J> {
+    fn lock(&self) -> MutexGuard<'_, State<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, jobs: Vec<J>) -> MutexGuard<'_, State<J>> {
+        let mut state = self.lock();
+        state.left = jobs.len();
+        state.done.resize_with(jobs.len(), || None);
+        state.waiting.extend(jobs.into_iter().enumerate().rev());
+        self.given.notify_all();
+        state
+    }
+
+    /// What a helping thread does until its owner is gone.
+    fn run(&self) {
+        let mut state = self.lock();
+        while !state.closed {
+            state = match state.waiting.pop() {
+                Some(job) => self.work(state, job),
+                None => self.given.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Carries out a job. A panic becomes an error instead of a thread that is gone.
+    fn work<'a>(&'a self, state: MutexGuard<'a, State<J>>, (at, mut job): (usize, J)) -> MutexGuard<'a, State<J>> {
+        drop(state);
+        let panic = catch_unwind(AssertUnwindSafe(|| job.carry_out())).err();
+        let mut state = self.lock();
+        match panic {
+            None => state.done[at] = Some(job),
+            Some(panic) => state.panic = Some(panic_message(&*panic)),
+        }
+        state.left -= 1;
+        if state.left == 0 {
+            self.over.notify_all();
+        }
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number that is to be squared, if it is not negative.
+    struct Square(i64);
+
+    impl Job for Square {
+        fn carry_out(&mut self) {
+            assert!(self.0 >= 0, "{} is negative", self.0);
+            self.0 *= self.0;
+        }
+    }
+
+    #[test]
+    fn jobs_come_back_in_their_order() {
+        for threads in [1, 2, 5] {
+            let mut helpers = Helpers::new("squares", threads);
+            for jobs in [0, 1, 100] {
+                let done = helpers.carry_out((0..jobs).map(Square).collect()).expect("none is negative");
+                assert!(done.iter().map(|job| job.0).eq((0..jobs).map(|n| n * n)), "{threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_no_other_jobs() {
+        let mut helpers = Helpers::new("squares", 3);
+        let failed = helpers.carry_out([1, -2, 3].map(Square).into()).err().expect("one is negative");
+        assert!(failed.to_string().contains("-2 is negative"), "{failed}");
+        assert_eq!(helpers.carry_out([4].map(Square).into()).expect("none is negative")[0].0, 16);
+    }
+}
