@@ -217,6 +217,33 @@ def test_a_result_that_does_not_fit_is_an_error_after_the_results_before_it():
     assert [row[2] for row in got] == [5, 10, 15]
 
 
+def test_an_error_says_of_which_key_the_result_is():
+    data = [{"t": t, "k": key, "x": x} for t, key, x in ((0, "a", 1), (0, "b", 2**62), (1, "b", 2**62), (2, "a", 1))]
+    plan = rl.from_rows(data, time="t").windows({"one": rl.tumbling(1), "two": rl.tumbling(2)}, by="k")
+    got = []
+    with pytest.raises(rl.ResultOverflowError, match="total of k=b in the window that ends at 2 of \"two\""):
+        for batch in plan.agg(total=rl.sum("x")):
+            got += batch.rows()
+    assert [(row[0], row[2], row[3]) for row in got] == [("one", 1, "a"), ("one", 1, "b"), ("two", 2, "a")]
+
+
+def test_kinds_that_work_side_by_side_give_what_they_give_alone():
+    size, rng = 50_000, np.random.default_rng(5)
+    data = {"t": np.sort(rng.integers(0, 20_000, size)), "k": rng.integers(0, 40, size), "x": rng.normal(size=size)}
+    specs = {"long": rl.tumbling(1000), "short": rl.tumbling(10), "over": rl.hopping(500, 50)}
+    aggs = {"sum": rl.sum("x"), "std": rl.std("x"), "last": rl.last("x"), "n": rl.count()}
+
+    def read(rows_of):
+        cut = range(0, size, rows_of)
+        return rl.from_batches([{n: column[i : i + rows_of] for n, column in data.items()} for i in cut], time="t")
+
+    together = dicts(read(size).windows(specs, by="k").agg(**aggs))
+    assert exact(together) == exact(dicts(read(700).windows(specs, by="k").agg(**aggs)))
+    for name, spec in specs.items():
+        own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
+        assert exact(own) == exact(dicts(read(size).window(spec, by="k").agg(**aggs)))
+
+
 def test_the_state_has_a_limit():
     data = {"t": np.zeros(100_000, int), "k": np.arange(100_000)}
     plan = rl.from_batches([data], time="t").windows(

@@ -1,9 +1,11 @@
 //! [`Braid`]: the results of several operators, in one order.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow_buffer::ScalarBuffer;
+use arrow_select::concat::concat;
 use arrow_select::interleave::interleave;
 
 use super::gallop::gallop;
@@ -18,13 +20,17 @@ type Place = (i64, i64, usize);
 /// After all results.
 const LAST: Place = (i64::MAX, i64::MAX, usize::MAX);
 
+/// So many rows a run, on average, are worth copying runs as they are.
+const LONG: usize = 64;
+
 /// The results of several operators, which come from each in the order of their windows.
 pub(crate) struct Braid {
     strands: Vec<Strand>,
     /// The batches that results in order, and those that will be, are in.
     parts: Vec<Batch>,
-    /// Of the results in order, the part and the row there, and the operators that they are of.
-    laid: Vec<(usize, usize)>,
+    /// The results in order, run by run: the part that they are in, and the rows there.
+    laid: Vec<(usize, Range<usize>)>,
+    /// The operators that they are of.
     operators: Vec<i32>,
 }
 
@@ -78,7 +84,7 @@ impl Braid {
 
     /// How many results are in order.
     pub(crate) fn rows(&self) -> usize {
-        self.laid.len()
+        self.operators.len()
     }
 
     /// Whether nothing but what is in order has come.
@@ -121,7 +127,7 @@ impl Braid {
     /// Puts results in order until there are so many or an operator has to be asked. Or an error comes next, and then
     /// nothing more does: gives how far event time has come before it, and the error.
     pub(crate) fn lay(&mut self, most: usize) -> Option<(i64, Error)> {
-        while self.laid.len() < most && self.wanted().is_none() {
+        while self.rows() < most && self.wanted().is_none() {
             let (mut next, mut limit) = (LAST, LAST);
             for place in self.strands.iter().enumerate().filter_map(|(at, strand)| strand.place(at)) {
                 (next, limit) = if place < next { (place, next) } else { (next, limit.min(place)) };
@@ -130,10 +136,10 @@ impl Braid {
             match self.strands.get_mut(at) {
                 Some(Strand::Results(results)) => {
                     let (from, rows) = (results.from, results.times.len());
-                    let room = rows.min(from + most - self.laid.len());
+                    let room = rows.min(from + most - self.operators.len());
                     let to = from + gallop(room - from, |row| results.place(from + row, at) < limit);
-                    self.laid.extend((from..to).map(|row| (results.part, row)));
-                    self.operators.resize(self.laid.len(), at as i32);
+                    self.laid.push((results.part, from..to));
+                    self.operators.resize(self.operators.len() + to - from, at as i32);
                     results.from = to;
                     if to == rows {
                         self.strands[at] = Strand::Open;
@@ -170,21 +176,47 @@ impl Braid {
     }
 }
 
-/// These rows of some batches. Event time is told by each row: how far it had come when the batch of the row
+/// Runs of rows of some batches. Event time is told by each row: how far it had come when the batch of the row
 /// was over is nothing to the next.
-fn in_order(parts: &[Batch], rows: &[(usize, usize)]) -> Batch {
+fn in_order(parts: &[Batch], runs: &[(usize, Range<usize>)]) -> Batch {
+    if let [(part, rows)] = runs {
+        return parts[*part].slice(rows.start, rows.len()).with_high(None);
+    }
+    let rows: usize = runs.iter().map(|(_, rows)| rows.len()).sum();
+    let schema = parts[0].schema();
+    let columns = match rows >= LONG * runs.len() {
+        true => (0..schema.len()).map(|at| run_by_run(parts, runs, at)).collect(),
+        false => one_by_one(parts, runs),
+    };
+    let times: Vec<&EventTime> = parts.iter().filter_map(Batch::time).collect();
+    let mut ticks = Vec::with_capacity(rows);
+    let mut before = Vec::with_capacity(rows);
+    for (part, rows) in runs {
+        ticks.extend_from_slice(&times[*part].ticks[rows.clone()]);
+        match &times[*part].before {
+            Some(own) => before.extend_from_slice(&own[rows.clone()]),
+            None => before.resize(ticks.len(), i64::MIN),
+        }
+    }
+    let time = EventTime { ticks: ticks.into(), before: Some(before.into()), high: None, ..times[0].clone() };
+    Batch::new(Arc::clone(schema), columns, rows).with_time(Some(time))
+}
+
+/// A column of rows whose runs are long: they are copied as they lie there.
+fn run_by_run(parts: &[Batch], runs: &[(usize, Range<usize>)], at: usize) -> ArrayRef {
+    let slices: Vec<ArrayRef> =
+        runs.iter().map(|(part, rows)| parts[*part].columns()[at].slice(rows.start, rows.len())).collect();
+    let slices: Vec<&dyn Array> = slices.iter().map(|slice| &**slice).collect();
+    concat(&slices).expect("results of one schema")
+}
+
+/// The columns of rows whose runs are short.
+fn one_by_one(parts: &[Batch], runs: &[(usize, Range<usize>)]) -> Vec<ArrayRef> {
+    let rows: Vec<(usize, usize)> =
+        runs.iter().flat_map(|(part, rows)| rows.clone().map(|row| (*part, row))).collect();
     let column = |at: usize| {
         let columns: Vec<&dyn Array> = parts.iter().map(|part| &*part.columns()[at]).collect();
-        interleave(&columns, rows).expect("results of one schema")
+        interleave(&columns, &rows).expect("results of one schema")
     };
-    let schema = parts[0].schema();
-    let times: Vec<&EventTime> = parts.iter().filter_map(Batch::time).collect();
-    let before = |part: usize, row: usize| times[part].before.as_ref().map_or(i64::MIN, |before| before[row]);
-    let time = EventTime {
-        ticks: rows.iter().map(|&(part, row)| times[part].ticks[row]).collect(),
-        before: Some(rows.iter().map(|&(part, row)| before(part, row)).collect()),
-        high: None,
-        ..times[0].clone()
-    };
-    Batch::new(Arc::clone(schema), (0..schema.len()).map(column).collect(), rows.len()).with_time(Some(time))
+    (0..parts[0].schema().len()).map(column).collect()
 }

@@ -28,8 +28,19 @@ pub(crate) struct Emission {
     before: Vec<i64>,
     /// The columns of the aggregates.
     pieces: Pieces,
-    /// The edges of the window whose result did not fit its type, and how far event time had come before it.
-    pub(crate) failed: Option<((i64, i64), i64)>,
+    /// The result that did not fit its type.
+    pub(crate) failed: Option<Failed>,
+}
+
+/// A result that did not fit its type.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed {
+    /// Its key.
+    pub(crate) key: u32,
+    /// The edges of its window.
+    pub(crate) edges: (i64, i64),
+    /// How far event time had come before it.
+    pub(crate) before: i64,
 }
 
 /// Takes out the first values. Mostly that is all, or all but a few, so that they stay where they are.
@@ -59,6 +70,18 @@ impl Shape {
     /// The type of the edges of windows.
     fn edges(&self) -> &DataType {
         &self.schema.fields()[0].dtype
+    }
+
+    /// A result of a key, in the window that ends then, for people.
+    pub(crate) fn describe(&self, output: &str, key: u32, end: i64, keys: &mut Keys) -> String {
+        let of = if self.by.is_empty() { String::new() } else { format!(" of {}", self.key(key, keys)) };
+        format!("{output}{of} in the window that ends at {}", crate::show::time(end, self.edges()))
+    }
+
+    fn key(&self, key: u32, keys: &mut Keys) -> String {
+        let columns = keys.columns(&[key]);
+        let value = |(name, column)| format!("{name}={}", crate::show::value(column, 0));
+        self.by.iter().zip(&columns).map(value).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -133,13 +156,14 @@ impl Emission {
             }
             Err(unfit) => {
                 let at = self.pieces.rows() + unfit.at;
+                let (key, edges) = (self.keys[at], (self.starts[at], self.ends[at]));
                 let error = Overflow {
                     place: Place::default(),
                     column: Some(unfit.output.to_string()),
-                    what: self.describe(at, &unfit.output, keys, shape),
+                    what: shape.describe(&unfit.output, key, edges.1, keys),
                     reason: unfit.reason,
                 };
-                self.failed = Some(((self.starts[at], self.ends[at]), self.before[at]));
+                self.failed = Some(Failed { key, edges, before: self.before[at] });
                 self.pieces.push(unfit.at, unfit.before);
                 self.truncate(at);
                 Err(Error::Overflow(Box::new(error)))
@@ -186,19 +210,5 @@ impl Emission {
             passive: true,
         };
         Batch::new(Arc::clone(&shape.schema), columns, rows).with_time(Some(time))
-    }
-
-    /// Which result this is, for people.
-    fn describe(&self, at: usize, output: &str, keys: &mut Keys, shape: &Shape) -> String {
-        let end = crate::show::time(self.ends[at], shape.edges());
-        let key = keys.columns(&self.keys[at..=at]);
-        let key: Vec<String> = shape
-            .by
-            .iter()
-            .zip(&key)
-            .map(|(name, column)| format!("{name}={}", crate::show::value(column, 0)))
-            .collect();
-        let of = if key.is_empty() { String::new() } else { format!(" of {}", key.join(", ")) };
-        format!("{output}{of} in the window that ends at {end}")
     }
 }

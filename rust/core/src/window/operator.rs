@@ -14,7 +14,6 @@ use super::clock::Clock;
 use super::edges::Label;
 use super::fifo::{Fifo, PANES, RESULTS, TABLES};
 use super::gallop::before;
-use super::keys::Keys;
 use super::late::Late;
 use super::outlet::{self, Operator, Outlet};
 use super::panes::Panes;
@@ -115,7 +114,7 @@ impl Window {
 
     /// Begins to work off rows that have been read.
     pub(crate) fn start(&mut self, rows: Rows) {
-        self.panes.prepare(self.outlet.parts.keys.len(), self.ruler.active_panes(self.outlet.parts.lateness));
+        self.panes.prepare(rows.keys, self.ruler.active_panes(self.outlet.parts.lateness));
         let (time, ruler) = (&rows.time, &self.ruler);
         self.sorted = !time.passive
             && rows.in_order
@@ -123,11 +122,6 @@ impl Window {
             && time.ticks.last().is_none_or(|&last| ruler.holds(last))
             && time.before.as_ref().is_none_or(|before| before.iter().zip(&time.ticks[..]).all(|(b, t)| b <= t));
         self.current = Some(rows);
-    }
-
-    /// The keys, where somebody else holds them and lends them.
-    pub(crate) fn keys(&mut self) -> &mut Keys {
-        &mut self.outlet.parts.keys
     }
 
     /// Whether a window that is open has the key.
@@ -140,15 +134,15 @@ impl Window {
         self.panes.forget(key);
     }
 
-    /// The edges of the window whose result did not fit its type, if that is why it failed.
-    pub(crate) fn failed(&self) -> Option<(i64, i64)> {
-        self.outlet.emission.failed.map(|(edges, _)| edges)
+    /// The key, and the edges of the window, whose result did not fit its type, if that is why it failed.
+    pub(crate) fn failed(&self) -> Option<(u32, (i64, i64))> {
+        self.outlet.emission.failed.map(|failed| (failed.key, failed.edges))
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
     fn round(&mut self, current: &mut Rows) {
         // Where there is one key, all rows of a pane go to one slot.
-        self.slots = match self.sorted && self.outlet.parts.keys.len() == 1 {
+        self.slots = match self.sorted && current.keys == 1 {
             true => Slots::Streaks(Vec::new()),
             false => Slots::Each(Vec::with_capacity(ROUND)),
         };

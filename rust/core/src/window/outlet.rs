@@ -108,7 +108,7 @@ pub(super) fn pull(operator: &mut impl Operator) -> Result<Option<Batch>> {
 fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
     operator.settle();
     let (rows, failed) = (operator.outlet().emission.len(), operator.outlet().emission.failed);
-    let watermark = failed.map(|(_, before)| before).or(operator.passes_on());
+    let watermark = failed.map(|failed| failed.before).or(operator.passes_on());
     if rows == 0 && watermark == operator.outlet().sent_watermark {
         return operator.tidy().map(|()| None);
     }

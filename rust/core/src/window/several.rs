@@ -1,9 +1,9 @@
 //! [`SeveralWindows`]: windows of several kinds over the same rows, in one pass.
 //!
 //! Rows are read once: their keys get numbers, the inputs of aggregates are evaluated, and what becomes of
-//! each row is decided before any operator sees it. Then each kind of windows has an operator of its own,
-//! which is lent the keys while it works and gives results as if it were alone; a [`Braid`] puts them in
-//! one order.
+//! each row is decided before any operator sees it. Then each kind of windows has an operator of its own, which
+//! knows keys by their numbers and gives results as if it were alone: several work at a time, on threads of their
+//! own. A [`Braid`] puts what they give in one order.
 
 use std::sync::Arc;
 
@@ -22,9 +22,13 @@ use super::parts::{Parts, Rows};
 use super::ruler::Ruler;
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
+use crate::helpers::{Helpers, Job};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
+
+/// So many rows are worth waking threads.
+const WORTH_WAKING: usize = 1 << 12;
 
 /// The operator of several kinds of windows.
 pub(crate) struct SeveralWindows {
@@ -32,6 +36,9 @@ pub(crate) struct SeveralWindows {
     schema: Arc<Schema>,
     names: Arc<StringArray>,
     lanes: Vec<Lane>,
+    helpers: Helpers<Lane>,
+    /// Whether all have work that is worth waking threads.
+    is_worth: bool,
     braid: Braid,
     mark: Mark,
     /// No results, as operators give them.
@@ -48,6 +55,20 @@ pub(crate) struct SeveralWindows {
 struct Lane {
     ruler: Ruler,
     operator: Window,
+    /// Rows that it has yet to begin with.
+    rows: Option<Rows>,
+    /// What it has given, until somebody asks.
+    given: Option<Result<Option<Batch>>>,
+}
+
+impl Job for Lane {
+    /// Works until there are results, or until nothing is left to do.
+    fn carry_out(&mut self) {
+        if let Some(rows) = self.rows.take() {
+            self.operator.start(rows);
+        }
+        self.given = Some(self.operator.pull());
+    }
 }
 
 impl SeveralWindows {
@@ -63,11 +84,13 @@ impl SeveralWindows {
         let numbered = numbered(&parts)?;
         let lane = |ruler: Ruler| {
             let own = of_numbers(&parts, &numbered, ruler.closed())?;
-            Ok(Lane { operator: Window::new(ruler.clone(), own, threads), ruler })
+            Ok(Lane { operator: Window::new(ruler.clone(), own, threads), ruler, rows: None, given: None })
         };
         Ok(Self {
             schema: Arc::new(schema),
             braid: Braid::new(names.len()),
+            helpers: Helpers::new("rillet-several", threads.min(names.len())),
+            is_worth: false,
             names: Arc::new(StringArray::from(names)),
             lanes: rulers.into_iter().map(lane).collect::<Result<_>>()?,
             mark: Mark::new(parts.lateness),
@@ -102,8 +125,9 @@ impl SeveralWindows {
         }
         self.watermark = self.mark.watermark();
         for lane in &mut self.lanes {
-            lane.lend(&mut self.parts.keys, |operator| operator.start(rows.clone()));
+            lane.rows = Some(rows.clone());
         }
+        self.is_worth = rows.end >= WORTH_WAKING;
         self.braid.open();
     }
 
@@ -181,20 +205,37 @@ impl SeveralWindows {
         self.mark.time().saturating_sub(first_end - 1)
     }
 
+    /// Lets all operators work side by side, if they have enough to do.
+    fn work(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.is_worth) {
+            self.lanes = self.helpers.carry_out(std::mem::take(&mut self.lanes))?;
+        }
+        Ok(())
+    }
+
     /// Asks an operator for results.
     fn fetch(&mut self, at: usize) {
         let lane = &mut self.lanes[at];
-        match lane.lend(&mut self.parts.keys, |operator| operator.pull()) {
-            Ok(results) => self.braid.take(at, results),
-            Err(mut error) => {
-                if let Error::Overflow(overflow) = &mut error {
-                    overflow.what += &format!(" of {:?}", self.names.value(at));
-                }
-                let (start, end) = lane.operator.failed().unwrap_or((i64::MAX, i64::MAX));
-                let time = end - i64::from(!lane.ruler.closed().has_end());
-                self.braid.fail(at, (time, start), error);
-            }
+        if lane.given.is_none() {
+            lane.carry_out();
         }
+        match lane.given.take() {
+            Some(Err(error)) => self.fail(at, error),
+            results => self.braid.take(at, results.and_then(Result::ok).flatten()),
+        }
+    }
+
+    /// Lets an error of an operator come in the place of the result that it is of, and say which one that is.
+    fn fail(&mut self, at: usize, mut error: Error) {
+        let lane = &self.lanes[at];
+        let (key, (start, end)) = lane.operator.failed().unwrap_or((0, (i64::MAX, i64::MAX)));
+        if let Error::Overflow(overflow) = &mut error
+            && let Some(output) = &overflow.column
+        {
+            let result = self.parts.shape.describe(output, key, end, &mut self.parts.keys);
+            overflow.what = format!("{result} of {:?}", self.names.value(at));
+        }
+        self.braid.fail(at, (end - i64::from(!lane.ruler.closed().has_end()), start), error);
     }
 
     /// The results that are in order, as a batch.
@@ -250,16 +291,6 @@ impl SeveralWindows {
     }
 }
 
-impl Lane {
-    /// Lets its operator work with the keys that it does not hold.
-    fn lend<T>(&mut self, keys: &mut Keys, work: impl FnOnce(&mut Window) -> T) -> T {
-        std::mem::swap(keys, self.operator.keys());
-        let done = work(&mut self.operator);
-        std::mem::swap(keys, self.operator.keys());
-        done
-    }
-}
-
 /// What operators give: keys are numbers, in a column whose name no other has.
 fn numbered(parts: &Parts) -> Result<Arc<Schema>> {
     let number = Field::new("window", DataType::UInt32);
@@ -273,7 +304,7 @@ fn none(schema: Arc<Schema>, time: &DataType) -> Batch {
     Batch::new(schema, columns, 0).with_time(Some(time))
 }
 
-/// The parts of an operator that is lent its keys, and gives what looks like this.
+/// The parts of an operator that knows keys by their numbers, and gives what looks like this.
 fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Parts> {
     let shape = &parts.shape;
     Ok(Parts {
@@ -290,7 +321,7 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
             closed: closed.has_end(),
             label: Label::Both,
             time: shape.time.clone(),
-            by: shape.by.clone(),
+            by: Vec::new(),
             numbered: true,
         },
         batch_rows: parts.batch_rows,
@@ -311,6 +342,7 @@ impl Stage for SeveralWindows {
     fn end(&mut self, input: usize) {
         self.ended = true;
         self.lanes.iter_mut().for_each(|lane| lane.operator.end(input));
+        self.is_worth = self.ledger.rows_in >= WORTH_WAKING as u64;
         self.braid.open();
     }
 
@@ -320,6 +352,7 @@ impl Stage for SeveralWindows {
                 return Ok(Some(self.send()));
             }
             if let Some(at) = self.braid.wanted() {
+                self.work()?;
                 self.fetch(at);
                 continue;
             }

@@ -22,7 +22,7 @@ impl Window {
     /// Whether the rows are such.
     pub(super) fn is_alone(&self, current: &Rows) -> bool {
         self.sorted
-            && self.outlet.parts.keys.len() == 1
+            && current.keys == 1
             && self.fifo.is_none()
             && self.outlet.parts.lateness == 0
             && current.time.before.is_none()
