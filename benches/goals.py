@@ -42,6 +42,8 @@ GOALS = (
     Goal("second", "the same against numpy's reduceat", "peers", 1, among=("numpy",)),
     Goal("minute", "tumbling 1 min without key: sum, min, max, count", "peers", 3, among=("polars", "duckdb")),
     Goal("minute", "the same against numpy's reduceat", "peers", 1, among=("numpy",)),
+    Goal("three", "tumbling 1 s, 1 min and 1 h in one pass", "second", 1.5),
+    Goal("three_by_symbol", "the same by symbol", "second_by_symbol", 1.5),
     Goal("session_uniform", "sessions, gap 30 s, 100,000 keys: count, sum, max", "peers", 15),
     Goal("session_zipf", "the same, zipf(1.3) keys", "peers", 15),
     Goal("hopping_hour", "hopping 1 h every 1 min by symbol: mean, std, max, count", "peers", 15),

@@ -110,10 +110,12 @@ def hold(table):
     return rl.from_arrow(table, time="ts")
 
 
-def parts(column: str, windows, stream) -> dict:
-    """Sum, min, max and count of each window: few to a batch of rows, so that they are gathered."""
-    windows = stream.window(windows).agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count())
-    return total(windows.rebatch(65_536), PARTS)
+def parts(column: str, windows, stream, **options) -> dict:
+    """Sum, min, max and count of each window, of one kind or of several in one pass: few to a batch of rows, so that
+    they are gathered."""
+    grouped = (stream.windows if isinstance(windows, dict) else stream.window)(windows, **options)
+    made = grouped.agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count())
+    return total(made.rebatch(65_536), PARTS)
 
 
 def visits(windows, stream) -> dict:
@@ -143,10 +145,14 @@ def rolling_hour(stream) -> dict:
     return rolled(stream, "1h", by="symbol")
 
 
+THREE = {length: rl.tumbling(length) for length in ("1s", "1m", "1h")}
+
 JOBS = {
     "read": read, "read_one_thread": read_one_thread, "read_nulls": read_nulls, "tumbling": tumbling,
     "disordered": disordered, "hopping": hopping, "brc": brc, "memory": memory,
     "second": partial(parts, "price", rl.tumbling("1s")), "minute": partial(parts, "price", rl.tumbling("1m")),
+    "second_by_symbol": partial(parts, "price", rl.tumbling("1s"), by="symbol"),
+    "three": partial(parts, "price", THREE), "three_by_symbol": partial(parts, "price", THREE, by="symbol"),
     "session": partial(visits, rl.session("30s")), "keys": partial(visits, rl.tumbling("10000h")),
     "hopping_hour": partial(hops, size="1h"), "hopping_10h": partial(hops, size="10h"),
     "rolling_100": partial(rolling_rows, 100), "rolling_100000": partial(rolling_rows, 100_000),
