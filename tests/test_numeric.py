@@ -1,10 +1,12 @@
 """Numbers: the wrong answers of other libraries, recast as windows, and data made to break variances."""
 
+import decimal
 import math
 import random
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import rillet as rl
@@ -285,3 +287,47 @@ def test_negation_mirrors_and_powers_of_two_scale():
     assert bits(alone("sum", [x * 1024 for x in values])) == bits(alone("sum", values) * 1024)
     assert bits(alone("var", [-x for x in values])) == bits(alone("var", values))
     assert alone("max", [-x for x in values]) == -alone("min", values)
+
+
+# ------------------------------------------------------------------ decimals
+
+
+MOST = 10**38 - 1
+"""The greatest decimal there is: two of them, added, are beyond 128 bits."""
+
+
+def scaled(digits, scale):
+    """The decimal of these digits."""
+    return decimal.Decimal(digits).scaleb(-scale, decimal.Context(prec=50))
+
+
+def decimals(values, scale=0):
+    """A stream of decimals, which these integers are the digits of."""
+    column = pa.array([scaled(value, scale) for value in values], pa.decimal128(38, scale))
+    return rl.from_arrow(pa.table({"t": range(len(values)), "x": column}), time="t", batch_rows=3)
+
+
+WIDE = {
+    "group": lambda stream: stream.group_by(),
+    "tumbling": lambda stream: stream.window(rl.tumbling(100)),
+    "hopping": lambda stream: stream.window(rl.hopping(100, 25)),
+    "session": lambda stream: stream.window(rl.session(100)),
+    "rolling": lambda stream: stream.rolling(rows=100),
+    "count": lambda stream: stream.window(rl.count(100)),
+}
+
+
+@pytest.mark.parametrize("over", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("values", [[MOST, MOST, -MOST], [-MOST] * 5 + [MOST] * 5, [MOST] * 3 + [-MOST, -MOST, -7]])
+def test_decimal_sums_are_exact_on_the_way(over, values):
+    aggs = {"m": rl.mean("x")} if over is WIDE["rolling"] else {"m": rl.mean("x"), "s": rl.sum("x")}
+    row = dicts(over(decimals(values, 2)).agg(**aggs))[-1]
+    assert close(row["m"], Fraction(sum(values), 100 * len(values)), 1e-15)
+    assert row.get("s") in (None, scaled(sum(values), 2))
+
+
+@pytest.mark.parametrize("over", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("values", [[MOST, 1], [MOST, MOST], [-MOST] * 7])
+def test_decimal_sums_of_too_many_digits_are_errors(over, values):
+    with pytest.raises(rl.ResultOverflowError, match=r"the sum has more than 38 digits; cast the column to float64"):
+        list(over(decimals(values)).agg(s=rl.sum("x")))

@@ -1,5 +1,6 @@
 //! Lowering: the results of slots, as columns.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, StringArray};
@@ -7,6 +8,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_select::nullif::nullif;
 
 use super::cells::{Cells, Value, cells};
+use super::decimal::DecimalSum;
 use super::double::Double;
 use super::function::Function;
 use super::fused;
@@ -170,7 +172,6 @@ impl Lowering<'_> {
     fn int_sums(&self) -> Vec<i128> {
         match self.output.input {
             DataType::UInt64 => self.each::<IntSum, u64>().map(|sum| sum.0).collect(),
-            DataType::Decimal(..) => self.each::<IntSum, i128>().map(|sum| sum.0).collect(),
             _ => self.each::<IntSum, i64>().map(|sum| sum.0).collect(),
         }
     }
@@ -179,29 +180,40 @@ impl Lowering<'_> {
         match self.output.dtype {
             DataType::Float64 => Ok(self.floats(self.each::<FloatSum, f64>().map(|sum| sum.total()), 0)),
             DataType::Decimal(..) => {
-                let range = 10i128.pow(38);
-                let sums = self.fitting_sums(|sum| -range < sum && sum < range)?;
-                Ok(self.decimals(sums.into_iter()))
+                let sums = self.each::<DecimalSum, i128>().map(|sum| sum.total().ok_or("has more than 38 digits"));
+                Ok(self.decimals(self.fitting(sums)?.into_iter()))
             }
-            DataType::UInt64 => {
-                let sums = self.fitting_sums(|sum| u64::try_from(sum).is_ok())?;
-                Ok(self.ints(sums.into_iter().map(|sum| sum as i64)))
-            }
-            _ => {
-                let sums = self.fitting_sums(|sum| i64::try_from(sum).is_ok())?;
-                Ok(self.ints(sums.into_iter().map(|sum| sum as i64)))
-            }
+            DataType::UInt64 => self.fitting_ints(|sum| u64::try_from(sum).ok().map(|sum| sum as i64)),
+            _ => self.fitting_ints(|sum| i64::try_from(sum).ok()),
         }
     }
 
-    fn fitting_sums(&self, fits: impl Fn(i128) -> bool) -> Result<Vec<i128>, Unfit> {
-        let sums = self.int_sums();
-        let Some(at) = sums.iter().position(|&sum| !fits(sum)) else { return Ok(sums) };
-        let (sum, dtype) = (sums[at], &self.output.dtype);
-        let reason = format!("the sum {sum} does not fit in {dtype}; cast the column to float64");
+    fn fitting_ints(&self, fit: impl Fn(i128) -> Option<i64>) -> Lowered {
+        let unfit = |sum| format!("{sum} does not fit in {}", self.output.dtype);
+        let sums = self.int_sums().into_iter().map(|sum| fit(sum).ok_or_else(|| unfit(sum)));
+        Ok(self.ints(self.fitting(sums)?.into_iter()))
+    }
+
+    /// Sums, or why the first that does not fit does not.
+    fn fitting<T>(&self, sums: impl Iterator<Item = Result<T, impl Display>>) -> Result<Vec<T>, Unfit> {
+        let mut fitting = Vec::with_capacity(self.slots.len());
+        for (at, sum) in sums.enumerate() {
+            match sum {
+                Ok(sum) => fitting.push(sum),
+                Err(why) => return Err(self.unfit(at, format!("the sum {why}; cast the column to float64"))),
+            }
+        }
+        Ok(fitting)
+    }
+
+    /// That the result of a slot does not fit, with those before it.
+    fn unfit(&self, at: usize, reason: String) -> Unfit {
         let counted = Counted::of(self.counted.counts[..at].to_vec());
-        let before = Lowering { slots: &self.slots[..at], counted: &counted, ..*self }.column()?;
-        Err(Unfit { at, output: Arc::clone(&self.output.name), reason, before: vec![before] })
+        let before = Lowering { slots: &self.slots[..at], counted: &counted, ..*self }.column();
+        before.map_or_else(
+            |earlier| earlier,
+            |before| Unfit { at, output: Arc::clone(&self.output.name), reason, before: vec![before] },
+        )
     }
 
     fn mean(&self) -> ArrayRef {
@@ -216,14 +228,14 @@ impl Lowering<'_> {
             }
             DataType::Decimal(_, scale) => {
                 let unit = 10f64.powi(i32::from(scale));
-                self.floats(self.int_means(counts).map(|mean| mean / unit), 0)
+                let sums = self.each::<DecimalSum, i128>().map(|sum| sum.double());
+                self.floats(sums.zip(counts).map(|(sum, count)| sum.over(count).value() / unit), 0)
             }
-            _ => self.floats(self.int_means(counts), 0),
+            _ => {
+                let sums = self.int_sums().into_iter().map(Double::from_integer);
+                self.floats(sums.zip(counts).map(|(sum, count)| sum.over(count).value()), 0)
+            }
         }
-    }
-
-    fn int_means(&self, counts: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
-        self.int_sums().into_iter().zip(counts).map(|(sum, count)| Double::from_integer(sum).over(count).value())
     }
 
     fn is_weighted(&self) -> bool {

@@ -11,6 +11,7 @@ mod belts;
 mod cells;
 mod counts;
 mod crew;
+mod decimal;
 mod double;
 mod flat;
 mod function;

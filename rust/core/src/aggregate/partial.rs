@@ -324,7 +324,7 @@ impl Partial for IntSum {
 
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
-        self.0 = self.0.saturating_add(newer.0);
+        self.0 += newer.0;
     }
 }
 
@@ -339,13 +339,6 @@ impl Lift<u64> for IntSum {
     #[inline(always)]
     fn lift(&mut self, value: u64, _: i64) {
         self.0 += i128::from(value);
-    }
-}
-
-impl Lift<i128> for IntSum {
-    #[inline(always)]
-    fn lift(&mut self, value: i128, _: i64) {
-        self.0 = self.0.saturating_add(value);
     }
 }
 

@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 
 use super::cells::{Cells, Store};
+use super::decimal::DecimalSum;
 use super::function::{Aggregate, Function};
 use super::input::{Form, Inputs, Typed};
 use super::moments::Moments;
@@ -269,7 +270,7 @@ impl Part {
         match (self.kind, self.form) {
             (Kind::Sum, Form::Int) => Store::<IntSum, i64>::boxed(),
             (Kind::Sum, Form::UInt) => Store::<IntSum, u64>::boxed(),
-            (Kind::Sum, Form::Decimal) => Store::<IntSum, i128>::boxed(),
+            (Kind::Sum, Form::Decimal) => Store::<DecimalSum, i128>::boxed(),
             (Kind::Sum, Form::Weighted) => Store::<WeightedSum, (f64, f64)>::boxed(),
             (Kind::Sum, _) => Store::<FloatSum, f64>::boxed(),
             (Kind::Moments, Form::Int) => Store::<Moments<i64>, i64>::boxed(),
