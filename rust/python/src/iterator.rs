@@ -31,6 +31,8 @@ pub struct BatchIterator {
     driver: Mutex<Driver>,
     turn: Condvar,
     hosts: Mutex<Vec<Py<PyAny>>>,
+    /// A batch that was ready when Ctrl-C came.
+    kept: Mutex<Option<PyBatch>>,
     /// What its source is supplied, if rows are pushed.
     pushed: Option<Mutex<VecDeque<Supply>>>,
 }
@@ -68,7 +70,7 @@ impl BatchIterator {
         self.drive(py, || {
             loop {
                 match self.poll_once(py)? {
-                    Polled::Batch(batch) => return Ok(Some(batch)),
+                    Polled::Batch(batch) => return self.hand_out(py, batch).map(Some),
                     Polled::End => return Ok(None),
                     Polled::Nothing | Polled::Starved => py.check_signals()?,
                 }
@@ -81,7 +83,7 @@ impl BatchIterator {
     /// Raises `StopIteration` at the end.
     fn poll(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         self.drive(py, || match self.poll_once(py)? {
-            Polled::Batch(batch) => Ok(Some(batch)),
+            Polled::Batch(batch) => self.hand_out(py, batch).map(Some),
             Polled::Nothing | Polled::Starved => Ok(None),
             Polled::End => Err(PyStopIteration::new_err(())),
         })
@@ -91,6 +93,7 @@ impl BatchIterator {
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driven = py.detach(|| {
             lock(&self.run).close();
+            *lock(&self.kept) = None;
             let mut driver = lock(&self.driver);
             driver.closed = true;
             driver.thread.is_some()
@@ -174,6 +177,7 @@ impl BatchIterator {
             driver: Mutex::default(),
             turn: Condvar::new(),
             hosts: Mutex::new(hosts),
+            kept: Mutex::default(),
             pushed: None,
         }
     }
@@ -215,12 +219,13 @@ impl BatchIterator {
     pub fn drive<T>(&self, py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
         self.take_turn(py)?;
         let result = work();
-        let closed = py.detach(|| {
+        // Not detached: another thread, which might be let in, could send Ctrl-C before the result is handed out.
+        let closed = {
             let mut driver = lock(&self.driver);
             driver.thread = None;
             self.turn.notify_one();
             driver.closed
-        });
+        };
         if closed {
             self.close_hosts(py)?;
         }
@@ -257,8 +262,22 @@ impl BatchIterator {
         }
     }
 
+    /// Gives a batch, unless Ctrl-C came while it was made: Python raises that before the caller has it, and drops it.
+    fn hand_out(&self, py: Python<'_>, batch: PyBatch) -> PyResult<PyBatch> {
+        match py.check_signals() {
+            Ok(()) => Ok(batch),
+            Err(interrupt) => {
+                *lock(&self.kept) = Some(batch);
+                Err(interrupt)
+            }
+        }
+    }
+
     /// One step of the run, and what it asks of Python.
     fn poll_once(&self, py: Python<'_>) -> PyResult<Polled> {
+        if let Some(batch) = lock(&self.kept).take() {
+            return Ok(Polled::Batch(batch));
+        }
         let mut batches = Vec::new();
         let polled = self.poll_steps(py, 1, &mut batches)?;
         Ok(batches.pop().map_or(polled, |batch| Polled::Batch(PyBatch::from(batch))))

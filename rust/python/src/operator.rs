@@ -341,7 +341,7 @@ impl Operator {
             let polled = self.iterator.get().poll_steps(py, STEPS, &mut made);
             lock(&self.state).ready.extend(made.into_iter().map(PyBatch::from));
             match polled? {
-                Polled::Starved | Polled::End => return Ok(()),
+                Polled::Starved | Polled::End => return py.check_signals(),
                 Polled::Batch(_) | Polled::Nothing => py.check_signals()?,
             }
         }
@@ -369,7 +369,7 @@ impl Operator {
                 let of = type_name(time);
                 type_error(
                     py,
-                    &format!("advance takes a time of column {name:?}, a {dtype}, or its ticks, not {of}"),
+                    &format!("advance takes a time of column {name:?}, which is {dtype}, or its ticks, not {of}"),
                 )
             }
         })

@@ -1,0 +1,68 @@
+"""Ctrl-C in the midst of work: it is answered, and no row is lost or comes twice."""
+
+import itertools
+import signal
+import threading
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import rillet as rl
+
+LARGE = pa.table({"t": np.arange(600_000), "x": np.arange(600_000) % 1001 * 0.1})
+AGGREGATES = {"v": rl.var("x"), "s": rl.sum("x")}
+STREAMS = {
+    "hopping": lambda rows: rows.window(rl.hopping(100, 10)).agg(**AGGREGATES),
+    "tumbling": lambda rows: rows.window(rl.tumbling(2)).agg(**AGGREGATES),
+    "rolling": lambda rows: rows.rolling(100).agg(**AGGREGATES),
+}
+
+
+def table(batches):
+    """Batches as one table."""
+    return pa.Table.from_batches([pa.record_batch(batch) for batch in batches]).combine_chunks()
+
+
+def interrupted(calls):
+    """What calls give, each of which has 2 ms until Ctrl-C comes; and how often it did."""
+    main, given, interrupts = threading.get_ident(), [], 0
+    for call in calls:
+        timer = threading.Timer(0.002, lambda: signal.pthread_kill(main, signal.SIGINT))
+        try:
+            timer.start()
+            given.append(call())
+        except KeyboardInterrupt:
+            interrupts += 1
+        except StopIteration:
+            break
+        finally:
+            timer.cancel()
+            timer.join()
+    return given, interrupts
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("way", ["__next__", "poll"])
+def test_no_batch_is_lost_that_is_being_made(name, way):
+    stream = STREAMS[name](rl.from_arrow(LARGE, time="t", batch_rows=200_000))
+    given, interrupts = interrupted(itertools.repeat(getattr(iter(stream), way)))
+    assert interrupts
+    assert table(filter(None, given)) == table(stream)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_no_batch_is_lost_of_what_is_pushed(name):
+    stream = STREAMS[name](rl.from_arrow(LARGE, time="t"))
+    whole, parts = stream.operator(), stream.operator()
+    given, interrupts = interrupted([lambda: parts.push(LARGE), parts.finish])
+    assert interrupts
+    got = [*itertools.chain(*given), *parts.finish()]
+    assert table(got) == table(whole.push(LARGE) + whole.finish())
+
+
+def test_a_closed_iterator_gives_nothing_that_was_kept():
+    it = iter(STREAMS["hopping"](rl.from_arrow(LARGE, time="t", batch_rows=600_000)))
+    assert interrupted([it.__next__])[1]
+    it.close()
+    assert list(it) == []
