@@ -202,7 +202,7 @@ def test_what_is_not_alike_is_an_error():
         with pytest.raises(rl.ArgumentError, match=match):
             _ = rl.merge(at(1), other).schema
     timed = rl.from_rows([{"t": np.datetime64(5, "s"), "u": 1}], time="t")
-    with pytest.raises(rl.ArgumentError, match="its event time is a int64, and that of stream 0 a timestamp"):
+    with pytest.raises(rl.ArgumentError, match="is of type int64, and that of stream 0 of type timestamp"):
         _ = rl.merge(timed, rl.from_rows([{"t": np.datetime64(5, "s"), "u": 1}], time="u")).schema
 
 

@@ -434,7 +434,10 @@ impl Schema {
     pub fn new(fields: Vec<Field>) -> Result<Self> {
         let mut seen = std::collections::HashSet::with_capacity(fields.len());
         match fields.iter().find(|field| !seen.insert(&field.name)) {
-            Some(field) => Err(Error::argument(format!("there are two columns named {:?}", field.name))),
+            Some(field) => Err(Error::argument(format!(
+                "there are two columns named {:?}; name one of them otherwise",
+                field.name
+            ))),
             None => Ok(Self { fields, places: Places::default() }),
         }
     }

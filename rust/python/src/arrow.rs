@@ -30,7 +30,7 @@ impl ArrowStream {
     fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
         let Some(arrays) = Arrays::import(object)? else {
-            return Err(type_error(py, &format!("a {} holds no Arrow data", type_name(object))));
+            return Err(type_error(py, &format!("an object of type {} holds no Arrow data", type_name(object))));
         };
         let dtype = arrays.dtype().clone();
         let schema = enter(py, || convert::schema(&dtype))?;

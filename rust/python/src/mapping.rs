@@ -43,8 +43,10 @@ pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> P
     } else if obj.hasattr(intern!(py, "keys"))? {
         return batch_from_mapping(obj, schema);
     } else {
-        let message =
-            format!("a {} is no batch: pass a mapping of names to arrays, Arrow data or a Batch", type_name(obj));
+        let message = format!(
+            "an object of type {} is no batch: pass a mapping of names to arrays, Arrow data or a Batch",
+            type_name(obj)
+        );
         return Err(type_error(py, &message));
     };
     schema.map_or(Ok(()), |schema| schema.check(batch.schema())).map_err(|error| to_py(py, &error))?;
@@ -176,8 +178,10 @@ fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> 
             obj.try_iter()?.collect::<PyResult<Vec<_>>>()?
         }
         None => {
-            let message =
-                format!("column {name:?}: a {} holds no values; pass an array or a list", type_name(obj));
+            let message = format!(
+                "column {name:?}: an object of type {} holds no values; pass an array or a list",
+                type_name(obj)
+            );
             return Err(type_error(py, &message));
         }
     };

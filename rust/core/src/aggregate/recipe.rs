@@ -133,7 +133,10 @@ impl Binder {
         let at = self.column(expr, schema)?;
         match self.recipe.columns[at].1.dtype() {
             DataType::Bool | DataType::Null => Ok(at),
-            other => Err(Error::schema(expr.to_string(), other, "where= needs a condition, which is a bool")),
+            other => {
+                let message = "where= needs a condition, which is a bool; compare it with something, as in … > 0";
+                Err(Error::schema(shown(expr), other, message))
+            }
         }
     }
 

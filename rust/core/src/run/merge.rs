@@ -16,7 +16,7 @@ pub(super) fn merge(spec: &plan::Merge, inputs: &[Option<Carries>]) -> Result<Ma
         first.schema.check(&other.schema).map_err(|error| error.within(stream(at)))?;
         if time.dtype != other_time.dtype {
             return Err(Error::argument(format!(
-                "{}: its event time is a {}, and that of stream 0 a {}",
+                "{}: its event time is of type {}, and that of stream 0 of type {}",
                 stream(at),
                 other_time.dtype,
                 time.dtype

@@ -167,7 +167,10 @@ impl Parts {
             place: rows.batch.origin().place(row),
             column: None,
             what: format!("event time {}", show::time(rows.time.ticks[row], &self.shape.time)),
-            reason: "it is so near the end of its range that its window has no start or no end".into(),
+            reason:
+                "it is so near the end of its range that its window has no start or no end; leave such rows out \
+                     with filter() or, where they are far ahead, with max_ahead="
+                    .into(),
         }))
     }
 }
