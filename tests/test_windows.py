@@ -135,6 +135,24 @@ def test_keys_come_by_their_place(cells, name, lateness, batch_rows):
     assert_rows(got, window(stream(data), WANTED, by=["k"], lateness=lateness, **shape).rows)
 
 
+@pytest.mark.parametrize("batch_rows", [1, 2, 4])
+def test_a_key_gives_its_place_up_though_a_row_of_it_is_in_no_window(batch_rows):
+    data = table((1, "a"), (7, "a"), (12, "b"), (13, "a"))
+    got = dicts(read(data, batch_rows=batch_rows).window(rl.hopping(5, 10), by="k").agg(**AGGS))
+    assert [row["k"] for row in got] == ["a", "b", "a"]
+    assert_rows(got, window(stream(data), WANTED, by=["k"], size=5, step=10).rows)
+
+
+@pytest.mark.parametrize("keys", [2047, 2048, 2049, 4096, 6001])
+def test_a_window_of_many_keys_has_one_result_of_each(keys):
+    times = {"t": [*range(10)] + [3] * keys + [10] * 2}
+    columns = times | {"k": [7] * 10 + [*range(keys)] + [5, 6]}
+    it = iter(rl.from_batches([columns], time="t").window(rl.tumbling(10), by="k", lateness=9).agg(n=rl.count()))
+    got = [row["k"] for row in dicts(it)]
+    assert got == [7, *(k for k in range(keys) if k != 7), 5, 6]
+    assert list(it.stats)[-1]["live_keys"] == 0
+
+
 def test_several_keys_of_several_types():
     cells = [
         (0.0, None),
