@@ -406,6 +406,29 @@ def test_categories_keep_their_codes(table, size, batch_rows):
             assert codes.setdefault(int(code), row[1]) == row[1]
 
 
+@pytest.mark.parametrize("by", [None, "k"])
+@pytest.mark.parametrize("x", [1.5, math.nan, None])
+def test_rows_have_a_live_key_however_their_windows_are_made(by, x):
+    batches = [{"x": np.array([1.0, 2.0]), "k": [7, 7]}, {"x": [x, 2.0], "k": [7, 7]}]
+    it = iter(rl.from_batches(batches).rolling(rows=2, by=by).agg(y=rl.sum("x")))
+    assert [list(it.stats)[-1]["live_keys"] for _ in it] == [1, 1]
+
+
+@pytest.mark.parametrize("by", [None, "k"])
+@pytest.mark.parametrize("each", [700, 2048, 2049, 7000])
+def test_rows_of_one_time_have_one_window_however_many_they_are(each, by):
+    times, rows = np.repeat(np.arange(9), each), np.arange(9 * each)
+    stream = rl.from_batches([{"t": times, "k": rows % 2, "x": rows}], time="t")
+    got = pa.table(stream.rolling(3, by=by).agg(n=rl.count(), first=rl.first("x"), last=rl.last("x")))
+    keys = 2 if by else 1
+    last = (times + 1) * each - keys + (rows - (times + 1) * each) % keys
+    first = np.maximum(times - 2, 0) * each
+    first += (rows - first) % keys
+    assert got["n"].to_pylist() == ((last - first) // keys + 1).tolist()
+    assert got["first"].to_pylist() == first.tolist()
+    assert got["last"].to_pylist() == last.tolist()
+
+
 def test_many_rows_in_disorder():
     chance = random.Random(3)
     rows = [{"t": t + chance.randrange(500), "k": chance.choice("abc"), "x": chance.random()} for t in range(20_000)]

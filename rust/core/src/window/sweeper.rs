@@ -22,15 +22,14 @@ pub(crate) struct Sweeper {
     times: Vec<i64>,
     /// What the windows of the rows come to, in that order.
     results: Table,
-    /// Where the result of each row is.
+    /// Where the result of each row is, if there are no keys.
     slots: Vec<u32>,
 }
 
 impl Sweeper {
     /// Of rows that have keys, or have none, into the cells of such a table.
     pub(crate) fn new(keyed: bool, table: &Table) -> Self {
-        let slots = if keyed { Vec::new() } else { (0..UNKEYED as u32).collect() };
-        Self { keyed, groups: Groups::default(), times: Vec::new(), results: table.fresh(), slots }
+        Self { keyed, groups: Groups::default(), times: Vec::new(), results: table.fresh(), slots: Vec::new() }
     }
 
     /// How many rows can be swept at once.
@@ -53,6 +52,9 @@ impl Sweeper {
             self.groups.sort(start, numbers, trails.keys());
             self.times.clear();
             self.times.extend(self.groups.order.iter().map(|&row| rows.time.ticks[row as usize]));
+        } else {
+            // Rows of one time are swept together, however many they are.
+            self.slots.extend(self.slots.len() as u32..len as u32);
         }
         let times = if self.keyed { &self.times } else { ticks };
         let mut sweep = |key: u32, rows: Range<usize>| match span {
