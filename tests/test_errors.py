@@ -1,6 +1,7 @@
 """Errors: the tree, what each says and carries, and every bad input that we could think of."""
 
 import builtins
+import datetime
 import errno
 import gzip
 import inspect
@@ -416,3 +417,23 @@ def test_a_wrong_type_is_shown_in_part():
         rl.read_csv(b"x\n1\n", schema={"x": "fixed_list<int64>[-1]" + " " * 9_999 + "?"}).schema  # noqa: B018
     assert "fixed_list<int64>[-1]" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("dtype", "key", "shown"),
+    [
+        ("uint64", 2**64 - 1, "18446744073709551615"),
+        ("int64", -1, "-1"),
+        ("string", "", '""'),
+        ("string", None, "null"),
+        ("bool", True, "true"),
+        ("float64", 0.5, "0.5"),
+        ("date", datetime.date(2024, 2, 29), "2024-02-29"),
+    ],
+)
+def test_keys_are_shown_as_they_are_written(dtype, key, shown):
+    stream = rl.from_rows([(0, key, 2**63 - 1)] * 2, schema={"t": "int64", "k": dtype, "x": "int64"}, time="t")
+    with pytest.raises(rl.ResultOverflowError, match=f"s of k={shown} in the window that ends at 10: the sum"):
+        list(stream.window(rl.tumbling(10), by="k").agg(s=rl.sum("x")))
+    with pytest.raises(rl.ResultOverflowError, match=rf"s of the group \({shown}\): the sum"):
+        list(stream.group_by("k").agg(s=rl.sum("x")))

@@ -1,7 +1,7 @@
 //! Values as people read them.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
+use arrow_array::types::{Decimal128Type, Float32Type, Float64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as Arrow;
 
@@ -14,7 +14,7 @@ pub(crate) fn time(ticks: i64, dtype: &DataType) -> String {
         DataType::Timestamp(unit, zone) => {
             format!("{}{}", timestamp(ticks, *unit), if zone.is_some() { "Z" } else { "" })
         }
-        DataType::Date => timestamp(ticks.saturating_mul(86_400), TimeUnit::Second)[..10].to_owned(),
+        DataType::Date => date(ticks),
         _ => ticks.to_string(),
     }
 }
@@ -48,11 +48,15 @@ pub(crate) fn bytes(bytes: u64) -> String {
 fn timestamp(ticks: i64, unit: TimeUnit) -> String {
     let (seconds, rest) = (ticks.div_euclid(unit.per_second()), ticks.rem_euclid(unit.per_second()));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
     let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
     let digits = unit.per_second().ilog10() as usize;
     let fraction = if rest == 0 { String::new() } else { format!(".{rest:0digits$}") };
-    format!("{year:04}-{month:02}-{day:02}T{clock}{fraction}")
+    format!("{}T{clock}{fraction}", date(days))
+}
+
+fn date(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
@@ -74,11 +78,12 @@ pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
     }
     match column.data_type() {
         Arrow::Utf8 | Arrow::LargeUtf8 | Arrow::Utf8View | Arrow::Dictionary(..) => {
-            Texts::of(column).get(row).to_owned()
+            format!("{:?}", Texts::of(column).get(row))
         }
         Arrow::Boolean => column.as_boolean().value(row).to_string(),
         Arrow::Float64 => column.as_primitive::<Float64Type>().value(row).to_string(),
         Arrow::Float32 => column.as_primitive::<Float32Type>().value(row).to_string(),
+        Arrow::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
         Arrow::Decimal128(..) => column.as_primitive::<Decimal128Type>().value_as_string(row),
         other => match (as_i64(column), DataType::from_arrow(other)) {
             (Some(values), Some(dtype)) => time(values[row], &dtype),
@@ -89,6 +94,10 @@ pub(crate) fn value(column: &ArrayRef, row: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{BooleanArray, Int8Array, StringArray, UInt64Array};
+
     use super::*;
 
     #[test]
@@ -98,10 +107,24 @@ mod tests {
         assert_eq!(time(-1, &micro), "1969-12-31T23:59:59.999999");
         assert_eq!(time(1_709_164_800_000_000, &micro), "2024-02-29T00:00:00");
         assert_eq!(time(-25_508, &DataType::Date), "1900-03-01");
+        assert_eq!(time(2_932_897, &DataType::Date), "10000-01-01");
         assert_eq!(time(7, &DataType::Int64), "7");
         assert_eq!(lateness(90_000_001, &micro), "\"91s\"");
         assert_eq!(lateness(28_749_600_000_000, &micro), "\"7986h\"");
         assert_eq!(lateness(5, &micro), "\"5us\"");
+    }
+
+    #[test]
+    fn values_read_as_they_are_written() {
+        let columns: [ArrayRef; 4] = [
+            Arc::new(UInt64Array::from(vec![Some(u64::MAX), None])),
+            Arc::new(StringArray::from(vec![Some("null"), None])),
+            Arc::new(Int8Array::from(vec![Some(-1), None])),
+            Arc::new(BooleanArray::from(vec![Some(true), None])),
+        ];
+        let shown = columns.each_ref().map(|column| value(column, 0));
+        assert_eq!(shown, ["18446744073709551615", "\"null\"", "-1", "true"]);
+        assert!(columns.iter().all(|column| value(column, 1) == "null"));
     }
 
     #[test]
