@@ -448,3 +448,25 @@ assert op.push_row(2) == [(2, 2)]
 """
     done = run(script)
     assert done.returncode == 0, done.stderr
+
+@pytest.mark.parametrize("time", [2**63 - 20, -(2**63) + 19])
+def test_a_row_near_the_ends_of_time_is_located_however_it_is_pushed(time):
+    pushed = rl.from_push({"t": "int64"}, time="t").rolling(10).agg(n=rl.count())
+    for push in ("push_row", "push"):
+        with pytest.raises(rl.ResultOverflowError, match=f"event time {time}: it is so near the end") as caught:
+            getattr(pushed.operator(), push)({"t": time if push == "push_row" else [time]})
+        assert caught.value.row == 0
+
+@pytest.mark.parametrize("in_batches", [0, 10])
+def test_rows_that_have_gone_take_no_memory(in_batches):
+    op = rl.from_push({"t": "int64", "s": "string"}, time="t").rolling(10).agg(n=rl.count()).operator()
+    most = {}
+    for start in range(0, 20_000, 20):
+        single = start + 20 - in_batches
+        for t in range(start, single):
+            op.push_row(t, "some text")
+        if in_batches:
+            op.push({"t": range(single, start + 20), "s": ["some text"] * in_batches})
+        half = start // 10_000
+        most[half] = max(most.get(half, 0), list(op.stats)[-1]["state_bytes"])
+    assert most[1] < 1.5 * most[0]

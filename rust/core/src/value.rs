@@ -113,6 +113,9 @@ mod tests {
     fn the_row_is_the_one_asked_for() {
         let texts: ArrayRef = Arc::new(["a", "b", "a"].into_iter().collect::<DictionaryArray<Int32Type>>());
         assert_eq!(Scalar::at(&texts, 1), Some(Scalar::Text("b")));
+        let values: ArrayRef = Arc::new(StringArray::from(vec![Some("x"), None]));
+        let coded: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::new(vec![0, 1].into(), values));
+        assert_eq!([0, 1].map(|row| Scalar::at(&coded, row)), [Some(Scalar::Text("x")), Some(Scalar::Null)]);
         let columns: [ArrayRef; 3] = [
             Arc::new(StringArray::from(vec![Some("x"), None, Some("z")])),
             Arc::new(UInt64Array::from(vec![1, 2, u64::MAX])),
