@@ -474,3 +474,20 @@ def test_results_before_one_that_does_not_fit_come_out_whatever_the_threads():
             for batch in it:
                 ends += list(batch["window_end"])
         assert ends == list(range(10, 150_001, 10)), threads
+
+@pytest.mark.parametrize("by", [None, "k"])
+def test_the_ledger_balances_in_the_midst_of_a_batch_and_after_an_error(by):
+    times = [*range(200_000), 7, 8]
+    rows = rl.from_batches([{"t": times, "k": [1, 2] * 100_001}], time="t")
+    it, seen = iter(rows.window(rl.tumbling(1), by=by).agg(n=rl.count())), []
+
+    def check():
+        last = list(it.stats)[-1]
+        assert last["rows_in"] == last["aggregated"] + last["held"] == len(times)
+        seen.append(last["held"])
+
+    with pytest.raises(rl.LateRowError):
+        for _ in it:
+            check()
+    check()
+    assert seen[0] > 100_000 and seen[-1] == 2
