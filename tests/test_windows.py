@@ -153,6 +153,24 @@ def test_a_window_of_many_keys_has_one_result_of_each(keys):
     assert list(it.stats)[-1]["live_keys"] == 0
 
 
+@pytest.mark.parametrize("shape", ["{:x}", "{:012x}", "{:020x}"])
+def test_texts_that_come_back_after_they_were_forgotten_are_themselves(shape):
+    # Those of the first window are let go of while the second is open, and their numbers are given to others.
+    of_windows = [range(2000), range(2000, 2300), range(3000, 3200), range(2000), range(4000, 4100), range(3500)]
+    texts = [[shape.format(number) for number in numbers] for numbers in of_windows]
+    batches = [{"t": [10 * at] * len(keys), "k": keys} for at, keys in enumerate(texts)]
+    windows = rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k")
+    got = [(row["window_start"] // 10, row["k"]) for row in dicts(windows.agg(n=rl.count()))]
+    assert sorted(got) == sorted((at, key) for at, keys in enumerate(texts) for key in keys)
+
+
+def test_texts_that_are_forgotten_take_no_memory():
+    batches = ({"t": [10 * at] * 1500, "k": [f"key {n} of {at}" for n in range(1500)]} for at in range(60))
+    it = iter(rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k").agg(n=rl.count()))
+    taken = [list(it.stats)[-1]["state_bytes"] for _ in it]
+    assert max(taken[30:]) < 1.2 * max(taken[:30])
+
+
 def test_several_keys_of_several_types():
     cells = [
         (0.0, None),
