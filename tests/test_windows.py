@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import random
 
 import numpy as np
 import pytest
@@ -67,6 +68,17 @@ def test_lateness(spec, shape, lateness, late, batch_rows):
     partly = [row for row in want.late if row["_reason"] == "partly late"]
     assert counts["late"] == len(want.late) - len(partly)
     assert (counts["partly_late"], counts["windowless"]) == (len(partly), want.windowless)
+
+
+@pytest.mark.parametrize("size", [16, 40, 100])
+@pytest.mark.parametrize("lateness", [0, 20])
+def test_rows_that_are_partly_late_go_to_the_windows_that_are_open(size, lateness):
+    chance = random.Random(size + lateness)
+    data = table(*[(t + chance.randrange(-size - 10, 3), chance.choice("abc")) for t in range(3 * size)])
+    it = iter(read(data, batch_rows=7).window(rl.hopping(size, 1), by="k", lateness=lateness, late="keep").agg(**AGGS))
+    want = window(stream(data), WANTED, by=["k"], size=size, step=1, lateness=lateness)
+    assert_rows(dicts(it), want.rows)
+    assert dicts(it.late) == want.late
 
 
 def test_late_rows_are_errors_by_default():
