@@ -81,6 +81,16 @@ def test_rows_that_are_partly_late_go_to_the_windows_that_are_open(size, latenes
     assert dicts(it.late) == want.late
 
 
+@pytest.mark.parametrize("by", [None, "k"])
+@pytest.mark.parametrize("batch_rows", [1, 7, 1000])
+def test_rows_between_windows_are_counted(by, batch_rows):
+    data = table(*[(t, "ab"[t % 2]) for t in range(100)])
+    it = iter(read(data, batch_rows=batch_rows).window(rl.hopping(3, 10), by=by).agg(**AGGS))
+    assert sum(row["n"] for row in dicts(it)) == 30
+    last = list(it.stats)[-1]
+    assert (last["rows_in"], last["aggregated"], last["windowless"]) == (100, 30, 70)
+
+
 def test_late_rows_are_errors_by_default():
     data = table((5,), (20,), (3,), (99,))
     it = iter(read(data, batch_rows=1).window(rl.tumbling(10)).agg(**AGGS))
