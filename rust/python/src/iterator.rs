@@ -184,7 +184,9 @@ impl BatchIterator {
 
     /// Over a run whose source is supplied by [`feed`](Self::feed).
     pub fn pushed(run: Run, hosts: Vec<Py<PyAny>>) -> Self {
-        Self { pushed: Some(Mutex::default()), ..Self::new(run, hosts) }
+        let mut made = Self::new(run, hosts);
+        made.pushed = Some(Mutex::default());
+        made
     }
 
     /// Supplies the source.
@@ -352,6 +354,13 @@ impl BatchIterator {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for BatchIterator {
+    /// Threads are waited for while detached: one may be letting go of what Python gave, for which it attaches.
+    fn drop(&mut self) {
+        let _ = Python::try_attach(|py| py.detach(|| lock(&self.run).close()));
     }
 }
 

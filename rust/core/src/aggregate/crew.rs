@@ -113,7 +113,7 @@ impl Crew {
             match job.map(|bank| state.begin(bank)) {
                 Some(job) => {
                     drop(state);
-                    self.shared.work(&job);
+                    self.shared.work(job);
                 }
                 None if state.lists.is_empty() => return Ok(()),
                 None => drop(self.shared.wait(state)),
@@ -187,18 +187,20 @@ impl Shared {
                 }
             };
             drop(state);
-            self.work(&job);
+            self.work(job);
         }
     }
 
     /// Carries out a list. A panic, which would be a bug, becomes an error instead of a thread that is gone.
-    fn work(&self, job: &Job) {
-        let done = catch_unwind(AssertUnwindSafe(|| carry_out(&self.banks[job.bank], &job.tasks)));
+    fn work(&self, Job { bank, tasks }: Job) {
+        let done = catch_unwind(AssertUnwindSafe(|| carry_out(&self.banks[bank], &tasks)));
+        // Before the end is told: to let go of rows of the host may take what the one who waits for it holds then.
+        drop(tasks);
         let mut state = self.lock();
         if let Err(panic) = done {
             state.panic = Some(panic_message(&*panic));
         }
-        state.end_of(job.bank);
+        state.end_of(bank);
         self.notify(&state);
     }
 }

@@ -359,6 +359,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_holds_rows_when_all_is_finished() {
+        let recipe = recipe();
+        let (mut tables, mut state) = (Tables::new(&recipe, 1, 3), 1);
+        let (inputs, slots) = (Arc::new(recipe.read(&rows(false, &mut state)).0), slots(&mut state));
+        tables.grow(0, SLOTS as usize);
+        for round in 0..2000 {
+            tables.fold(0, &inputs, 0, Slots::Each(slots.clone()), &vec![0; ROWS].into());
+            tables.finish().expect("no panic");
+            assert_eq!(Arc::strong_count(&inputs), 1, "round {round}");
+        }
+    }
+
+    #[test]
     fn a_panic_on_a_thread_is_an_error() {
         let recipe = recipe();
         let mut tables = Tables::new(&recipe, 1, 3);
