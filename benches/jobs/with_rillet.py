@@ -111,11 +111,10 @@ def hold(table):
 
 
 def parts(column: str, windows, stream, **options) -> dict:
-    """Sum, min, max and count of each window, of one kind or of several in one pass: few to a batch of rows, so that
-    they are gathered."""
+    """Sum, min, max and count of each window, of one kind or of several in one pass."""
     grouped = (stream.windows if isinstance(windows, dict) else stream.window)(windows, **options)
     made = grouped.agg(sum=rl.sum(column), min=rl.min(column), max=rl.max(column), count=rl.count())
-    return total(made.rebatch(65_536), PARTS)
+    return total(made, PARTS)
 
 
 def visits(windows, stream) -> dict:
