@@ -221,7 +221,7 @@ def test_an_error_says_of_which_key_the_result_is():
     data = [{"t": t, "k": key, "x": x} for t, key, x in ((0, "a", 1), (0, "b", 2**62), (1, "b", 2**62), (2, "a", 1))]
     plan = rl.from_rows(data, time="t").windows({"one": rl.tumbling(1), "two": rl.tumbling(2)}, by="k")
     got = []
-    with pytest.raises(rl.ResultOverflowError, match="total of k=b in the window that ends at 2 of \"two\""):
+    with pytest.raises(rl.ResultOverflowError, match='total of k="b" in the window that ends at 2 of "two"'):
         for batch in plan.agg(total=rl.sum("x")):
             got += batch.rows()
     assert [(row[0], row[2], row[3]) for row in got] == [("one", 1, "a"), ("one", 1, "b"), ("two", 2, "a")]
