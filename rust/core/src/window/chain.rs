@@ -133,12 +133,7 @@ impl Operator for ChainWindow {
     }
 
     fn lower(&mut self) {
-        match self.outlet.emission.lower(
-            &self.table,
-            &self.outlet.parts.recipe,
-            &mut self.outlet.parts.keys,
-            &self.outlet.parts.shape,
-        ) {
+        match self.outlet.lower(&self.table) {
             Ok(slots) => {
                 self.table.clear(&slots);
                 self.chains.give_back(&slots);
@@ -149,7 +144,7 @@ impl Operator for ChainWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape)
+        self.outlet.send(rows)
     }
 
     fn fail(&mut self, error: Error) {

@@ -223,9 +223,9 @@ impl Operator for CountWindow {
     }
 
     fn lower(&mut self) {
-        let (parts, is_combined) = (&mut self.outlet.parts, self.strands.is_some());
+        let is_combined = self.strands.is_some();
         let table = self.strands.as_mut().map_or(&mut self.table, |strands| &mut strands.results);
-        match self.outlet.emission.lower(table, &parts.recipe, &mut parts.keys, &parts.shape) {
+        match self.outlet.lower(table) {
             Ok(_) if is_combined => table.keep(&[]),
             Ok(slots) => {
                 table.clear(&slots);
@@ -237,7 +237,7 @@ impl Operator for CountWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        let sent = self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape);
+        let sent = self.outlet.send(rows);
         let extras: Vec<Extra> = self.extras.drain(..rows).collect();
         let complete: BooleanArray = extras.iter().map(|extra| Some(extra.complete)).collect();
         let columns = sent.columns().iter().cloned().chain([Arc::new(complete) as ArrayRef]).collect();

@@ -428,18 +428,13 @@ impl Operator for Window {
         }
     }
 
-    fn settle(&mut self) {
-        if !self.outlet.emission.slots.is_empty() {
-            self.lower();
-        }
-        if let Err(error) = self.outlet.take_in(&mut self.tables) {
-            self.fail(error);
-        }
+    fn take_in(&mut self) -> Result<()> {
+        self.outlet.take_in(&mut self.tables)
     }
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape)
+        self.outlet.send(rows)
     }
 
     fn fail(&mut self, error: Error) {

@@ -5,7 +5,7 @@
 
 use super::emission::Emission;
 use super::parts::Parts;
-use crate::aggregate::Tables;
+use crate::aggregate::{Table, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -26,6 +26,20 @@ impl Outlet {
     /// That of an operator that has seen nothing.
     pub(super) fn new(parts: Parts) -> Self {
         Self { parts, emission: Emission::default(), failure: None, ended: false, sent_watermark: None }
+    }
+
+    /// Makes columns of the results that are slots of this table; gives these, which are to be let go of.
+    ///
+    /// # Errors
+    /// If a result does not fit its type. Then those before it are left, and no others.
+    pub(super) fn lower(&mut self, table: &Table) -> Result<Vec<u32>> {
+        let Self { emission, parts: Parts { recipe, keys, shape, .. }, .. } = self;
+        emission.lower(table, recipe, keys, shape)
+    }
+
+    /// The next `rows` results, which are columns all.
+    pub(super) fn send(&mut self, rows: usize) -> Batch {
+        self.emission.send(rows, &mut self.parts.keys, &self.parts.shape)
     }
 
     /// Takes in the results that tables have been asked for, when these have carried out all.
@@ -49,11 +63,22 @@ pub(super) trait Operator {
     /// Makes columns of the results that are none yet, or lets them be made, and lets go of their slots.
     fn lower(&mut self);
 
+    /// Takes in the results that other threads have been asked for, if there are such.
+    ///
+    /// # Errors
+    /// If a result does not fit its type. Then those before it are left, and no others.
+    fn take_in(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Has all results as columns. After one that does not fit its type nothing more happens but that those before
     /// it go out.
     fn settle(&mut self) {
         if !self.outlet().emission.slots.is_empty() {
             self.lower();
+        }
+        if let Err(error) = self.take_in() {
+            self.fail(error);
         }
     }
 

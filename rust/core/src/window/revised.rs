@@ -256,8 +256,7 @@ impl Operator for RevisedWindow {
     }
 
     fn lower(&mut self) {
-        let parts = &mut self.outlet.parts;
-        match self.outlet.emission.lower(&self.shelf.answers, &parts.recipe, &mut parts.keys, &parts.shape) {
+        match self.outlet.lower(&self.shelf.answers) {
             Ok(_) => self.shelf.answers.keep(&[]),
             Err(error) => self.fail(error),
         }
@@ -265,7 +264,7 @@ impl Operator for RevisedWindow {
 
     fn send(&mut self, rows: usize) -> Batch {
         self.ledger.rows_out += rows as u64;
-        let sent = self.outlet.emission.send(rows, &mut self.outlet.parts.keys, &self.outlet.parts.shape);
+        let sent = self.outlet.send(rows);
         let (revision, is_final): (Vec<i64>, Vec<bool>) = self.revisions.drain(..rows).unzip();
         let extra: [ArrayRef; 2] = [Arc::new(Int64Array::from(revision)), Arc::new(BooleanArray::from(is_final))];
         let columns = sent.columns().iter().cloned().chain(extra).collect();
