@@ -449,6 +449,7 @@ assert op.push_row(2) == [(2, 2)]
     done = run(script)
     assert done.returncode == 0, done.stderr
 
+
 @pytest.mark.parametrize("time", [2**63 - 20, -(2**63) + 19])
 def test_a_row_near_the_ends_of_time_is_located_however_it_is_pushed(time):
     pushed = rl.from_push({"t": "int64"}, time="t").rolling(10).agg(n=rl.count())
@@ -456,6 +457,7 @@ def test_a_row_near_the_ends_of_time_is_located_however_it_is_pushed(time):
         with pytest.raises(rl.ResultOverflowError, match=f"event time {time}: it is so near the end") as caught:
             getattr(pushed.operator(), push)({"t": time if push == "push_row" else [time]})
         assert caught.value.row == 0
+
 
 @pytest.mark.parametrize("in_batches", [0, 10])
 def test_rows_that_have_gone_take_no_memory(in_batches):

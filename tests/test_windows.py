@@ -515,6 +515,7 @@ def test_results_before_one_that_does_not_fit_come_out_whatever_the_threads():
                 ends += list(batch["window_end"])
         assert ends == list(range(10, 150_001, 10)), threads
 
+
 @pytest.mark.parametrize("by", [None, "k"])
 def test_the_ledger_balances_in_the_midst_of_a_batch_and_after_an_error(by):
     times = [*range(200_000), 7, 8]

@@ -89,8 +89,9 @@ fn fraction(value: &Bound<'_, PyAny>) -> PyResult<TimeUnit> {
 /// The name of a zone, which those of zoneinfo call `key` and those of pytz `zone`; others, such as fixed offsets, have
 /// none, and their times go by UTC.
 fn zone_name(zone: &Bound<'_, PyTzInfo>) -> PyResult<String> {
-    for attribute in ["key", "zone"] {
-        let name = tried(zone.py(), zone.getattr_opt(attribute))?.flatten();
+    let py = zone.py();
+    for attribute in [intern!(py, "key"), intern!(py, "zone")] {
+        let name = tried(py, zone.getattr_opt(attribute))?.flatten();
         if let Some(name) = name.and_then(|name| name.extract().ok()) {
             return Ok(name);
         }

@@ -349,7 +349,6 @@ fn has_bits(dtype: &DataType, skip_nulls: bool) -> bool {
     }
 }
 
-/// Values of a type that were kept as bits.
 /// A column of doubles, or of floats that came out of floats.
 pub(super) fn floats_to(
     dtype: &DataType,

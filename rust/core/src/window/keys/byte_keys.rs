@@ -15,16 +15,13 @@ use foldhash::fast::RandomState;
 use super::code::{decode, encode, encode_bytes, encode_one, split};
 use super::local::Local;
 use super::near::{Near, Word};
-use super::numbers::{NONE, Numbers};
+use super::numbers::{GROUP, NONE, Numbers};
 use crate::column::Texts;
 use crate::row::Scalar;
 use crate::types::DataType;
 
 /// Not numbered yet.
 const UNKNOWN: u32 = u32::MAX;
-
-/// How many rows are looked up together.
-const GROUP: usize = 64;
 
 /// Where a text begins in the bytes of a key that is nothing else: behind the tag and the length.
 const TEXT: usize = 5;
@@ -193,7 +190,7 @@ impl ByteKeys {
         }
     }
 
-    /// Finds the numbers of texts, step by step for all of them: while one waits for memory, so do the others.
+    /// Finds the numbers of texts, step by step for all of them.
     fn find_far(&mut self, far: &mut [Far<'_>], numbers: &mut [u32]) {
         far.iter_mut().for_each(|far| far.hash = self.hasher.hash_one(far.bytes()));
         far.iter_mut().for_each(|far| far.begun = self.table.begin(far.hash));

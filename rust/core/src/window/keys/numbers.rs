@@ -12,6 +12,9 @@ pub(super) struct Numbers {
     len: usize,
 }
 
+/// How many keys are looked up together: while one waits for memory, so do the others.
+pub(super) const GROUP: usize = 64;
+
 /// No number.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -41,8 +44,7 @@ impl Numbers {
         (at + 1) & (self.slots.len() - 1)
     }
 
-    /// What stands where the search for a hash begins. Who looks for many asks this for all first: while one waits for
-    /// memory, so do the others.
+    /// What stands where the search for a hash begins. Who looks for a [`GROUP`] asks this for all of it first.
     #[inline(always)]
     pub(super) fn begin(&self, hash: u64) -> u64 {
         self.slots.get(self.home(hash)).copied().unwrap_or(0)

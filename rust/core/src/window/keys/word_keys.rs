@@ -5,10 +5,7 @@ use std::hash::BuildHasher;
 use arrow_buffer::NullBuffer;
 use foldhash::fast::RandomState;
 
-use super::numbers::Numbers;
-
-/// How many rows are looked up together: while one waits for memory, so do the others.
-const GROUP: usize = 64;
+use super::numbers::{GROUP, Numbers};
 
 /// All words that are held, by number.
 #[derive(Default)]
