@@ -118,7 +118,7 @@ mod tests {
 
     use arrow_array::cast::AsArray;
     use arrow_array::types::Float64Type;
-    use arrow_array::{BooleanArray, Float64Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 
     use super::*;
     use crate::column::Texts;
@@ -183,6 +183,21 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
         let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
         assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
+    }
+
+    #[test]
+    fn keys_are_told_apart_where_the_table_cannot() {
+        // It holds half of each hash: of so many, some twenty pairs have that in common.
+        let count = 400_000;
+        let scattered = |n: u32| i64::from(n).wrapping_mul(0x1E37_79B9_7F4A_7C15);
+        let words: ArrayRef = Arc::new((0..count).map(scattered).collect::<Int64Array>());
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..count).map(|n| format!("key {n}"))));
+        for (dtype, column) in [(DataType::Int64, words), (DataType::Text, texts)] {
+            let mut keys = Keys::new(&[Field::new("k", dtype)]).expect("a type that has a hash");
+            for when in ["new", "known"] {
+                assert!(keys.number(&[Arc::clone(&column)], count as usize).into_iter().eq(0..count), "{when}");
+            }
+        }
     }
 
     #[test]
