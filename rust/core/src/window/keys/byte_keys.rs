@@ -58,7 +58,11 @@ struct Far<'a> {
     entry: Option<Entry>,
 }
 
-impl Far<'_> {
+impl<'a> Far<'a> {
+    fn new(row: usize, text: Option<Span<'a>>) -> Self {
+        Self { row, text, hash: 0, begun: 0, first: NONE, entry: None }
+    }
+
     fn bytes(&self) -> &[u8] {
         self.text.map_or(&[], |(bytes, start, len)| &bytes[start..start + len])
     }
@@ -136,8 +140,9 @@ impl ByteKeys {
     /// The number of the key of a row that comes by itself.
     pub(super) fn number_one(&mut self, values: &[Scalar<'_>]) -> u32 {
         let text = if let [Scalar::Text(text)] = values { Some((text.as_bytes(), 0, text.len())) } else { None };
-        if let Some(number) = text.and_then(|_| self.near(text)) {
-            return number;
+        let near = if text.is_some() { self.near(text) } else { NONE };
+        if near != NONE {
+            return near;
         }
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
@@ -150,34 +155,46 @@ impl ByteKeys {
         number
     }
 
-    /// The number of each row's key, which is a text. Most are short and near, so that a word is all that is looked
-    /// up; the others are looked up together.
+    /// The number of each row's key, which is a text.
     fn number_texts(&mut self, column: &ArrayRef) -> Vec<u32> {
-        let (texts, nulls) = (Texts::of(column), column.logical_nulls());
-        let (mut numbers, mut far) = (Vec::with_capacity(column.len()), Vec::with_capacity(GROUP));
-        for from in (0..column.len()).step_by(GROUP) {
-            far.clear();
-            for row in from..column.len().min(from + GROUP) {
-                let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-                let text = (!is_null).then(|| texts.span(row));
-                let near = self.near(text);
-                if near.is_none() {
-                    far.push(Far { row, text, hash: 0, begun: 0, first: NONE, entry: None });
-                }
-                numbers.push(near.unwrap_or(NONE));
+        let (texts, rows) = (Texts::of(column), column.len());
+        match (texts, column.logical_nulls()) {
+            // How texts lie is asked once, not by each row.
+            (Texts::Plain(texts), None) => self.number_each(rows, |row| Some(Texts::Plain(texts).span(row))),
+            (Texts::View(texts), None) => self.number_each(rows, |row| Some(Texts::View(texts).span(row))),
+            (texts, None) => self.number_each(rows, |row| Some(texts.span(row))),
+            (texts, Some(nulls)) => self.number_each(rows, |row| nulls.is_valid(row).then(|| texts.span(row))),
+        }
+    }
+
+    /// The number of each row's text, or null. Most are short and near, so that a word is all that is looked up; the
+    /// others are looked up together.
+    #[inline(always)]
+    fn number_each<'a>(&mut self, rows: usize, text: impl Fn(usize) -> Option<Span<'a>>) -> Vec<u32> {
+        let (mut numbers, mut far) = (vec![NONE; rows], Vec::with_capacity(GROUP));
+        for from in (0..rows).step_by(GROUP) {
+            let (group, mut missed) = (from..rows.min(from + GROUP), 0);
+            for row in group.clone() {
+                numbers[row] = self.near(text(row));
+                missed += usize::from(numbers[row] == NONE);
             }
-            self.find_far(&mut far, &mut numbers);
+            if missed > 0 {
+                far.clear();
+                far.extend(group.filter(|&row| numbers[row] == NONE).map(|row| Far::new(row, text(row))));
+                self.find_far(&mut far, &mut numbers);
+            }
         }
         numbers
     }
 
-    /// The number of a text, or of null, if it is near.
-    fn near(&self, text: Option<Span<'_>>) -> Option<u32> {
+    /// The number of a text, or of null, if it is near; else [`NONE`].
+    #[inline(always)]
+    fn near(&self, text: Option<Span<'_>>) -> u32 {
         match text {
             None => self.short.get(u64::NULL),
             Some((bytes, start, len @ 0..8)) => self.short.get(u64::of(bytes, start, len)),
             Some((bytes, start, len @ 8..16)) => self.long.get(u128::of(bytes, start, len)),
-            Some(_) => None,
+            Some(_) => NONE,
         }
     }
 

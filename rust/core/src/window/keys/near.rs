@@ -1,5 +1,9 @@
 //! [`Near`]: the numbers of the short texts that were looked up last, each as one machine word.
 
+use std::hint::select_unpredictable;
+
+use super::numbers::NONE;
+
 /// A short text as a number that no other text has: its bytes, and on top how many they are.
 pub(super) trait Word: Copy + Eq + std::hash::Hash {
     /// The word of null.
@@ -59,14 +63,12 @@ impl<W> Default for Near<W> {
 }
 
 impl<W: Word> Near<W> {
-    /// The number of a word, if it is near.
+    /// The number of a word, if it is near; else [`NONE`]. In which half of a pair it is nobody could predict.
     #[inline(always)]
-    pub(super) fn get(&self, word: W) -> Option<u32> {
-        let (words, numbers) = self.pairs.get(place(word))?;
-        if words[0] == word {
-            return Some(numbers[0]);
-        }
-        (words[1] == word).then_some(numbers[1])
+    pub(super) fn get(&self, word: W) -> u32 {
+        let Some((words, numbers)) = self.pairs.get(place(word)) else { return NONE };
+        let second = select_unpredictable(words[1] == word, numbers[1], NONE);
+        select_unpredictable(words[0] == word, numbers[0], second)
     }
 
     /// Has a word near, in place of the one of its hash that was put there before the last.
@@ -111,10 +113,10 @@ mod tests {
     #[test]
     fn the_last_two_words_of_a_place_are_near() {
         let mut near = Near::<u64>::default();
-        assert_eq!(near.get(3), None);
+        assert_eq!(near.get(3), NONE);
         let same: Vec<u64> = (0..100_000).filter(|&word| place(word) == place(3u64)).take(3).collect();
         same.iter().for_each(|&word| near.put(word, word as u32 + 1));
-        assert_eq!(near.get(same[0]), None);
-        same[1..].iter().for_each(|&word| assert_eq!(near.get(word), Some(word as u32 + 1)));
+        assert_eq!(near.get(same[0]), NONE);
+        same[1..].iter().for_each(|&word| assert_eq!(near.get(word), word as u32 + 1));
     }
 }
