@@ -39,9 +39,9 @@ impl Counts {
         self.misses.len()
     }
 
-    /// How many rows a slot has.
-    pub(super) fn rows(&self, slot: usize) -> u64 {
-        self.rows[slot]
+    /// How many rows each slot has.
+    pub(super) fn rows(&self) -> &[u64] {
+        &self.rows
     }
 
     /// How many values the selection has in a slot.

@@ -78,9 +78,9 @@ impl Tables {
         self.counts[table].len()
     }
 
-    /// How many rows a slot has.
-    pub(crate) fn rows(&self, table: usize, slot: usize) -> u64 {
-        self.counts[table].rows(slot)
+    /// How many rows each slot has.
+    pub(crate) fn rows(&self, table: usize) -> &[u64] {
+        self.counts[table].rows()
     }
 
     /// Makes sure that a table has so many slots; new ones are empty.

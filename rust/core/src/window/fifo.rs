@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use super::grid::Grid;
 use super::panes::{Pane, Panes};
-use super::places::Places;
+use super::places::{NO_KEY, Places};
 use crate::aggregate::{NO_SLOT, Tables};
 
 /// The panes, by slot.
@@ -106,14 +106,18 @@ impl Fifo {
 
     /// Appends the window's results, and its keys to `keys`, in the order of their places.
     pub(crate) fn results(&mut self, places: &Places, tables: &mut Tables, keys: &mut Vec<u32>) {
-        let (front, back) = (&self.fronts[0], self.backs[0]);
-        let mut at = Vec::new();
-        for (place, key) in places.taken() {
-            if front.heads[place as usize] != NO_SLOT || tables.rows(back, place as usize) > 0 {
-                at.push(place);
-                keys.push(key);
-            }
+        let (front, back, order) = (&self.fronts[0], self.backs[0], places.order());
+        let (rows, from, mut found) = (tables.rows(back), keys.len(), 0);
+        let mut at = vec![0; order.len()];
+        keys.resize(from + order.len(), NO_KEY);
+        let found_keys = &mut keys[from..];
+        // Nobody could predict which keys have a result: each is written down, and stays there if it has.
+        for (place, ((&key, &head), &rows)) in (0..).zip(order.iter().zip(&front.heads).zip(rows)) {
+            (at[found], found_keys[found]) = (place, key);
+            found += usize::from((key != NO_KEY) & ((head != NO_SLOT) | (rows > 0)));
         }
+        at.truncate(found);
+        keys.truncate(from + found);
         tables.append(RESULTS, front.table, back, at);
     }
 

@@ -5,8 +5,11 @@
 
 use super::keys::Keys;
 
-/// No place, or no key.
+/// No place.
 const NONE: u32 = u32::MAX;
+
+/// No key.
+pub(crate) const NO_KEY: u32 = u32::MAX;
 
 /// The order of the keys that some pane holds.
 #[derive(Default)]
@@ -49,7 +52,7 @@ impl Places {
             let held = &mut self.keys[key as usize];
             held.panes -= 1;
             if held.panes == 0 {
-                self.order[held.place as usize] = NONE;
+                self.order[held.place as usize] = NO_KEY;
                 held.place = NONE;
                 self.live -= 1;
             }
@@ -83,9 +86,14 @@ impl Places {
         self.order.len()
     }
 
+    /// The key at each place; [`NO_KEY`] where it has been given up.
+    pub(crate) fn order(&self) -> &[u32] {
+        &self.order
+    }
+
     /// The places that are taken and their keys, in order.
-    pub(crate) fn taken(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.order.iter().enumerate().filter(|&(_, &key)| key != NONE).map(|(place, &key)| (place as u32, key))
+    fn taken(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.order.iter().enumerate().filter(|&(_, &key)| key != NO_KEY).map(|(place, &key)| (place as u32, key))
     }
 
     /// Closes the gaps if they are many; gives the old places in their new order if it did.
