@@ -10,6 +10,11 @@ use crate::threads::Threads;
 pub(crate) trait Job: Send + 'static {
     /// Does it.
     fn carry_out(&mut self);
+
+    /// How long it may take, by any measure that others like it have too: the longest is begun first.
+    fn length(&self) -> u64 {
+        0
+    }
 }
 
 /// The helping threads of one owner, which wait from one time that there are jobs to the next.
@@ -28,7 +33,7 @@ struct Shared<J> {
 }
 
 struct State<J> {
-    /// Jobs that nobody has begun, with their places in the order; the first one is the last.
+    /// Jobs that nobody has begun, with their places in the order; the one that is begun next is the last.
     waiting: Vec<(usize, J)>,
     /// Jobs that are over, in their places.
     done: Vec<Option<J>>,
@@ -89,6 +94,7 @@ impl<J: Job> Shared<J> {
         state.left = jobs.len();
         state.done.resize_with(jobs.len(), || None);
         state.waiting.extend(jobs.into_iter().enumerate().rev());
+        state.waiting.sort_by_key(|(_, job)| job.length());
         self.given.notify_all();
         state
     }
@@ -144,6 +150,28 @@ mod tests {
                 assert!(done.iter().map(|job| job.0).eq((0..jobs).map(|n| n * n)), "{threads} threads");
             }
         }
+    }
+
+    /// Notes when it is begun.
+    struct Turn(u64, Arc<Mutex<Vec<u64>>>);
+
+    impl Job for Turn {
+        fn carry_out(&mut self) {
+            self.1.lock().expect("nobody panicked").push(self.0);
+        }
+
+        fn length(&self) -> u64 {
+            self.0 / 10
+        }
+    }
+
+    #[test]
+    fn the_longest_job_is_begun_first_and_the_first_of_alike() {
+        let (begun, given) = (Arc::new(Mutex::new(Vec::new())), [10, 31, 20, 32, 11]);
+        let jobs = given.map(|n| Turn(n, Arc::clone(&begun)));
+        let done = Helpers::new("turns", 1).carry_out(jobs.into()).expect("none panics");
+        assert_eq!(*begun.lock().expect("nobody panicked"), [31, 32, 20, 10, 11]);
+        assert!(done.iter().map(|job| job.0).eq(given));
     }
 
     #[test]

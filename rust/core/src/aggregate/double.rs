@@ -14,12 +14,21 @@ pub(crate) struct Double {
     pub(crate) lo: f64,
 }
 
+/// The errors of so many additions are found side by side.
+const GROUP: usize = 8;
+
 /// `a + b` exactly (Knuth's TwoSum).
 #[inline(always)]
 pub(crate) fn two_sum(a: f64, b: f64) -> Double {
     let hi = a + b;
+    Double { hi, lo: lost(a, b, hi) }
+}
+
+/// What the rounding of `a + b` to `hi` left over.
+#[inline(always)]
+fn lost(a: f64, b: f64, hi: f64) -> f64 {
     let part = hi - a;
-    Double { hi, lo: (a - (hi - part)) + (b - part) }
+    (a - (hi - part)) + (b - part)
 }
 
 /// `a * b` exactly, unless it underflows.
@@ -48,6 +57,33 @@ impl Double {
     pub(crate) fn and(self, value: f64) -> Self {
         let total = two_sum(self.hi, value);
         Self { hi: total.hi, lo: self.lo + total.lo }
+    }
+
+    /// This sum with more doubles, one after the other: what [`and`](Self::and) gives. Only the sums themselves have to
+    /// wait for one another, so that the errors of several are found side by side.
+    #[inline(always)]
+    pub(crate) fn and_all(self, values: &[f64]) -> Self {
+        let Self { mut hi, mut lo } = self;
+        let (groups, rest) = values.as_chunks::<GROUP>();
+        for group in groups {
+            let (mut before, mut after, mut errors) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
+            for i in 0..GROUP {
+                before[i] = hi;
+                hi += group[i];
+                after[i] = hi;
+            }
+            for i in 0..GROUP {
+                errors[i] = lost(before[i], group[i], after[i]);
+            }
+            for error in errors {
+                lo += error;
+            }
+        }
+        let mut sum = Self { hi, lo };
+        for &value in rest {
+            sum = sum.and(value);
+        }
+        sum
     }
 
     /// This sum with one more term. Its error is one of 106 bits of the largest sum there was on the way; it is

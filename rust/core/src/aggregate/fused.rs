@@ -6,6 +6,7 @@
 use super::belt::{Belt, Passing};
 use super::cells::{Rows, Value};
 use super::double::Double;
+use super::extreme::extreme;
 use super::flat::{Finish, Flat};
 use super::moments::{Moments, Number};
 use super::partial::{Lift, Partial, key_of};
@@ -125,14 +126,14 @@ pub(super) fn keys<const LOWEST: bool>(values: &[f64], keys: &mut [i64]) {
     keys_each::<LOWEST>(values, keys);
 }
 
-/// Adds the values of lanes, of which each has as many, to their sums, and the rounding errors to theirs.
-pub(super) fn add_lanes(hi: &mut [f64; LANES], lo: &mut [f64; LANES], lanes: [&[f64]; LANES]) {
+/// Adds the values of lanes to their sums, one after the other.
+pub(super) fn add_lanes(sums: &mut [Double; LANES], lanes: [&[f64]; LANES]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
-        return unsafe { add_lanes_avx2(hi, lo, lanes) };
+        return unsafe { add_lanes_fma(sums, lanes) };
     }
-    add_lanes_each(hi, lo, lanes);
+    add_lanes_each(sums, lanes);
 }
 
 /// Notes the least value of each streak, or the greatest, as [`keys`] do.
@@ -391,69 +392,64 @@ fn extremes_each<const LOWEST: bool>(mut values: &[f64], streaks: &[Streak], key
     }
 }
 
-/// How many values are compared side by side.
-const COMPARED: usize = 16;
+/// So many values of each lane are worth adding side by side.
+#[cfg(target_arch = "x86_64")]
+const WORTH_LANES: usize = 8;
 
-/// What stands for the least of some values, or for the greatest.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn add_lanes_fma(sums: &mut [Double; LANES], mut lanes: [&[f64]; LANES]) {
+    loop {
+        let (mut live, mut rows, mut some) = (0, usize::MAX, lanes[0]);
+        for lane in lanes.into_iter().filter(|lane| !lane.is_empty()) {
+            (live, rows, some) = (live + 1, rows.min(lane.len()), lane);
+        }
+        if live < 2 || rows < WORTH_LANES {
+            return add_lanes_each(sums, lanes);
+        }
+        // A lane that has come to its end is filled up with another, and its sum stays.
+        let abreast =
+            add_abreast(sums, lanes.map(|lane| if lane.is_empty() { &some[..rows] } else { &lane[..rows] }));
+        for at in 0..LANES {
+            if !lanes[at].is_empty() {
+                (sums[at], lanes[at]) = (abreast[at], &lanes[at][rows..]);
+            }
+        }
+    }
+}
+
 #[inline(always)]
-fn extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
-    let better = |one: f64, other: f64| if LOWEST == (one < other) { one } else { other };
-    let (mut all, mut odd) = ([values[0]; COMPARED], [false; COMPARED]);
-    let (groups, rest) = values.as_chunks::<COMPARED>();
-    for group in groups {
-        for i in 0..COMPARED {
-            all[i] = better(group[i], all[i]);
-            odd[i] |= group[i].is_nan();
-        }
-    }
-    let (mut best, mut is_odd) = (all[0], false);
-    for i in 0..COMPARED {
-        best = better(all[i], best);
-        is_odd |= odd[i];
-    }
-    for &value in rest {
-        best = better(value, best);
-        is_odd |= value.is_nan();
-    }
-    // Compared as doubles, zeros are alike, and what is not a number is neither less nor greater.
-    if is_odd || best == 0.0 { careful_extreme::<LOWEST>(values) } else { key_of::<LOWEST>(best) }
-}
-
-#[cold]
-fn careful_extreme<const LOWEST: bool>(values: &[f64]) -> i64 {
-    let keys = values.iter().map(|&value| key_of::<LOWEST>(value));
-    if LOWEST { keys.min() } else { keys.max() }.expect("a streak has rows")
-}
-
-fn add_lanes_each(hi: &mut [f64; LANES], lo: &mut [f64; LANES], lanes: [&[f64]; LANES]) {
-    for ((hi, lo), values) in hi.iter_mut().zip(lo).zip(lanes) {
-        for &value in values {
-            Double { hi: *hi, lo: *lo } = Double { hi: *hi, lo: *lo }.and(value);
-        }
+fn add_lanes_each(sums: &mut [Double; LANES], lanes: [&[f64]; LANES]) {
+    for (sum, values) in sums.iter_mut().zip(lanes) {
+        *sum = sum.and_all(values);
     }
 }
 
-/// It is written out: compilers do not find that the lanes fit one register.
+/// The sums with the values of lanes, of which each has as many. It is written out: compilers do not find that the lanes
+/// fit one register.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn add_lanes_avx2(hi: &mut [f64; LANES], lo: &mut [f64; LANES], [a, b, c, d]: [&[f64]; LANES]) {
+fn add_abreast(sums: &[Double; LANES], [a, b, c, d]: [&[f64]; LANES]) -> [Double; LANES] {
     use std::arch::x86_64::{_mm256_add_pd, _mm256_set_pd, _mm256_storeu_pd, _mm256_sub_pd};
 
-    let mut sums = _mm256_set_pd(hi[3], hi[2], hi[1], hi[0]);
-    let mut errors = _mm256_set_pd(lo[3], lo[2], lo[1], lo[0]);
+    let [first, second, third, last] = sums;
+    let mut totals = _mm256_set_pd(last.hi, third.hi, second.hi, first.hi);
+    let mut errors = _mm256_set_pd(last.lo, third.lo, second.lo, first.lo);
     for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
         let row = _mm256_set_pd(d, c, b, a);
-        let sum = _mm256_add_pd(sums, row);
-        let part = _mm256_sub_pd(sum, sums);
-        let lost = _mm256_sub_pd(sums, _mm256_sub_pd(sum, part));
+        let total = _mm256_add_pd(totals, row);
+        let part = _mm256_sub_pd(total, totals);
+        let lost = _mm256_sub_pd(totals, _mm256_sub_pd(total, part));
         errors = _mm256_add_pd(errors, _mm256_add_pd(lost, _mm256_sub_pd(row, part)));
-        sums = sum;
+        totals = total;
     }
+    let (mut hi, mut lo) = ([0.0; LANES], [0.0; LANES]);
     // SAFETY: each of the arrays has room for four doubles, and need not be aligned.
     unsafe {
-        _mm256_storeu_pd(hi.as_mut_ptr(), sums);
+        _mm256_storeu_pd(hi.as_mut_ptr(), totals);
         _mm256_storeu_pd(lo.as_mut_ptr(), errors);
     }
+    std::array::from_fn(|at| Double { hi: hi[at], lo: lo[at] })
 }
 
 #[inline(always)]
@@ -512,7 +508,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
 
 #[cfg(test)]
 mod tests {
-    use super::super::partial::{FloatSum, Max, Min};
+    use super::super::partial::FloatSum;
     use super::super::testing::mixed;
     use super::*;
 
@@ -552,33 +548,20 @@ mod tests {
     #[test]
     fn lanes_are_added_alike_with_and_without_instructions() {
         let mut state = 9;
-        let mut lane = |()| [(); 50].map(|()| mixed(&mut state) as f64 * 1e-3 - 1e6);
-        let values = [(); LANES].map(&mut lane);
-        let lanes = [0, 1, 2, 3].map(|lane| &values[lane][..]);
-        let mut sums = [[[0.5, -0.0, 1e300, f64::INFINITY], [0.0; LANES]]; 2];
-        let [[hi, lo], [slow_hi, slow_lo]] = &mut sums;
-        add_lanes(hi, lo, lanes);
-        add_lanes_each(slow_hi, slow_lo, lanes);
-        assert_eq!(sums[0].map(|lanes| lanes.map(f64::to_bits)), sums[1].map(|lanes| lanes.map(f64::to_bits)));
-    }
-
-    #[test]
-    fn the_extreme_of_a_streak_is_that_of_its_keys() {
-        let odd = [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, -1.5, 3.0, 4.0];
-        let mut state = 3;
-        for rows in (1..60u32).cycle().take(600) {
-            // Few different ones, so that each of them is the extreme of some.
-            let from = mixed(&mut state) as usize;
-            let values: Vec<f64> =
-                (0..rows).map(|_| odd[(from + mixed(&mut state) as usize % 3) % odd.len()]).collect();
-            let (mut found, streaks) = (Vec::new(), [Streak { slot: 0, rows }]);
-            extremes::<true>(&values, &streaks, &mut found);
-            extremes_each::<true>(&values, &streaks, &mut found);
-            extremes::<false>(&values, &streaks, &mut found);
-            extremes_each::<false>(&values, &streaks, &mut found);
-            let least = values.iter().map(|&value| Min::key(value)).min().expect("some");
-            let most = values.iter().map(|&value| Max::key(value)).max().expect("some");
-            assert_eq!(found, [least, least, most, most], "{values:?}");
+        let mut lane = |rows| (0..rows).map(|_| mixed(&mut state) as f64 * 1e-3 - 1e6).collect::<Vec<_>>();
+        for rows in [[50, 50, 50, 50], [9, 30, 8, 100], [0, 200, 17, 0], [1, 0, 64, 7], [0, 0, 0, 90], [0; LANES]]
+        {
+            let values = rows.map(&mut lane);
+            let lanes = [0, 1, 2, 3].map(|lane| &values[lane][..]);
+            let start = [0.5, -0.0, 1e300, f64::INFINITY].map(|hi| Double { hi, lo: -0.0 });
+            let (mut sums, mut slow) = (start, start);
+            add_lanes(&mut sums, lanes);
+            slow.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum = lane.iter().fold(*sum, |sum, &v| sum.and(v)));
+            let bits = |sums: [Double; LANES]| sums.map(|sum| (sum.hi.to_bits(), sum.lo.to_bits()));
+            assert_eq!(bits(sums), bits(slow), "{rows:?}");
+            let mut each = start;
+            add_lanes_each(&mut each, lanes);
+            assert_eq!(bits(each), bits(slow), "{rows:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod counts;
 mod crew;
 mod decimal;
 mod double;
+mod extreme;
 mod flat;
 mod function;
 mod fused;

@@ -20,10 +20,11 @@ pub(super) fn gallop(rows: usize, is_wanted: impl Fn(usize) -> bool) -> usize {
 
 /// How many of the times, which never fall, come before the first that is not below the limit; the first one is.
 pub(super) fn before(times: &[i64], limit: i64) -> usize {
-    // Mostly few: counted without a branch for each.
-    match times.first_chunk::<NEAR>() {
-        Some(near) if near[NEAR - 1] >= limit => near.iter().map(|&time| usize::from(time < limit)).sum(),
-        _ => gallop(times.len(), |row| times[row] < limit),
+    let is_near = |near: &[i64; NEAR]| near[NEAR - 1] >= limit && near[NEAR - 1].checked_sub(near[0]).is_some();
+    match times.first_chunk().filter(|near| is_near(near)) {
+        // Mostly few. They are counted by the signs of differences, since not all vector instructions compare.
+        Some(near) => near.iter().map(|&time| time.wrapping_sub(limit) as u64 >> 63).sum::<u64>() as usize,
+        None => gallop(times.len(), |row| times[row] < limit),
     }
 }
 
@@ -38,6 +39,10 @@ mod tests {
             for limit in from..=101 {
                 assert_eq!(before(&times[from..], limit as i64 + 1), (limit + 1).min(100) - from);
             }
+        }
+        let far: Vec<i64> = (i64::MIN..).take(20).chain(i64::MAX - 19..=i64::MAX).collect();
+        for (rows, &limit) in far.iter().enumerate().skip(1) {
+            assert_eq!(before(&far, limit), rows);
         }
     }
 

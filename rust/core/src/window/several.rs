@@ -69,11 +69,16 @@ impl Job for Lane {
         }
         self.given = Some(self.operator.pull());
     }
+
+    /// The more results it has given, the more there is to do.
+    fn length(&self) -> u64 {
+        self.operator.ledger().rows_out
+    }
 }
 
 impl SeveralWindows {
-    /// An operator that has seen nothing, of windows and the names that results know them by. Each kind is worked on
-    /// by up to so many threads.
+    /// An operator that has seen nothing, of windows and the names that results know them by. Up to so many threads
+    /// work for it, of which each kind has its share: more would only wake each other.
     ///
     /// # Errors
     /// If there is an output that is named `window`.
@@ -81,10 +86,10 @@ impl SeveralWindows {
         let fields = [Field::new("window", DataType::Text)];
         let schema = Schema::new(fields.into_iter().chain(parts.shape.schema.fields().iter().cloned()).collect())?;
         let (names, rulers): (Vec<String>, Vec<Ruler>) = windows.into_iter().unzip();
-        let numbered = numbered(&parts)?;
+        let (numbered, share) = (numbered(&parts)?, threads.div_ceil(names.len()));
         let lane = |ruler: Ruler| {
             let own = of_numbers(&parts, &numbered, ruler.closed())?;
-            Ok(Lane { operator: Window::new(ruler.clone(), own, threads), ruler, rows: None, given: None })
+            Ok(Lane { operator: Window::new(ruler.clone(), own, share), ruler, rows: None, given: None })
         };
         Ok(Self {
             schema: Arc::new(schema),
