@@ -42,6 +42,9 @@ const NOWHERE: Latest = Latest { pane: i64::MIN, slot: NO_SLOT };
 /// How many latest panes are remembered per key, at most.
 pub(crate) const MAX_WAYS: usize = 8;
 
+/// So many keys are few.
+const FEW: usize = 64;
+
 /// The panes that hold rows, oldest first.
 pub(crate) struct Panes {
     panes: VecDeque<Pane>,
@@ -335,12 +338,12 @@ impl Panes {
         self.latest[id as usize & (self.ways - 1)] = Latest { pane: id, slot };
     }
 
-    /// Gives back the memory of a pane that was taken out.
+    /// Gives back the memory of a pane that was taken out. Of those with few keys, many may be open at a time.
     pub(crate) fn reuse(&mut self, mut pane: Pane) {
         pane.keys.clear();
         pane.slots.clear();
         pane.pushed_out = HashMap::new();
-        if self.spare.len() < 16 {
+        if self.spare.len() < if pane.keys.capacity() <= FEW { 1024 } else { 16 } {
             self.spare.push(pane);
         }
     }

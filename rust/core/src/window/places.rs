@@ -98,10 +98,16 @@ impl Places {
 
     /// Closes the gaps if they are many; gives the old places in their new order if it did.
     pub(crate) fn close_gaps(&mut self) -> Option<Vec<u32>> {
-        if self.order.len() < 64 + 2 * self.live {
+        let many = 64 + 2 * self.live;
+        if self.order.len() < many {
             return None;
         }
-        let (kept, order): (Vec<u32>, Vec<u32>) = self.taken().unzip();
+        // With room for those that come until gaps are many again.
+        let (mut kept, mut order) = (Vec::with_capacity(self.live), Vec::with_capacity(many));
+        for (place, key) in self.taken() {
+            kept.push(place);
+            order.push(key);
+        }
         order.iter().enumerate().for_each(|(place, &key)| self.keys[key as usize].place = place as u32);
         self.order = order;
         Some(kept)
