@@ -549,7 +549,8 @@ mod tests {
     fn lanes_are_added_alike_with_and_without_instructions() {
         let mut state = 9;
         let mut lane = |rows| (0..rows).map(|_| mixed(&mut state) as f64 * 1e-3 - 1e6).collect::<Vec<_>>();
-        for rows in [[50, 50, 50, 50], [9, 30, 8, 100], [0, 200, 17, 0], [1, 0, 64, 7], [0, 0, 0, 90], [0; LANES]]
+        for rows in
+            [[50; 4], [9, 30, 8, 100], [0, 200, 17, 0], [60, 300, 20, 120], [1, 0, 64, 7], [0, 0, 0, 90], [0; 4]]
         {
             let values = rows.map(&mut lane);
             let lanes = [0, 1, 2, 3].map(|lane| &values[lane][..]);
