@@ -151,6 +151,58 @@ def test_rows_swept_together_come_to_the_bits_of_rows_one_by_one(steps, size, by
         assert run() == run(time="n", lateness=1)
 
 
+MANY = {"t": "int64", "n": "int64", "k": "string", "x": "float64", "i": "int64"}
+SUMS = FLOATS | {"few": rl.sum("x", where=rl.col("k") == "a"), "all": rl.count(), "total": rl.sum("i")}
+LARGE = [(0, 1), (5_000, 5_090), (16_380, 16_390), (18_000, 18_001), (50, 60, 19_000, 19_001)]
+
+
+def many(rows=20_000, large=()):
+    """Rows of three keys in order, as CSV; at some places with integers of which no two fit in a sum."""
+    chance, time, lines = random.Random(rows), 0, ["t,n,k,x,i"]
+    for n in range(rows):
+        time += chance.choice([0, 1, 1, 2, 400])
+        x = chance.choice(["", "nan", "inf", "1e308", "-0.0"]) if chance.random() < 0.001 else chance.uniform(-9, 9)
+        k, i = ("a", 2**62) if n in large else (chance.choice("aabbbbc"), n)
+        lines.append(f"{time},{n},{k},{x},{i}")
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("min_periods", [1, 3])
+@pytest.mark.parametrize("by", [None, "k"])
+@pytest.mark.parametrize("frame", [{"size": 300}, {"size": 90_000}, {"rows": 40}, {"rows": 3_000}])
+def test_many_rows_swept_on_any_number_of_threads_come_to_the_bits_of_rows_one_by_one(frame, by, min_periods):
+    text, size = many(), [frame["size"]] if "size" in frame else []
+    rest = {name: value for name, value in frame.items() if name != "size"}
+
+    def run(threads, **options):
+        read = rl.read_csv(text, time="t", schema=MANY, threads=threads)
+        plan = read.rolling(*size, by=by, time="t", min_periods=min_periods, **rest, **options)
+        return exact(dicts(plan.agg(**SUMS)))
+
+    one_by_one = run(1, lateness=1)
+    for threads in (1, 2, 3, 16):
+        assert run(threads) == one_by_one, threads
+
+
+@pytest.mark.parametrize("large", LARGE)
+def test_a_sum_that_does_not_fit_ends_rows_swept_together_where_it_ends_rows_one_by_one(large):
+    text = many(large=large)
+
+    def run(threads, most, **options):
+        read = rl.read_csv(text, time="t", schema=MANY, threads=threads, batch_rows=most)
+        it, rows = iter(read.rolling(40_000, by="k", **options).agg(total=rl.sum("i"), mean=rl.mean("x"))), []
+        with pytest.raises(rl.ResultOverflowError) as error:
+            for batch in it:
+                rows.extend(batch.rows())
+        return exact(rows), str(error.value)
+
+    rows, message = run(1, 65_536, lateness=1)
+    assert large[0] < len(rows) <= large[1]
+    for threads in (1, 2, 3, 16):
+        for most in (65_536, 6_000):
+            assert run(threads, most) == (rows, message)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(1, 8), st.integers(1, 4))
 def test_what_has_left_a_window_leaves_no_trace(numbers, size, blocks):
     before = [POISON[n % len(POISON)] for n in range(size * blocks)]

@@ -57,12 +57,27 @@ impl<J: Job> Helpers<J> {
     /// # Errors
     /// [`Error::Internal`] if one panicked, which would be a bug.
     pub(crate) fn carry_out(&mut self, jobs: Vec<J>) -> Result<Vec<J>> {
+        self.begin(jobs);
+        self.finish()
+    }
+
+    /// Has helping threads begin with jobs, which [`finish`](Self::finish) gives back.
+    pub(crate) fn begin(&mut self, jobs: Vec<J>) {
         let shared = &self.shared;
         self.threads.start(self.name, || {
             let shared = Arc::clone(shared);
             move || shared.run()
         });
-        let mut state = shared.give(jobs);
+        shared.give(jobs);
+    }
+
+    /// Has the rest of the jobs carried out, and gives all back in their order.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if one panicked, which would be a bug.
+    pub(crate) fn finish(&mut self) -> Result<Vec<J>> {
+        let shared = &self.shared;
+        let mut state = shared.lock();
         while state.left > 0 {
             state = match state.waiting.pop() {
                 Some(job) => shared.work(state, job),
@@ -89,14 +104,13 @@ impl<J: Job> Shared<J> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, jobs: Vec<J>) -> MutexGuard<'_, State<J>> {
+    fn give(&self, jobs: Vec<J>) {
         let mut state = self.lock();
         state.left = jobs.len();
         state.done.resize_with(jobs.len(), || None);
         state.waiting.extend(jobs.into_iter().enumerate().rev());
         state.waiting.sort_by_key(|(_, job)| job.length());
         self.given.notify_all();
-        state
     }
 
     /// What a helping thread does until its owner is gone.

@@ -281,7 +281,7 @@ fn sweep_each<P: Lift<V>, V: Value>(
         match *step {
             Step::Run(ref run) => {
                 lift_run(cells, run, sweep, values, results);
-                match &sweep.windows {
+                match sweep.windows {
                     None => join_rows(cells, run, results),
                     Some(windows) => join_times(cells, run, windows, results),
                 }
@@ -349,7 +349,7 @@ fn join_rows<P: Partial>(cells: &[P], run: &Run, results: &mut [P]) {
 
 /// The same where windows are of times, so that rows of one time have one window.
 #[inline(always)]
-fn join_times<P: Partial>(cells: &[P], run: &Run, windows: &Reaches<'_>, results: &mut [P]) {
+fn join_times<P: Partial>(cells: &[P], run: &Run, windows: &Reaches, results: &mut [P]) {
     for row in run.row as usize..(run.row + run.len) as usize {
         // The last row of a time comes last, so that what is read is not a result yet.
         let (older, newer) = (windows.older[row] as usize, windows.newer[row] as usize);

@@ -59,12 +59,7 @@ impl Table {
     /// # Errors
     /// [`Unfit`] for the earliest slot of which a result does not fit its type.
     pub(crate) fn lower(&self, outputs: &[Output], slots: &[u32]) -> Result<Vec<ArrayRef>, Unfit> {
-        let counted = self.each_counted(slots);
-        let column = |output: &Output| {
-            let cells = output.part.map(|part| &*self.parts[part]);
-            Lowering { cells, output, slots, counted: &counted[output.selection] }.column()
-        };
-        together(outputs.iter().map(column).collect())
+        self.lower_of_least(outputs, slots, 1)
     }
 
     /// The same, with null for results of fewer values than these. Counts are always numbers.
@@ -77,17 +72,12 @@ impl Table {
         slots: &[u32],
         least: u64,
     ) -> Result<Vec<ArrayRef>, Unfit> {
-        let mut columns = self.lower(outputs, slots)?;
-        if least > 1 {
-            let of_values =
-                outputs.iter().zip(&mut columns).filter(|(output, _)| output.function != Function::Count);
-            for (output, column) in of_values {
-                let counts = self.counts_of(output.selection, slots);
-                let few = BooleanBuffer::collect_bool(counts.len(), |i| counts[i] < least);
-                *column = nullif(column, &BooleanArray::new(few, None)).expect("of one length");
-            }
-        }
-        Ok(columns)
+        let counted = self.each_counted(slots);
+        let column = |output: &Output| {
+            let cells = output.part.map(|part| &*self.parts[part]);
+            Lowering { cells, output, slots, counted: &counted[output.selection] }.of_least(least)
+        };
+        together(outputs.iter().map(column).collect())
     }
 }
 
@@ -134,6 +124,27 @@ impl Lowering<'_> {
             Function::First { skip_nulls } => Ok(self.first(skip_nulls)),
             Function::Last { skip_nulls } => Ok(self.last(skip_nulls)),
         }
+    }
+
+    /// The same, with null for results of fewer values than these. Counts are always numbers.
+    ///
+    /// # Errors
+    /// As [`column`](Self::column).
+    pub(super) fn of_least(&self, least: u64) -> Lowered {
+        let enough = |column| self.with_least(column, least);
+        match self.column() {
+            Ok(column) => Ok(enough(column)),
+            Err(unfit) => Err(Unfit { before: unfit.before.into_iter().map(enough).collect(), ..unfit }),
+        }
+    }
+
+    /// A column of the first slots, with null where there are fewer values than these.
+    fn with_least(&self, column: ArrayRef, least: u64) -> ArrayRef {
+        if self.output.function == Function::Count || self.counted.least >= least {
+            return column;
+        }
+        let few = BooleanBuffer::collect_bool(column.len(), |i| self.counted.counts[i] < least);
+        nullif(&column, &BooleanArray::new(few, None)).expect("of one length")
     }
 
     fn part(&self) -> &dyn Cells {

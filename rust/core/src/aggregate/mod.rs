@@ -28,17 +28,19 @@ mod side_by_side;
 mod single;
 mod slots;
 mod sweep;
+mod sweeps;
 mod table;
 mod tables;
 
 pub(crate) use belts::{Belts, LastRows};
 pub use function::{Aggregate, Function};
-pub(crate) use input::{Chosen, Inputs};
+pub(crate) use input::Inputs;
 pub(crate) use lower::Unfit;
 pub(crate) use recipe::Recipe;
 pub(crate) use single::Single;
 pub(crate) use slots::Slots;
-pub(crate) use sweep::{Merge, NOTHING, Reaches, Run, Step, Swept};
+pub(crate) use sweep::{Merge, NOTHING, Reaches, Run, Step};
+pub(crate) use sweeps::{Sweeps, Swept};
 pub(crate) use table::{Fold, Table};
 pub(crate) use tables::{Piece, Tables};
 

@@ -3,10 +3,6 @@
 //! Windows that overlap row by row write down what is to be combined, as steps, which every partial then
 //! carries out for itself. A [`Step::Run`] stands for what would be three steps for each of many rows.
 
-use arrow_buffer::BooleanBuffer;
-
-use super::cells::Values;
-use super::input::{Chosen, Inputs};
 use super::table::Table;
 
 /// The cell of no row, which stays empty.
@@ -88,12 +84,12 @@ pub(crate) struct Run {
 }
 
 /// The windows of the rows of a sweep, where they are not of rows.
-#[derive(Clone, Copy)]
-pub(crate) struct Reaches<'a> {
+#[derive(Default)]
+pub(crate) struct Reaches {
     /// Of each: the cell of its rows of the older block.
-    pub(crate) older: &'a [u32],
+    pub(crate) older: Vec<u32>,
     /// Of each: the last row of the newer block.
-    pub(crate) newer: &'a [u32],
+    pub(crate) newer: Vec<u32>,
 }
 
 /// What is the same for all partials in a sweep.
@@ -104,20 +100,7 @@ pub(crate) struct Sweep<'a> {
     /// Whether each row is selected; `None` if all are.
     pub(crate) chosen: Option<&'a [bool]>,
     /// The windows, if they are not of rows.
-    pub(crate) windows: Option<Reaches<'a>>,
-}
-
-/// Rows of a batch that are swept together.
-#[derive(Clone, Copy)]
-pub(crate) struct Swept<'a> {
-    /// What the aggregates read of the batch.
-    pub(crate) inputs: &'a Inputs,
-    /// The rows.
-    pub(crate) rows: Chosen<'a>,
-    /// Their event times.
-    pub(crate) times: &'a [i64],
-    /// Their windows, if they are not of rows.
-    pub(crate) windows: Option<Reaches<'a>>,
+    pub(crate) windows: Option<&'a Reaches>,
 }
 
 impl Table {
@@ -130,22 +113,5 @@ impl Table {
     pub(crate) fn carry_out(&mut self, steps: &[Step]) {
         self.counts.merge(steps);
         self.parts.iter_mut().for_each(|cells| cells.merge(steps));
-    }
-
-    /// Carries out steps among which are runs of rows. What their windows come to is put into the first
-    /// slots of another table, in the order of the rows.
-    pub(crate) fn sweep(&mut self, steps: &[Step], swept: Swept<'_>, results: &mut Self) {
-        let len = swept.times.len();
-        results.grow(len);
-        let all = Sweep { times: swept.times, chosen: None, windows: swept.windows };
-        let of = |mask: &BooleanBuffer| swept.rows.numbers().map(|row| mask.value(row as usize)).collect();
-        let chosen: Vec<Option<Vec<bool>>> =
-            swept.inputs.selected.iter().map(|mask| mask.as_ref().map(of)).collect();
-        self.counts.sweep(steps, &all, &chosen, &mut results.counts);
-        for (at, typed) in swept.inputs.values.iter().enumerate() {
-            let sweep = Sweep { chosen: chosen[self.part_selections[at]].as_deref(), ..all };
-            let values: Values<'_> = self.scratch.pick(typed, swept.rows);
-            self.parts[at].sweep(steps, &sweep, &values, &mut *results.parts[at]);
-        }
     }
 }

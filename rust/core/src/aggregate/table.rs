@@ -87,12 +87,7 @@ impl Table {
         self.counts.add_one(slot, takes);
     }
 
-    /// How many values the selection has in each of some slots.
-    pub(crate) fn counts_of(&self, selection: usize, slots: &[u32]) -> Vec<u64> {
-        self.counts.of(selection, slots)
-    }
-
-    /// The same of each selection.
+    /// How many values each selection has in each of some slots.
     pub(super) fn each_counted(&self, slots: &[u32]) -> Vec<Counted> {
         self.counts.of_each(slots)
     }

@@ -5,10 +5,6 @@ use std::ops::Range;
 /// Some rows of a batch, those of one key side by side, in their order.
 #[derive(Default)]
 pub(crate) struct Groups {
-    /// The rows, by their numbers in the batch.
-    pub(crate) order: Vec<u32>,
-    /// Of each row: its place in that order.
-    pub(crate) places: Vec<u32>,
     /// The keys, in the order of their first rows, and where the rows of each end.
     ends: Vec<(u32, u32)>,
     /// By key: how many rows it has, then where the next goes; 0 between two sorts.
@@ -16,8 +12,9 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Sorts rows by key: those from `start` on, of keys of these numbers, which are less than `keys`.
-    pub(crate) fn sort(&mut self, start: usize, numbers: &[u32], keys: usize) {
+    /// Sorts rows by key: those from `start` on, of keys of these numbers, which are less than `keys`. Gives the rows, by
+    /// their numbers in the batch, and the place of each in that order.
+    pub(crate) fn sort(&mut self, start: usize, numbers: &[u32], keys: usize) -> (Vec<u32>, Vec<u32>) {
         self.counts.resize(keys.max(self.counts.len()), 0);
         self.ends.clear();
         for &key in numbers {
@@ -32,15 +29,15 @@ impl Groups {
             end += std::mem::replace(&mut self.counts[*key as usize], first);
             *group_end = end;
         }
-        self.order.resize(numbers.len(), 0);
-        self.places.clear();
+        let (mut order, mut places) = (vec![0; numbers.len()], Vec::with_capacity(numbers.len()));
         for (row, &key) in (start as u32..).zip(numbers) {
             let place = &mut self.counts[key as usize];
-            self.order[*place as usize] = row;
-            self.places.push(*place);
+            order[*place as usize] = row;
+            places.push(*place);
             *place += 1;
         }
         self.ends.iter().for_each(|&(key, _)| self.counts[key as usize] = 0);
+        (order, places)
     }
 
     /// The keys, and the places of their rows.
@@ -54,7 +51,7 @@ impl Groups {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        (self.order.capacity() + self.places.capacity() + self.counts.capacity()) * 4 + self.ends.capacity() * 8
+        self.counts.capacity() * 4 + self.ends.capacity() * 8
     }
 }
 
@@ -66,9 +63,9 @@ mod tests {
     fn rows_of_a_key_are_side_by_side_in_their_order() {
         let mut groups = Groups::default();
         for _ in 0..2 {
-            groups.sort(10, &[3, 0, 3, 3, 1, 0], 4);
-            assert_eq!(groups.order, [10, 12, 13, 11, 15, 14]);
-            assert_eq!(groups.places, [0, 3, 1, 2, 5, 4]);
+            let (order, places) = groups.sort(10, &[3, 0, 3, 3, 1, 0], 4);
+            assert_eq!(order, [10, 12, 13, 11, 15, 14]);
+            assert_eq!(places, [0, 3, 1, 2, 5, 4]);
             assert_eq!(groups.each().collect::<Vec<_>>(), [(3, 0..3), (0, 3..5), (1, 5..6)]);
         }
         groups.sort(0, &[], 4);

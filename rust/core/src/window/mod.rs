@@ -59,6 +59,7 @@ mod steady;
 mod strands;
 mod stretches;
 mod sweeper;
+mod ticks;
 mod trails;
 mod units;
 mod zone;

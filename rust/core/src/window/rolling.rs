@@ -21,8 +21,9 @@ use super::room::Room;
 use super::span::Span;
 use super::stretches::{Stretch, Stretches};
 use super::sweeper::Sweeper;
+use super::ticks::Ticks;
 use super::trails::Trails;
-use crate::aggregate::{Belts, Fold, NO_SLOT, Single, Table};
+use crate::aggregate::{Belts, Fold, NO_SLOT, Piece, Single, Table};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -80,7 +81,7 @@ pub(crate) struct Rolling {
     told: Vec<Waiting>,
     /// Rows that have their results: where they are, and their times.
     out: Stretches,
-    ticks: Vec<i64>,
+    ticks: Ticks,
     results: Pieces,
     /// The event time of a batch without rows.
     blank: Option<EventTime>,
@@ -116,7 +117,8 @@ impl Rolling {
             highest: None,
             current: None,
             belts,
-            sweeper: can_sweep.then(|| Sweeper::new(!parts.by.is_empty(), &table)),
+            sweeper: can_sweep
+                .then(|| Sweeper::new(span, !parts.by.is_empty(), &table, &parts.recipe, min_periods, threads)),
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             trails: Trails::new(span.length(), PIECE),
@@ -126,7 +128,7 @@ impl Rolling {
             passage: Passage::default(),
             told: Vec::new(),
             out: Stretches::default(),
-            ticks: Vec::new(),
+            ticks: Ticks::default(),
             results: Pieces::default(),
             blank: None,
             arrived: 0,
@@ -147,7 +149,7 @@ impl Rolling {
     fn open(&mut self, batch: Batch) {
         let rolling = self.rolling_by(&batch);
         let is_plain = rolling.is_some();
-        let rows = rolling.unwrap_or_else(|| self.read(&batch));
+        let mut rows = rolling.unwrap_or_else(|| self.read(&batch));
         self.trails.prepare(self.parts.keys.len());
         self.make_lines();
         // Rows in order go by a few at a time, while their cells are near; others are sorted together.
@@ -155,7 +157,7 @@ impl Rolling {
         let in_order = self.by_arrival || sorted && self.queue.ends_before(rows.time.ticks.first());
         let round = if in_order { PIECE } else { rows.end };
         let calm = self.sweeper.is_some() && sorted && (self.by_arrival || self.is_calm(&rows.time));
-        let rolls = is_plain || self.rolls(&rows);
+        let rolls = is_plain || self.rolls(&mut rows);
         let number = self.passage.enter(batch);
         self.current = Some(Current { rows, number, round, calm, rolls });
     }
@@ -321,19 +323,21 @@ impl Rolling {
 
     /// Makes the results of rows that have their turn, a few at a time.
     fn tell(&mut self) {
-        let from = self.out.len();
         self.tell_some();
         let told = std::mem::take(&mut self.told);
         for row in &told {
             self.out.push(Stretch { batch: row.batch, row: row.row, rows: 1 });
-            if !self.by_arrival {
-                self.ticks.push(row.tick);
-            }
+        }
+        if !self.by_arrival {
+            self.ticks.push(told.iter().map(|row| row.tick).collect());
         }
         let slots: Vec<u32> = (1..=told.len() as u32).collect();
         self.told = told;
-        if let Err(error) = self.lower(from, &slots, None) {
-            self.fail(error);
+        if !slots.is_empty() {
+            let columns = self.table.lower_of_least(self.parts.recipe.outputs(), &slots, self.min_periods);
+            if let Err(error) = self.take_in(Piece { rows: slots.len(), columns }) {
+                self.fail(error);
+            }
         }
         self.clear();
     }

@@ -1,12 +1,14 @@
 //! [`Sweeper`]: windows of many rows at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::groups::Groups;
 use super::parts::Rows;
 use super::span::Span;
 use super::trails::Trails;
-use crate::aggregate::{Chosen, Swept, Table};
+use crate::aggregate::{Piece, Recipe, Sweeps, Swept, Table};
+use crate::error::Result;
 
 /// How many rows are swept at once where there are no keys: few enough that their cells stay near.
 const UNKEYED: usize = 2048;
@@ -14,80 +16,102 @@ const UNKEYED: usize = 2048;
 /// How many where there are keys: so many that there are some of each.
 const KEYED: usize = 16_384;
 
-/// What it takes to sweep rows, and the results.
+/// What it takes to sweep rows.
 pub(crate) struct Sweeper {
+    span: Span,
     keyed: bool,
     groups: Groups,
-    /// The times of the rows, in the order of the sweep.
-    times: Vec<i64>,
-    /// What the windows of the rows come to, in that order.
-    results: Table,
-    /// Where the result of each row is, if there are no keys.
-    slots: Vec<u32>,
+    sweeps: Sweeps,
 }
 
 impl Sweeper {
-    /// Of rows that have keys, or have none, into the cells of such a table.
-    pub(crate) fn new(keyed: bool, table: &Table) -> Self {
-        Self { keyed, groups: Groups::default(), times: Vec::new(), results: table.fresh(), slots: Vec::new() }
+    /// Of rows that have keys, or have none, into the cells of such a table, on up to so many threads. Results need so
+    /// many values.
+    pub(crate) fn new(
+        span: Span,
+        keyed: bool,
+        table: &Table,
+        recipe: &Recipe,
+        min_periods: u64,
+        threads: usize,
+    ) -> Self {
+        let sweeps = Sweeps::new(table, recipe.outputs(), min_periods, threads);
+        Self { span, keyed, groups: Groups::default(), sweeps }
     }
 
-    /// How many rows can be swept at once.
+    /// How many of the next rows are swept at once, if no more are to be than these.
+    pub(crate) fn next(&self, ticks: &[i64], most: usize) -> usize {
+        if ticks.len() <= most || !self.span.is_shared() {
+            return ticks.len().min(most);
+        }
+        // Rows of one time are swept together.
+        match ticks[..most].partition_point(|&tick| tick < ticks[most]) {
+            0 => ticks.partition_point(|&tick| tick == ticks[0]),
+            rows => rows,
+        }
+    }
+
+    /// How many rows are swept at once at most, but for those of one time.
     pub(crate) fn most(&self) -> usize {
         if self.keyed { KEYED } else { UNKEYED }
     }
 
-    /// Takes in rows, and combines the window of each. Windows that share a time must not be cut.
+    /// Takes in rows; gives the results of their windows. Windows that share a time must not be cut.
+    ///
+    /// # Errors
+    /// [`Error::Internal`](crate::Error::Internal) if a thread panicked.
     pub(crate) fn sweep(
         &mut self,
         rows: &Rows,
-        piece: Range<usize>,
-        span: Span,
+        mut range: Range<usize>,
         trails: &mut Trails,
         table: &mut Table,
-    ) {
-        let (start, len) = (piece.start, piece.len());
-        let (numbers, ticks) = (&rows.numbers[piece.clone()], &rows.time.ticks[piece]);
-        if self.keyed {
-            self.groups.sort(start, numbers, trails.keys());
-            self.times.clear();
-            self.times.extend(self.groups.order.iter().map(|&row| rows.time.ticks[row as usize]));
-        } else {
-            // Rows of one time are swept together, however many they are.
-            self.slots.extend(self.slots.len() as u32..len as u32);
+    ) -> Result<Vec<Piece>> {
+        let mut made = Vec::new();
+        while !range.is_empty() {
+            let end = range.start + self.next(&rows.time.ticks[range.clone()], self.most());
+            let swept = self.note(rows, range.start..end, trails);
+            made.extend(self.sweeps.begin(swept, table)?);
+            range.start = end;
         }
-        let times = if self.keyed { &self.times } else { ticks };
-        let mut sweep = |key: u32, rows: Range<usize>| match span {
+        made.extend(self.sweeps.end(table)?);
+        Ok(made)
+    }
+
+    /// Writes down what is to be done for some rows.
+    fn note(&mut self, rows: &Rows, piece: Range<usize>, trails: &mut Trails) -> Swept {
+        let (numbers, mut times) = (&rows.numbers[piece.clone()], rows.time.ticks.slice(piece.start, piece.len()));
+        let (order, places) = match self.keyed {
+            true => {
+                let (order, places) = self.groups.sort(piece.start, numbers, trails.keys());
+                times = order.iter().map(|&row| rows.time.ticks[row as usize]).collect();
+                (Some(order), places)
+            }
+            false => (None, (0..piece.len() as u32).collect()),
+        };
+        let mut sweep = |key: u32, rows: Range<usize>| match self.span {
             Span::Rows { .. } => trails.sweep_rows(key, rows),
-            Span::Time { from, .. } => trails.sweep_times(key, rows, times, from),
+            Span::Time { from, .. } => trails.sweep_times(key, rows, &times, from),
         };
         match self.keyed {
             true => self.groups.each().for_each(|(key, rows)| sweep(key, rows)),
-            false => sweep(numbers[0], 0..len),
+            false => sweep(numbers[0], 0..piece.len()),
         }
-        table.grow(trails.slots());
-        let swept = Swept {
-            inputs: &rows.inputs,
-            rows: if self.keyed { Chosen::List(&self.groups.order) } else { Chosen::Run(start, len) },
+        let (steps, windows) = trails.take_sweep();
+        Swept {
+            inputs: Arc::clone(&rows.inputs),
+            rows: piece,
+            order,
             times,
-            windows: span.is_shared().then(|| trails.windows()),
-        };
-        table.sweep(trails.steps(), swept, &mut self.results);
-        trails.settle();
-    }
-
-    /// What the windows of the rows that were swept last came to.
-    pub(crate) fn results(&self) -> &Table {
-        &self.results
-    }
-
-    /// Where the result of each of so many rows is.
-    pub(crate) fn slots(&self, rows: usize) -> &[u32] {
-        if self.keyed { &self.groups.places[..rows] } else { &self.slots[..rows] }
+            places,
+            steps,
+            windows: self.span.is_shared().then_some(windows),
+            cells: trails.slots(),
+        }
     }
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.groups.memory() + self.results.bytes() + self.times.capacity() * 8 + self.slots.capacity() * 4
+        self.groups.memory() + self.sweeps.bytes()
     }
 }

@@ -60,9 +60,8 @@ pub(crate) struct Trails {
     left: Vec<u32>,
     /// What is to be done to the cells, in order.
     steps: Vec<Step>,
-    /// Of the rows of a sweep: their windows.
-    older: Vec<u32>,
-    newer: Vec<u32>,
+    /// The windows of the rows of a sweep, where they are of times.
+    windows: Reaches,
     live: usize,
 }
 
@@ -77,8 +76,7 @@ impl Trails {
             plots: Plots::new(results + 1),
             left: Vec::new(),
             steps: Vec::new(),
-            older: Vec::new(),
-            newer: Vec::new(),
+            windows: Reaches::default(),
             live: 0,
         }
     }
@@ -190,8 +188,8 @@ impl Trails {
     /// The same where windows are of times, which are those of all rows of the sweep, and start so much before
     /// them.
     pub(crate) fn sweep_times(&mut self, key: u32, rows: Range<usize>, times: &[i64], from: i64) {
-        self.older.resize(times.len().max(self.older.len()), NOTHING);
-        self.newer.resize(self.older.len(), 0);
+        self.windows.older.resize(times.len(), NOTHING);
+        self.windows.newer.resize(times.len(), 0);
         let mut row = rows.start;
         while row < rows.end {
             self.turn(key, times[row], row as u32);
@@ -225,11 +223,11 @@ impl Trails {
         // One step forward, in one of the two, without a branch to be guessed wrong.
         while front < middle && row < run.end {
             let gone = self.positions[front as usize] < times[row] - from;
-            self.older[row] = front;
+            self.windows.older[row] = front;
             front += u32::from(gone);
             row += usize::from(!gone);
         }
-        self.older[row..run.end].fill(NOTHING);
+        self.windows.older[row..run.end].fill(NOTHING);
         self.lanes[key as usize].front = front;
     }
 
@@ -238,13 +236,13 @@ impl Trails {
         let mut last = run.end - 1;
         for row in run.rev() {
             last = if times[row] == times[last] { last } else { row };
-            self.newer[row] = last as u32;
+            self.windows.newer[row] = last as u32;
         }
     }
 
-    /// The windows of the rows of a sweep, where they are of times.
-    pub(crate) fn windows(&self) -> Reaches<'_> {
-        Reaches { older: &self.older, newer: &self.newer }
+    /// Hands over what a sweep does to the cells, and the windows of its rows, where they are of times.
+    pub(crate) fn take_sweep(&mut self) -> (Vec<Step>, Reaches) {
+        (std::mem::take(&mut self.steps), std::mem::take(&mut self.windows))
     }
 
     /// Has the next row of a key, which has none, come to this position.
@@ -318,7 +316,7 @@ impl Trails {
             + steady
             + rows
             + size_of_val(&self.positions[..])
-            + (self.left.capacity() + self.older.capacity() + self.newer.capacity()) * 4
+            + self.left.capacity() * 4
             + self.steps.capacity() * size_of::<Step>()
             + self.plots.memory()
     }
@@ -402,12 +400,14 @@ impl Trails {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::fifo::tests::{Words, combined, words};
     use super::super::groups::Groups;
     use super::super::span::Span;
     use super::*;
     use crate::aggregate::testing::{ints, mixed};
-    use crate::aggregate::{Chosen, Swept, Table};
+    use crate::aggregate::{Sweeps, Swept, Table};
 
     /// Sends rows of a few keys through windows of this length, and holds each window to the rows that lie
     /// in it, in their order.
@@ -451,7 +451,7 @@ mod tests {
     fn check_sweeps(length: i64, gap: i64, by_time: bool) {
         let (mut trails, mut table) =
             (Trails::new(length, 1), Table::of(1, vec![Box::new(Words::default())], vec![0]));
-        let mut results = table.fresh();
+        let mut sweeps = Sweeps::new(&table, &[], 1, 1);
         let (mut state, mut time, mut lists) = (length as u64 * 7 + gap as u64, -500, vec![Vec::new(); 3]);
         let span =
             if by_time { Span::Time { from: length - 1, to: 0 } } else { Span::Rows { rows: length, ahead: 0 } };
@@ -467,8 +467,8 @@ mod tests {
             };
             let mut rows: Vec<(i64, u32)> = (0..count).map(next).collect();
             let few = rows.len() < 3;
-            groups.sort(0, &rows.iter().map(|&(_, key)| key).collect::<Vec<_>>(), 3);
-            rows = groups.order.iter().map(|&row| rows[row as usize]).collect();
+            let (order, places) = groups.sort(0, &rows.iter().map(|&(_, key)| key).collect::<Vec<_>>(), 3);
+            rows = order.iter().map(|&row| rows[row as usize]).collect();
             let times: Vec<i64> = rows.iter().map(|&(time, _)| time).collect();
             rows.iter().for_each(|&(time, key)| lists[key as usize].push(time));
             if few {
@@ -491,12 +491,19 @@ mod tests {
                     Span::Rows { .. } => trails.sweep_rows(key, rows),
                 }
             }
-            let windows = by_time.then(|| trails.windows());
-            let (inputs, len) = (ints(times.clone()), rows.len());
-            table.grow(trails.slots());
-            let swept = Swept { inputs: &inputs, rows: Chosen::Run(0, len), times: &times, windows };
-            table.sweep(trails.steps(), swept, &mut results);
-            trails.settle();
+            let (steps, windows) = trails.take_sweep();
+            let swept = Swept {
+                inputs: Arc::new(ints(times.clone())),
+                rows: 0..rows.len(),
+                order: None,
+                times: times.clone().into(),
+                places,
+                steps,
+                windows: by_time.then_some(windows),
+                cells: trails.slots(),
+            };
+            sweeps.begin(swept, &mut table).expect("no panic");
+            sweeps.end(&mut table).expect("no panic");
             for (key, rows) in groups.each() {
                 let list = &lists[key as usize];
                 for row in rows.clone() {
@@ -509,7 +516,7 @@ mod tests {
                             .collect(),
                         false => list[end.saturating_sub(length as usize)..end].to_vec(),
                     };
-                    assert_eq!(words(&*results.parts[0])[row], want, "{length} {gap} {by_time} {row}");
+                    assert_eq!(words(sweeps.results())[row], want, "{length} {gap} {by_time} {row}");
                 }
             }
         }

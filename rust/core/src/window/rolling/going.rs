@@ -3,30 +3,29 @@
 use std::sync::Arc;
 
 use super::Rolling;
-use crate::aggregate::{Table, Unfit};
+use crate::aggregate::{Piece, Unfit};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Overflow, Place, Result};
 
 impl Rolling {
-    /// Makes columns of the results of the rows from this one on, which lie in these slots, of another table
-    /// or of the operator's.
-    pub(super) fn lower(&mut self, from: usize, slots: &[u32], results: Option<&Table>) -> Result<()> {
-        if slots.is_empty() {
-            return Ok(());
-        }
-        let table = results.unwrap_or(&self.table);
-        match table.lower_of_least(self.parts.recipe.outputs(), slots, self.min_periods) {
+    /// Takes in the results of the next rows that go out.
+    ///
+    /// # Errors
+    /// If a result does not fit its type. Then the rows before it are left, and no others.
+    pub(super) fn take_in(&mut self, Piece { rows, columns }: Piece) -> Result<()> {
+        match columns {
             Ok(columns) => {
-                self.results.push(slots.len(), columns);
+                self.results.push(rows, columns);
                 Ok(())
             }
             Err(unfit) => {
-                self.halted = self.ticks.get(from + unfit.at).copied();
-                let (number, row) = self.out.at(from + unfit.at);
+                let at = self.results.rows() + unfit.at;
+                self.halted = self.ticks.get(at);
+                let (number, row) = self.out.at(at);
                 let error = self.unfit(&unfit, self.passage.place(number, row));
-                self.out.truncate(from + unfit.at);
-                self.ticks.truncate(from + unfit.at);
-                self.lower(from, &slots[..unfit.at], results).and(Err(error))
+                self.results.push(unfit.at, unfit.before);
+                self.out.truncate(at);
+                Err(error)
             }
         }
     }
@@ -58,10 +57,10 @@ impl Rolling {
 
     /// The event time of the next rows that go out.
     fn time(&mut self, rows: usize) -> EventTime {
-        let ticks: Vec<i64> = self.ticks.drain(..rows).collect();
+        let ticks = self.ticks.take(rows);
         // A row has its turn because event time has come to it.
-        let before = Some(ticks.clone().into());
-        EventTime { before, ..EventTime::new(self.parts.shape.time.clone(), ticks.into()) }
+        let before = Some(ticks.clone());
+        EventTime { before, ..EventTime::new(self.parts.shape.time.clone(), ticks) }
     }
 
     /// Rows that are left, or none but how far event time has come.

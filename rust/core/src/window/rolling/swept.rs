@@ -8,6 +8,7 @@ use super::super::stretches::Stretch;
 use super::{Current, Rolling};
 use crate::aggregate::LastRows;
 use crate::batch::{Batch, EventTime};
+use crate::error::Result;
 use crate::types::DataType;
 
 impl Rolling {
@@ -34,7 +35,7 @@ impl Rolling {
     }
 
     /// Whether none of the rows of a batch needs care, so that they can roll by.
-    pub(super) fn rolls(&mut self, rows: &Rows) -> bool {
+    pub(super) fn rolls(&mut self, rows: &mut Rows) -> bool {
         let Some(belts) = &mut self.belts else { return false };
         if !belts.leads() {
             belts.watch(&rows.inputs, 0..rows.end);
@@ -45,22 +46,22 @@ impl Rolling {
         }
         let last = belts.stop();
         belts.watch(&rows.inputs, 0..rows.end);
-        if let Some(last) = last {
-            self.replay(rows, last);
+        if let Some(last) = last
+            && let Err(error) = self.replay(rows, last)
+        {
+            self.fail(error);
+            rows.end = rows.row;
         }
         false
     }
 
     /// Takes rows in again, with the results of which nothing is done.
-    fn replay(&mut self, rows: &Rows, LastRows { first, len, inputs }: LastRows) {
-        let Some(sweeper) = &mut self.sweeper else { return };
+    fn replay(&mut self, rows: &Rows, LastRows { first, len, inputs }: LastRows) -> Result<()> {
+        let Some(sweeper) = &mut self.sweeper else { return Ok(()) };
         let time = EventTime::new(DataType::Int64, (first..first + len as i64).collect());
         let rows = Rows { time, numbers: Arc::new(vec![0; len]), inputs, ..rows.clone() };
         self.trails.start_at(0, first);
-        for start in (0..len).step_by(sweeper.most()) {
-            let piece = start..len.min(start + sweeper.most());
-            sweeper.sweep(&rows, piece, self.span, &mut self.trails, &mut self.table);
-        }
+        sweeper.sweep(&rows, 0..len, &mut self.trails, &mut self.table).map(drop)
     }
 
     /// Makes the results of the next rows, none of which needs care.
@@ -86,11 +87,10 @@ impl Rolling {
         self.passage.hold(number, piece.len());
         rows.row = piece.end;
         // Rows that roll by have no times.
-        let ticks = rows.time.ticks.get(piece).unwrap_or(&[]);
         if !self.by_arrival {
-            self.ticks.extend_from_slice(ticks);
+            self.ticks.push(rows.time.ticks.slice(piece.start, piece.len()));
         }
-        if let Some(&last) = ticks.last() {
+        if let Some(&last) = rows.time.ticks.get(piece).and_then(<[i64]>::last) {
             self.mark.reach(last);
         }
     }
@@ -103,32 +103,19 @@ impl Rolling {
             (true, Some(last)) => ticks.partition_point(|tick| tick < last),
             _ => ticks.len(),
         };
-        if ready <= sweeper.most() {
-            return ready;
-        }
-        let most = sweeper.most();
-        if !self.span.is_shared() {
-            return most;
-        }
-        // Rows of one time are swept together.
-        match ticks[..most].partition_point(|&tick| tick < ticks[most]) {
-            0 => ticks[..ready].partition_point(|&tick| tick == ticks[0]),
-            rows => rows,
-        }
+        sweeper.next(&ticks[..ready], self.parts.batch_rows.max(sweeper.most()))
     }
 
     /// Makes the results of the next rows.
-    pub(super) fn sweep(&mut self, current: &mut Current, len: usize) {
+    pub(super) fn sweep(&mut self, Current { rows, number, .. }: &mut Current, len: usize) {
         let Some(sweeper) = &mut self.sweeper else { return };
-        let (rows, from) = (&mut current.rows, self.out.len());
-        let piece = rows.row..rows.row + len;
-        sweeper.sweep(rows, piece.clone(), self.span, &mut self.trails, &mut self.table);
-        self.take_out(current.number, rows, piece);
-        let sweeper = self.sweeper.take();
-        let lowered =
-            sweeper.as_ref().map(|sweeper| self.lower(from, sweeper.slots(len), Some(sweeper.results())));
-        self.sweeper = sweeper;
-        if let Some(Err(error)) = lowered {
+        let swept = rows.row..rows.row + len;
+        let made = sweeper.sweep(rows, swept.clone(), &mut self.trails, &mut self.table);
+        let taken = made.and_then(|pieces| {
+            self.take_out(*number, rows, swept);
+            pieces.into_iter().try_for_each(|piece| self.take_in(piece))
+        });
+        if let Err(error) = taken {
             self.fail(error);
             rows.end = rows.row;
         }
