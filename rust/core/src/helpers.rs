@@ -163,6 +163,10 @@ mod tests {
                 let done = helpers.carry_out((0..jobs).map(Square).collect()).expect("none is negative");
                 assert!(done.iter().map(|job| job.0).eq((0..jobs).map(|n| n * n)), "{threads} threads");
             }
+            helpers.begin([3, 4].map(Square).into());
+            let done = helpers.finish().expect("none is negative");
+            assert_eq!(done.iter().map(|job| job.0).collect::<Vec<_>>(), [9, 16]);
+            assert!(helpers.finish().expect("there are none").is_empty());
         }
     }
 

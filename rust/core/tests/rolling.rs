@@ -1,11 +1,11 @@
-//! Windows of the last so many rows: many rows at once against row by row, to the bit.
+//! Windows of which each row has its own: many rows at once against row by row, to the bit.
 
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
 use proptest::prelude::*;
 use rillet_core::expr::{Expr, Literal};
-use rillet_core::plan::{Frame, Host, Node, RollingSpec};
+use rillet_core::plan::{Ends, Frame, Host, Node, RollingSpec};
 use rillet_core::{
     Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
@@ -40,18 +40,36 @@ fn aggregates(filtered: bool) -> Vec<(String, Aggregate)> {
     all.into_iter().enumerate().map(|(i, aggregate)| (format!("a{i}"), aggregate)).collect()
 }
 
+/// Which rows are in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// The last so many.
+    Rows,
+    /// The last so many of a key.
+    RowsOfKeys,
+    /// Those of a key in so much time.
+    TimeOfKeys,
+}
+
+const KINDS: [Kind; 3] = [Kind::Rows, Kind::RowsOfKeys, Kind::TimeOfKeys];
+
 /// The windows, of rows that have their results at once; or of rows that may have to wait for others, and so are
 /// dealt with one by one.
-fn plan(rows: u64, least: u64, filtered: bool, waits: bool) -> Arc<Plan> {
+fn plan(kind: Kind, size: u64, least: u64, filtered: bool, waits: bool) -> Arc<Plan> {
+    let key = Expr::column("n").binary("%", Expr::literal(Literal::Int(3))).expect("an operator");
+    let frame = match kind {
+        Kind::TimeOfKeys => Frame::Time { size: Length::Ticks(size as i64), closed: Ends::Right },
+        _ => Frame::Rows { rows: size, center: false },
+    };
     let spec = RollingSpec {
-        frame: Frame::Rows { rows, center: false },
-        by: Vec::new(),
-        time: waits.then(|| Expr::column("n")),
+        frame,
+        by: if kind == Kind::Rows { Vec::new() } else { vec![("k".into(), key)] },
+        time: (waits || kind == Kind::TimeOfKeys).then(|| Expr::column("n")),
         lateness: Length::Ticks(i64::from(waits)),
         late: Late::Error,
         ahead: None,
         idle_timeout: None,
-        min_periods: least.min(rows),
+        min_periods: least.min(size),
         max_kept: 0,
         max_state_bytes: None,
         aggregates: aggregates(filtered),
@@ -156,10 +174,11 @@ proptest! {
         window in prop_oneof![1u64..5, 1u64..70, Just(1 << 40)],
         least in 1u64..4,
         filtered in prop::bool::weighted(0.2),
+        kind in prop::sample::select(&KINDS[..]),
     ) {
         let ends = ends(rows.len(), &steps);
-        let at_once = results(plan(window, least, filtered, false), &rows, &ends);
-        let one_by_one = results(plan(window, least, filtered, true), &rows, &ends);
+        let at_once = results(plan(kind, window, least, filtered, false), &rows, &ends);
+        let one_by_one = results(plan(kind, window, least, filtered, true), &rows, &ends);
         prop_assert_eq!(difference(&at_once, &one_by_one), None);
     }
 }
@@ -174,13 +193,30 @@ fn so_do_many_blocks_side_by_side_on_several_threads() {
     for window in [1, 2, 3, 100, 1023, 5000, 40_000, 90_000] {
         for steps in [&[65_536][..], &[70_001, 17, 1, 30_000], &[200_000]] {
             let ends = ends(rows.len(), steps);
-            let at_once = results(plan(window, 1, false, false), &rows, &ends);
-            let one_by_one = results(plan(window, 1, false, true), &rows, &ends);
+            let at_once = results(plan(Kind::Rows, window, 1, false, false), &rows, &ends);
+            let one_by_one = results(plan(Kind::Rows, window, 1, false, true), &rows, &ends);
             assert_eq!(
                 difference(&at_once, &one_by_one),
                 None,
                 "windows of {window} rows in batches of {steps:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn so_do_rows_of_keys_on_several_threads() {
+    let mixed = |i: usize| (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    let value = |i: usize| (!mixed(i).is_multiple_of(900)).then(|| mixed(i) as f64 / 3e9 - 1000.0);
+    let rows: Vec<Row> = (0..100_000).map(|i| (value(i), Some(mixed(i + 7) as i64 - (1 << 42)))).collect();
+    for kind in [Kind::RowsOfKeys, Kind::TimeOfKeys] {
+        for (window, least) in [(1, 1), (100, 1), (5000, 2000), (90_000, 1)] {
+            let one_by_one = results(plan(kind, window, least, true, true), &rows, &[100_000]);
+            for steps in [&[65_536][..], &[70_001, 17, 1, 20_000], &[4_500]] {
+                let at_once = results(plan(kind, window, least, true, false), &rows, &ends(rows.len(), steps));
+                let found = difference(&at_once, &one_by_one);
+                assert_eq!(found, None, "{kind:?}, windows of {window} in batches of {steps:?}");
+            }
         }
     }
 }

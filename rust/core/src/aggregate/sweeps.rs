@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::helpers::{Helpers, Job};
 
 /// So many rows at a time are worth a thread.
-const WORTH_A_THREAD: usize = 1 << 11;
+const WORTH_A_THREAD: usize = 1 << 12;
 
 /// Rows of a batch that are swept together, and what is done to the cells.
 pub(crate) struct Swept {
