@@ -83,6 +83,23 @@ struct Turn {
     made: Vec<Lowered>,
 }
 
+impl Turn {
+    /// That of a partial with cells like these, which has nothing to do yet.
+    fn new(part: usize, selection: usize, cells: &dyn Cells, outputs: Vec<Output>, least: u64) -> Self {
+        Self {
+            part,
+            selection,
+            outputs,
+            least,
+            cells: cells.fresh(),
+            results: cells.fresh(),
+            scratch: Scratch::default(),
+            rows: None,
+            made: Vec::new(),
+        }
+    }
+}
+
 impl Job for Turn {
     fn carry_out(&mut self) {
         let Some(Known { swept, chosen, counted }) = self.rows.as_deref() else { return };
@@ -121,22 +138,15 @@ pub(crate) struct Sweeps {
 impl Sweeps {
     /// Through the cells of such a table, on up to so many threads. Each of these results needs so many values.
     pub(crate) fn new(table: &Table, outputs: &[Output], least: u64, threads: usize) -> Self {
-        let of = |part| outputs.iter().filter(move |output| output.part == Some(part)).cloned().collect();
-        let turn = |(part, (cells, &selection)): (usize, (&Box<dyn Cells>, &usize))| Turn {
-            part,
-            selection,
-            outputs: of(part),
-            least,
-            cells: cells.fresh(),
-            results: cells.fresh(),
-            scratch: Scratch::default(),
-            rows: None,
-            made: Vec::new(),
-        };
+        let parts = table.parts.iter().zip(&table.part_selections).enumerate();
+        let turns = parts.map(|(part, (cells, &selection))| {
+            let outputs = outputs.iter().filter(|output| output.part == Some(part)).cloned().collect();
+            Turn::new(part, selection, &**cells, outputs, least)
+        });
         Self {
             outputs: outputs.to_vec(),
             counts: Counts::new(table.selections()),
-            turns: table.parts.iter().zip(&table.part_selections).enumerate().map(turn).collect(),
+            turns: turns.collect(),
             begun: None,
             helpers: (threads > 1).then(|| Helpers::new("rillet-rolling", threads)),
         }
