@@ -104,7 +104,18 @@ def test_a_time_that_is_missing(kind):
         return KINDS[kind](read, time="u").agg(a=rl.sum("n"))
 
     rows, error, reason = same_for_any_cut([row(1), row(20), row(30, u=None), row(40)], plan)
-    assert rows and error is rl.BadRowError and reason == 'from_rows, row 2: "null" is not an event time'
+    assert rows and error is rl.BadRowError and 'row 2: column "u": "null" is not an' in reason
+
+
+@every_kind
+def test_a_time_that_a_function_leaves_out(kind):
+    def plan(read):
+        # All rows go to the function at once, wherever they were cut.
+        mapped = read.rebatch(10).map_batches(lambda batch: {"t": [1, 20, None, 40], "n": [1] * 4})
+        return KINDS[kind](mapped).agg(a=rl.sum("n"))
+
+    rows, error, reason = same_for_any_cut([row(t) for t in (1, 20, 30, 40)], plan)
+    assert rows and error is rl.BadRowError and reason.startswith("batch 0 of map_batches(<lambda>), row 2: ")
 
 
 @every_kind

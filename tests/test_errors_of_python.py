@@ -81,6 +81,25 @@ def test_batches_after_the_first_have_its_types():
         assert rows(stream) == [(1.5,), (None,), (2.0,)]
 
 
+def test_what_a_function_makes_is_named_in_the_errors_of_later_stages():
+    stream = rl.from_rows([{"t": t} for t in (1, 5, 30, 2)], time="t", batch_rows=2)
+    late = stream.map_batches(lambda batch: {"t": batch["t"]}).window(rl.tumbling(5)).agg(n=rl.count())
+    error = fails(lambda: late, rl.LateRowError)
+    assert str(error).startswith("batch 1 of map_batches(<lambda>), row 1: the row of 2 came after")
+    assert "(set by batch 1 of map_batches(<lambda>), row 0)" in str(error)
+    as_it_was = stream.map_batches(lambda batch: batch[:]).window(rl.tumbling(5)).agg(n=rl.count())
+    assert str(fails(lambda: as_it_was)).startswith("from_rows, row 3: the row of 2 came after")
+
+
+def test_a_category_too_many_comes_after_the_rows_before_it():
+    schema = {"s": rl.categorical(max=1)}
+    stream = rl.from_rows([(1,)]).map_batches(lambda _: {"s": ["a", "a", "b", "a"]}, schema=schema)
+    it, got = iter(stream), []
+    with pytest.raises(rl.LimitError, match=r"^batch 0 of map_batches\(<lambda>\), row 2: column \"s\" has more"):
+        got.extend(rows(it))
+    assert rows([next(iter(stream))]) == [("a",), ("a",)]
+
+
 def test_map_batches_gives_what_it_declares():
     stream = rl.from_batches([GOOD]).map_batches(lambda _: {"y": np.array([1], "int8")}, schema={"y": "float64"})
     (batch,) = stream

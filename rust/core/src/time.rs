@@ -33,18 +33,26 @@ pub(crate) fn first_without(column: &ArrayRef) -> Option<usize> {
     (0..nulls.len()).find(|&row| nulls.is_null(row))
 }
 
-/// The ticks of an event time column.
+/// The ticks of an event time column, which has this name if it is a column of the batch.
 ///
 /// # Errors
 /// [`Error::BadRow`] for the first row that has none.
-pub(crate) fn ticks(column: &ArrayRef, batch: &Batch) -> Result<ScalarBuffer<i64>> {
+pub(crate) fn ticks(column: &ArrayRef, name: Option<&str>, batch: &Batch) -> Result<ScalarBuffer<i64>> {
     if let Some(row) = first_without(column) {
         return Err(Error::BadRow(Box::new(BadRow {
             place: batch.origin().place(row),
-            column: None,
+            column: name.map(str::to_owned),
             value: "null".into(),
-            reason: "not an event time".into(),
+            reason: format!("not an event time; leave such rows out first: {}", leaving_out(name)),
         })));
     }
     Ok(as_i64(column).expect("the plan checked the type"))
+}
+
+/// How rows without event time are left out.
+fn leaving_out(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!(".filter(rl.col({name:?}).is_not_null()).window(…, time={name:?})"),
+        None => ".filter(….is_not_null())".into(),
+    }
 }

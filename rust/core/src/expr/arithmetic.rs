@@ -8,6 +8,7 @@ use arrow_buffer::NullBuffer;
 use super::bind::Term;
 use super::eval::{Flaw, Outcome, Value, Work};
 use super::lane::{Checked, Lane, Operand, primitive, zip, zip_checked};
+use super::literal::Literal;
 use super::numbers::{self, Integers};
 use super::operator::Math;
 use super::temporal;
@@ -68,6 +69,23 @@ pub(super) fn bind<'a>(op: Math, left: Term<'a>, right: Term<'a>, whole: Term<'a
             Err(culprit.misfit(format!("{} takes numbers and times; {}", op.symbol(), advice(&culprit.dtype))))
         }
     }
+}
+
+/// Binds a minus sign. The product has the types and the faults that it should have, and is right for −0.0.
+pub(super) fn bind_negate<'a>(operand: Term<'a>, whole: Term<'a>) -> Result<Term<'a>> {
+    match &operand.dtype {
+        DataType::Null | DataType::Duration(_) => {}
+        dtype if dtype.is_number() => {}
+        dtype => {
+            let advice = match dtype {
+                DataType::Date | DataType::Time(_) | DataType::Timestamp(..) => "cast(\"int64\") gives its ticks",
+                dtype => advice(dtype),
+            };
+            return Err(operand.misfit(format!("- takes numbers and durations; {advice}")));
+        }
+    }
+    let minus = operand.bare().with_literal(Literal::Int(-1));
+    bind(Math::Multiply, operand, minus, whole)
 }
 
 /// One step of arithmetic on two operands whose values are already of the lane.

@@ -7,7 +7,7 @@ use super::ast::{Expr, MAX_PARTS, Part};
 use super::display::write;
 use super::eval::Work;
 use super::literal::Literal;
-use super::operator::{BinaryOp, Math, UnaryOp};
+use super::operator::{BinaryOp, UnaryOp};
 use super::{arithmetic, cast, compare, fill, logic};
 use crate::error::{Error, Result};
 use crate::types::{DataType, Schema};
@@ -33,6 +33,14 @@ impl Bound {
     /// The type of the column it gives.
     pub fn dtype(&self) -> &DataType {
         &self.dtype
+    }
+
+    /// The name of the column that it is, if it computes nothing.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.parts[..] {
+            [Part::Column(name)] => Some(name),
+            _ => None,
+        }
     }
 
     /// The place of the column that it is, if it computes nothing.
@@ -108,11 +116,7 @@ fn bind_part<'a>(parts: &'a [Part], at: usize, stack: &mut Vec<Term<'a>>, schema
 
 fn bind_unary<'a>(part: &Part, operand: Term<'a>, whole: Term<'a>) -> Result<Term<'a>> {
     match part {
-        // The product has the types and the faults that a negation should have, and is right for −0.0.
-        Part::Unary(UnaryOp::Negate) => {
-            let minus = operand.bare().with_literal(Literal::Int(-1));
-            arithmetic::bind(Math::Multiply, operand, minus, whole)
-        }
+        Part::Unary(UnaryOp::Negate) => arithmetic::bind_negate(operand, whole),
         Part::Unary(UnaryOp::Not) => logic::bind_not(operand, whole),
         Part::Unary(UnaryOp::IsNull) => Ok(whole.of([operand], Work::IsNull(true), DataType::Bool)),
         Part::Unary(UnaryOp::IsNotNull) => Ok(whole.of([operand], Work::IsNull(false), DataType::Bool)),

@@ -14,9 +14,10 @@ mod rejects;
 mod ruler;
 mod session;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Origin};
 use crate::error::{BadRow, Error, Place, Result};
 use crate::row::Gathered;
 use crate::source::{Categories, Fetch, Source, Supply};
@@ -92,7 +93,8 @@ enum Work {
     Unmade(Box<Maker>),
     Map {
         id: usize,
-        answer: Option<Batch>,
+        /// What it has given: a batch, and the error of the row behind it, if one is in error.
+        answers: VecDeque<Result<Batch>>,
         /// What it has been declared to give, or what it has given first.
         schema: Option<Arc<Schema>>,
         categories: Option<Categories>,
@@ -231,18 +233,18 @@ impl Run {
     /// If it does not look as declared.
     pub fn mapped(&mut self, batch: Batch) -> Result<()> {
         match self.mapping.take().map(|at| &mut self.nodes[at].work) {
-            Some(Work::Map { answer, schema, categories, calls, time, ledger, .. }) => {
+            Some(Work::Map { answers, schema, categories, calls, time, ledger, .. }) => {
                 let name = result_of(ledger, *calls - 1);
                 let known = schema.get_or_insert_with(|| Arc::clone(batch.schema()));
                 known.check(batch.schema()).map_err(|error| error.within(&name))?;
                 let categories = categories.get_or_insert_with(|| Categories::new(known));
-                let (batch, full) = categories.adopt(batch, known);
-                if let Some(full) = full {
-                    let place = Place { source: Some(name), row: Some(full.row as u64), ..Place::default() };
-                    return Err(categories.too_many(full, place));
-                }
-                ledger.rows_out += batch.rows() as u64;
-                *answer = Some(prepared::retimed(batch, time.as_deref())?);
+                let (batch, full) = categories.adopt(named(batch, &name), known);
+                let good = batch.slice(0, full.map_or(batch.rows(), |full| full.row));
+                let (good, untimed) = prepared::retimed(good, time.as_deref());
+                ledger.rows_out += good.rows() as u64;
+                let place = |row| Place { source: Some(name), row: Some(row as u64), ..Place::default() };
+                let failure = untimed.or(full.map(|full| categories.too_many(full, place(full.row))));
+                answers.extend([Ok(good)].into_iter().chain(failure.map(Err)));
                 Ok(())
             }
             _ => Ok(()), // closed meanwhile
@@ -343,10 +345,10 @@ impl Run {
     }
 
     fn pull_map(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
-        if let Work::Map { answer, .. } = &mut self.nodes[at].work
-            && let Some(batch) = answer.take()
+        if let Work::Map { answers, .. } = &mut self.nodes[at].work
+            && let Some(answer) = answers.pop_front()
         {
-            return Ok(Flow::Batch(batch));
+            return answer.map(Flow::Batch);
         }
         let input = self.nodes[at].inputs[0];
         loop {
@@ -454,6 +456,14 @@ impl Run {
             }
             node.work = Work::Gone(ledger_of(&node.work));
         }
+    }
+}
+
+/// A batch that a function has made, of which nothing but that says where it is from.
+fn named(batch: Batch, result: &str) -> Batch {
+    match batch.origin().source {
+        Some(_) => batch,
+        None => batch.with_origin(Origin { source: Some(result.into()), ..Origin::default() }),
     }
 }
 

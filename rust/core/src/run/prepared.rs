@@ -1,6 +1,6 @@
 //! [`Prepared`]: a plan that has been checked against the schemas of its sources.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::build::{Carries, EventTimeOf, Maker, make, mapped};
@@ -224,7 +224,15 @@ fn stage(node: &Node, input: Option<Carries>, threads: usize) -> Result<(Work, O
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
             let schema = map.schema.clone().map(Arc::new);
             let ledger = Ledger::new(node.to_string());
-            let work = Work::Map { id: map.id, answer: None, schema, categories: None, calls: 0, time, ledger };
+            let work = Work::Map {
+                id: map.id,
+                answers: VecDeque::new(),
+                schema,
+                categories: None,
+                calls: 0,
+                time,
+                ledger,
+            };
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
@@ -244,17 +252,18 @@ fn threads(plan: &Plan) -> usize {
     plan.leaves().into_iter().filter_map(told).min().unwrap_or_else(cores)
 }
 
-/// Gives a batch from the host's function the event time of its rows, if it has the column.
-pub(super) fn retimed(batch: Batch, column: Option<&str>) -> Result<Batch> {
-    let Some(at) = column.and_then(|column| batch.schema().find(column)) else {
-        return Ok(batch.with_time(None));
+/// Gives a batch from the host's function the event time of its rows, if it has the column, up to the first row that
+/// has none; gives the error of that one too.
+pub(super) fn retimed(batch: Batch, column: Option<&str>) -> (Batch, Option<Error>) {
+    let at = column.and_then(|column| batch.schema().find(column));
+    let Some(at) = at.filter(|&at| time::check("", &batch.schema().fields()[at].dtype).is_ok()) else {
+        return (batch.with_time(None), None);
     };
-    if time::check("", &batch.schema().fields()[at].dtype).is_err() {
-        return Ok(batch.with_time(None));
-    }
-    let ticks = time::ticks(&batch.columns()[at], &batch)?;
-    let dtype = batch.schema().fields()[at].dtype.clone();
-    Ok(batch.with_time(Some(EventTime::new(dtype, ticks))))
+    let (times, dtype) = (&batch.columns()[at], batch.schema().fields()[at].dtype.clone());
+    let good = time::first_without(times).unwrap_or(batch.rows());
+    let failure = time::ticks(times, column, &batch).err();
+    let ticks = time::ticks(&times.slice(0, good), column, &batch).unwrap_or_default();
+    (batch.slice(0, good).with_time(Some(EventTime::new(dtype, ticks))), failure)
 }
 
 fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<Leaf> {

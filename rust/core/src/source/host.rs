@@ -57,9 +57,10 @@ impl HostBatches {
         let origin = Origin { source: Some(Arc::clone(&self.name)), row: self.row, ..Origin::default() };
         self.row += batch.rows() as u64;
         let batch = batch.with_origin(origin);
-        let time = self.time.map(|at| time::ticks(&batch.columns()[at], &batch)).transpose()?;
-        let dtype = self.time.map(|at| self.schema.fields()[at].dtype.clone());
-        Ok(batch.with_time(dtype.zip(time).map(|(dtype, ticks)| EventTime::new(dtype, ticks))))
+        let Some(at) = self.time else { return Ok(batch.with_time(None)) };
+        let field = &self.schema.fields()[at];
+        let ticks = time::ticks(&batch.columns()[at], Some(&field.name), &batch)?;
+        Ok(batch.with_time(Some(EventTime::new(field.dtype.clone(), ticks))))
     }
 
     /// A batch without rows, after which event time has come so far; `None` if there is no event time.

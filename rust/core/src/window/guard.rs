@@ -46,7 +46,7 @@ impl Guard {
         let good = time::first_without(&columns[0])
             .unwrap_or(batch.rows())
             .min(fault.map_or(batch.rows(), |fault| fault.row));
-        time::ticks(&columns[0].slice(0, good), batch).unwrap_or_default()
+        time::ticks(&columns[0].slice(0, good), None, batch).unwrap_or_default()
     }
 
     /// The rows that are too far ahead: if that is an error, the first. The others move the mark.

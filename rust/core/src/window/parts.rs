@@ -88,9 +88,9 @@ impl Parts {
         let time = match (own, &self.time) {
             (Some(column), Some(bound)) => {
                 if let Some(row) = time::first_without(&column).filter(|&row| row < end) {
-                    (end, failure) = (row, time::ticks(&column, &batch).err());
+                    (end, failure) = (row, time::ticks(&column, bound.name(), &batch).err());
                 }
-                let ticks = time::ticks(&column.slice(0, end), &batch).unwrap_or_default();
+                let ticks = time::ticks(&column.slice(0, end), None, &batch).unwrap_or_default();
                 EventTime::new(bound.dtype().clone(), ticks)
             }
             _ => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
