@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 import rillet as rl
 from compare import assert_rows, dicts, exact
 from reference import guard, keep, rolling, stream, window
+from reference_several import several
 from test_properties import CONDITIONS, aggregates, as_csv, batch_rows, by, shapes, source, spec, tables
+from test_several import kinds
 
 N = {"n": rl.count()}
 lengths = st.integers(1, 80)
@@ -42,6 +44,16 @@ def test_windows_are_those_of_the_rows_that_pass(data, shape, by, lateness, most
     judge = list(it.stats)[1]
     assert (judge["rows_in"], judge["passed"], judge["ahead"]) == (len(data), len(passed), len(ahead))
     assert judge["held"] == 0
+
+
+@given(tables, kinds(), by, lateness, lengths, aggregates(), batch_rows)
+def test_several_windows_are_those_of_the_rows_that_pass(data, kinds, by, lateness, most, aggs, batch_rows):
+    (ours, theirs), (specs, holdings) = aggs, kinds
+    options = {"late": "drop", "lateness": lateness, "max_ahead": most, "ahead": "keep"}
+    it = iter(source(data, batch_rows=batch_rows).windows(specs, by=by or None, **options).agg(**ours))
+    passed, ahead = guard(data, most)
+    assert_rows(dicts(it), several(stream(passed), theirs, kinds=holdings, by=by, lateness=lateness).rows)
+    assert exact(dicts(it.late)) == exact(ahead)
 
 
 @given(tables, by, lateness, lengths, aggregates(), batch_rows)

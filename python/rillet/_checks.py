@@ -41,8 +41,6 @@ def check_fill(fill: str | None, max_fill: int | None) -> tuple[str, int] | None
         if max_fill is not None:
             raise ArgumentError("max_fill= bounds what fill= gives; set fill= too")
         return None
-    if not isinstance(fill, str):
-        raise ArgumentTypeError(f"fill must be a text such as \"null\", not {type(fill).__name__}")
     return fill, 1000 if max_fill is None else max_fill
 
 

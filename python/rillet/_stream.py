@@ -1,7 +1,7 @@
 """``Stream``: a lazy plan that can be iterated."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn
 
 from rillet import _core
 from rillet._checks import Column, check_count, check_fill, check_frame, count_of, keys_of, names_of
@@ -320,8 +320,11 @@ class Stream:
         time: Column | None = None,
         lateness: Any = 0,
         late: Literal["error", "drop", "keep"] = "error",
+        max_ahead: Any = None,
+        ahead: Literal["error", "drop", "keep"] = "error",
         max_kept: int = 100_000,
         max_state_bytes: int | None = None,
+        **others: Never,
     ) -> "Grouped":
         """Several kinds of windows in one pass: rows are read once, keys and inputs of aggregates made once for all.
 
@@ -334,8 +337,9 @@ class Stream:
         ----------
         specs
             Kinds of windows by name: ``rl.tumbling(...)``, ``rl.hopping(...)`` and ``rl.cumulate(...)``, all with the
-            same ``label=``.
-        by, time, lateness, max_kept
+            same ``label=``. Other kinds, and the arguments of ``window`` that are not here, are for a stream of their
+            own.
+        by, time, lateness, max_ahead, ahead, max_kept
             As of ``window``, for all kinds.
         late
             As of ``window``. A row that misses a window of one kind counts in those of the others that are open; in
@@ -362,9 +366,20 @@ class Stream:
         for name in specs:
             if not isinstance(name, str):
                 raise ArgumentTypeError(f"windows: a name is a text, not {type(name).__name__}: {name!r}")
-        several = Windows.several(list(specs.items()))
+        for name in others:
+            known = name in (Stream.window.__kwdefaults__ or ())
+            advice = "; give each kind that needs it a stream of its own, with window(...)" if known else ""
+            raise ArgumentTypeError(f"windows has no argument {name}={advice}")
         return self.window(
-            several, by=by, time=time, lateness=lateness, late=late, max_kept=max_kept, max_state_bytes=max_state_bytes
+            Windows.several(list(specs.items())),
+            by=by,
+            time=time,
+            lateness=lateness,
+            late=late,
+            max_ahead=max_ahead,
+            ahead=ahead,
+            max_kept=max_kept,
+            max_state_bytes=max_state_bytes,
         )
 
     def rolling(
@@ -540,6 +555,21 @@ class Grouped:
 
     def __repr__(self) -> str:
         return repr(self._make([])).removesuffix(".agg()") + "  # waits for .agg(...)"
+
+    # What one might try who has forgotten `agg`; a type checker needs no such advice.
+    if not TYPE_CHECKING:
+
+        def _forgotten(self, *_: object, **__: object) -> NoReturn:
+            raise ArgumentTypeError(f"windows and groups have no rows yet; {_FORGOTTEN}")
+
+        __iter__ = __next__ = __len__ = __getitem__ = __enter__ = __exit__ = __arrow_c_stream__ = _forgotten
+
+        def __getattr__(self, name: str) -> NoReturn:
+            advice = "" if name.startswith("_") else f"; {_FORGOTTEN}"
+            raise AttributeError(f"windows and groups have no {name!r}{advice}", name=name, obj=self)
+
+
+_FORGOTTEN = "add .agg(...), which says what is computed of them, such as .agg(n=rl.count())"
 
 
 def _restore(plan: str, hosts: tuple[Any, ...]) -> Stream:

@@ -9,6 +9,7 @@ use rillet_core::expr::{Expr, Literal, UnaryOp};
 use rillet_core::plan::{Gap, Hopping, Session, Windows};
 use rillet_core::{Aggregate, Closed, DataType, Function, Label, Length, TimeUnit};
 
+use crate::choice::choice;
 use crate::errors::{to_py, type_error, value_error};
 use crate::infer::type_name;
 
@@ -134,8 +135,13 @@ impl PyExpr {
 
     /// The value as another type, such as `"float64"` or `"timestamp[ms]"`. A value that does not fit is an
     /// error at its row.
-    fn cast(&self, py: Python<'_>, dtype: &str) -> PyResult<Self> {
-        let dtype: DataType = dtype.parse().map_err(|error| to_py(py, &error))?;
+    fn cast(&self, dtype: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = dtype.py();
+        let Ok(name) = dtype.cast::<PyString>() else {
+            let message = format!("cast takes a type such as \"float64\", not {}", type_name(dtype));
+            return Err(type_error(py, &message));
+        };
+        let dtype: DataType = name.to_string_lossy().parse().map_err(|error| to_py(py, &error))?;
         Ok(Self(self.0.clone().cast(dtype)))
     }
 
@@ -151,8 +157,11 @@ impl PyExpr {
     }
 
     /// The same under a name, which is that of the column it becomes.
-    fn alias(&self, name: &str) -> Self {
-        Self(self.0.clone().alias(name))
+    fn alias(&self, name: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match name.cast::<PyString>() {
+            Ok(name) => Ok(Self(self.0.clone().alias(name.to_str()?))),
+            Err(_) => Err(type_error(name.py(), &format!("alias takes a name, not {}", type_name(name)))),
+        }
     }
 }
 
@@ -387,29 +396,15 @@ impl PyWindows {
         every: &Bound<'_, PyAny>,
         offset: &Bound<'_, PyAny>,
         tz: Option<&str>,
-        closed: &str,
-        label: Option<&str>,
+        closed: &Bound<'_, PyAny>,
+        label: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         // The step first: of tumbling windows, which have no size of their own, it is what the caller has set.
         let (every, size) = (length(every, "every")?, length(size, "size")?);
-        let closed = match closed {
-            "left" => Closed::Left,
-            "right" => Closed::Right,
-            "both" => Closed::Both,
-            other => {
-                let message = format!("closed must be \"left\", \"right\" or \"both\", not {other:?}");
-                return Err(value_error(py, &message));
-            }
-        };
-        let label = match label {
-            None => Label::Both,
-            Some("left") => Label::Left,
-            Some("right") => Label::Right,
-            Some(other) => {
-                let message = format!("label must be \"left\", \"right\" or None, not {other:?}");
-                return Err(value_error(py, &message));
-            }
-        };
+        let ends = [("left", Closed::Left), ("right", Closed::Right), ("both", Closed::Both)];
+        let closed = choice("closed", closed, &ends)?;
+        let edges = [("left", Label::Left), ("right", Label::Right)];
+        let label = label.map_or(Ok(Label::Both), |label| choice("label", label, &edges))?;
         let (offset, tz) = (length(offset, "offset")?, tz.map(Arc::from));
         let hopping = Hopping { size, every, offset, tz, closed, label };
         hopping.check().map_err(|error| to_py(py, &error))?;

@@ -6,6 +6,7 @@ mod batch;
 mod buffer;
 mod build;
 mod capsule;
+mod choice;
 mod coded;
 mod convert;
 mod equal;

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use rillet_core::plan::{
     Ahead, Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Merge, Node, OnError, Plan,
     ReadCsv, Revisions, RollingSpec, WindowSpec,
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
+use crate::choice::choice;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
 use crate::infer::type_name;
 use crate::iterator::BatchIterator;
 use crate::operator::Operator;
 use crate::schema::Schema as PySchema;
+
+/// The ends of a window of time that belong to it, by `closed=`.
+const ENDS: [(&str, Ends); 4] =
+    [("right", Ends::Right), ("left", Ends::Left), ("both", Ends::Both), ("neither", Ends::Neither)];
 
 /// What a stream does, as plain data. Python objects in it are named by number.
 #[pyclass(frozen, eq, module = "rillet._core", name = "Plan")]
@@ -138,18 +142,20 @@ impl PyPlan {
         by: Vec<(String, Bound<'_, PyAny>)>,
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
-        late: &str,
-        fill: Option<(PyBackedStr, u64)>,
+        late: &Bound<'_, PyAny>,
+        fill: Option<(Bound<'_, PyAny>, u64)>,
         revisions: (Option<Bound<'_, PyAny>>, Option<i64>, Bound<'_, PyAny>),
-        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        ahead: (Option<Bound<'_, PyAny>>, Bound<'_, PyAny>),
         idle_timeout: Option<&Bound<'_, PyAny>>,
         max_kept: usize,
         max_state_bytes: Option<u64>,
         aggs: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<Self> {
         let Ok(windows) = windows.cast::<PyWindows>() else {
+            let several =
+                if windows.is_instance_of::<PyDict>() { "; several kinds go to windows({…})" } else { "" };
             let message = format!(
-                "a window is made with rl.tumbling, rl.hopping or another of its kind, not {}",
+                "window takes a kind of windows such as rl.tumbling(\"1m\"), not {}{several}",
                 type_name(windows)
             );
             return Err(type_error(py, &message));
@@ -159,8 +165,8 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: set_aside(py, "late", late)?,
-            fill: fill.map(|(with, max)| Ok::<_, PyErr>(Fill { with: filling(py, &with)?, max })).transpose()?,
+            late: set_aside("late", late)?,
+            fill: fill.map(|(with, max)| Ok::<_, PyErr>(Fill { with: filling(&with)?, max })).transpose()?,
             revisions: revised(py, revisions)?,
             ahead: ahead_rows(py, ahead)?,
             idle_timeout: on_the_wall(idle_timeout)?,
@@ -175,12 +181,12 @@ impl PyPlan {
     fn rolling(
         &self,
         py: Python<'_>,
-        frame: (Option<Bound<'_, PyAny>>, Option<u64>, bool, PyBackedStr),
+        frame: (Option<Bound<'_, PyAny>>, Option<u64>, bool, Bound<'_, PyAny>),
         by: Vec<(String, Bound<'_, PyAny>)>,
         time: Option<&Bound<'_, PyAny>>,
         lateness: &Bound<'_, PyAny>,
-        late: &str,
-        ahead: (Option<Bound<'_, PyAny>>, PyBackedStr),
+        late: &Bound<'_, PyAny>,
+        ahead: (Option<Bound<'_, PyAny>>, Bound<'_, PyAny>),
         idle_timeout: Option<&Bound<'_, PyAny>>,
         limits: (u64, usize, Option<u64>),
         aggs: Vec<(String, Bound<'_, PyAny>)>,
@@ -188,7 +194,7 @@ impl PyPlan {
         let (min_periods, max_kept, max_state_bytes) = limits;
         let frame = match frame {
             (Some(size), None, _, closed) => {
-                Frame::Time { size: length(&size, "size")?, closed: closed_ends(py, &closed)? }
+                Frame::Time { size: length(&size, "size")?, closed: choice("closed", &closed, &ENDS)? }
             }
             (None, Some(rows), center, _) => Frame::Rows { rows, center },
             _ => return Err(type_error(py, "rolling takes a size, such as \"1h\", or rows=")),
@@ -198,7 +204,7 @@ impl PyPlan {
             by: named(by)?,
             time: time.map(expression).transpose()?,
             lateness: length(lateness, "lateness")?,
-            late: set_aside(py, "late", late)?,
+            late: set_aside("late", late)?,
             ahead: ahead_rows(py, ahead)?,
             idle_timeout: on_the_wall(idle_timeout)?,
             min_periods,
@@ -258,23 +264,12 @@ impl PyPlan {
 }
 
 /// What becomes of rows, by the argument that says so.
-fn set_aside(py: Python<'_>, argument: &str, value: &str) -> PyResult<Late> {
-    match value {
-        "error" => Ok(Late::Error),
-        "drop" => Ok(Late::Drop),
-        "keep" => Ok(Late::Keep),
-        other => {
-            let message = format!("{argument} must be \"error\", \"drop\" or \"keep\", not {other:?}");
-            Err(value_error(py, &message))
-        }
-    }
+fn set_aside(argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Late> {
+    choice(argument, value, &[("error", Late::Error), ("drop", Late::Drop), ("keep", Late::Keep)])
 }
 
-fn filling(py: Python<'_>, fill: &str) -> PyResult<Filling> {
-    let found = Filling::ALL.into_iter().find(|filling| filling.name() == fill);
-    found.ok_or_else(|| {
-        value_error(py, &format!("fill must be \"null\", \"zero\", \"previous\" or \"linear\", not {fill:?}"))
-    })
+fn filling(fill: &Bound<'_, PyAny>) -> PyResult<Filling> {
+    choice("fill", fill, &Filling::ALL.map(|filling| (filling.name(), filling)))
 }
 
 /// What `early`, `early_rows` and `refine_for` ask for.
@@ -292,9 +287,9 @@ fn revised(
 /// `max_ahead=` and `ahead=`.
 fn ahead_rows(
     py: Python<'_>,
-    (most, further): (Option<Bound<'_, PyAny>>, PyBackedStr),
+    (most, further): (Option<Bound<'_, PyAny>>, Bound<'_, PyAny>),
 ) -> PyResult<Option<Ahead>> {
-    let further = set_aside(py, "ahead", &further)?;
+    let further = set_aside("ahead", &further)?;
     match most {
         Some(most) => Ok(Some(Ahead { most: length(&most, "max_ahead")?, further })),
         None if further == Late::Error => Ok(None),
@@ -307,28 +302,8 @@ fn on_the_wall(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Length>> {
     timeout.map(|timeout| length(timeout, "idle_timeout")).transpose()
 }
 
-fn closed_ends(py: Python<'_>, closed: &str) -> PyResult<Ends> {
-    match closed {
-        "right" => Ok(Ends::Right),
-        "left" => Ok(Ends::Left),
-        "both" => Ok(Ends::Both),
-        "neither" => Ok(Ends::Neither),
-        other => {
-            let message = format!("closed must be \"right\", \"left\", \"both\" or \"neither\", not {other:?}");
-            Err(value_error(py, &message))
-        }
-    }
-}
-
 fn set_option(read: &mut ReadCsv, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = value.py();
-    let one_of = |options: &[&str]| -> PyResult<usize> {
-        let text: String = value.extract()?;
-        options
-            .iter()
-            .position(|option| *option == text)
-            .ok_or_else(|| value_error(py, &format!("{name} must be one of {}, not {text:?}", options.join(", "))))
-    };
     match name {
         "time" => read.time = value.extract()?,
         "schema" => read.schema = schema_option(py, value.extract()?)?,
@@ -336,14 +311,15 @@ fn set_option(read: &mut ReadCsv, name: &str, value: &Bound<'_, PyAny>) -> PyRes
         "names" => read.names = value.extract()?,
         "delimiter" => read.delimiter = character(name, value)?,
         "quote" => read.quote = if value.is_none() { None } else { Some(character(name, value)?) },
-        "comment" => read.comment = value.extract()?,
+        "comment" => read.comment = if value.is_none() { None } else { Some(text(name, value)?) },
         "skip_rows" => read.skip_rows = value.extract()?,
         "null_values" => read.null_values = value.extract()?,
         "infer_rows" => read.infer_rows = value.extract()?,
         "on_error" => {
-            read.on_error = [OnError::Error, OnError::Skip, OnError::Keep][one_of(&["error", "skip", "keep"])?]
+            let choices = [("error", OnError::Error), ("skip", OnError::Skip), ("keep", OnError::Keep)];
+            read.on_error = choice(name, value, &choices)?;
         }
-        "check" => read.check = [Check::Used, Check::All][one_of(&["used", "all"])?],
+        "check" => read.check = choice(name, value, &[("used", Check::Used), ("all", Check::All)])?,
         "max_kept" => read.max_kept = value.extract()?,
         "batch_rows" => read.batch_rows = value.extract()?,
         "threads" => read.threads = value.extract()?,
@@ -363,10 +339,19 @@ fn schema_option(py: Python<'_>, items: Vec<(String, String)>) -> PyResult<Vec<(
 }
 
 fn character(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u8> {
-    let text = value.extract::<String>()?;
+    let text = text(name, value)?;
     match text.as_bytes() {
         [byte] => Ok(*byte),
         _ => Err(value_error(value.py(), &format!("{name} must be one ASCII character, not {text:?}"))),
+    }
+}
+
+fn text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    match value.cast::<PyString>() {
+        Ok(text) => Ok(text.to_str()?.to_owned()),
+        Err(_) => {
+            Err(type_error(value.py(), &format!("{name} must be one ASCII character, not {}", type_name(value))))
+        }
     }
 }
 

@@ -1,0 +1,162 @@
+"""Errors that say what to write instead; and what they say, written."""
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import rillet as rl
+from compare import rows
+
+N = {"n": rl.count()}
+
+
+def read(*times):
+    return rl.from_rows([{"t": t, "x": n, "s": "a", "b": True} for n, t in enumerate(times)], time="t")
+
+
+def says(make, kind):
+    """What the error says that comes of it."""
+    with pytest.raises(kind) as caught:
+        make()
+    return str(caught.value)
+
+
+# -------------------------------------------------------------- choices
+
+
+CHOICES = {
+    "late": (lambda value: read().window(rl.tumbling(5), late=value), '"error", "drop" or "keep"'),
+    "ahead": (lambda value: read().rolling(5, max_ahead=5, ahead=value), '"error", "drop" or "keep"'),
+    "fill": (lambda value: read().window(rl.tumbling(5), fill=value), '"null", "zero", "previous" or "linear"'),
+    "closed": (lambda value: read().rolling(5, closed=value), '"right", "left", "both" or "neither"'),
+    "closed of a kind": (lambda value: rl.tumbling(5, closed=value), '"left", "right" or "both"'),
+    "label": (lambda value: rl.tumbling(5, label=value), '"left" or "right"'),
+    "on_error": (lambda value: rl.read_csv(b"", on_error=value), '"error", "skip" or "keep"'),
+    "check": (lambda value: rl.read_csv(b"", check=value), '"used" or "all"'),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_listed_as_they_are_written(name):
+    make, listed = CHOICES[name]
+    argument = name.split()[0]
+    assert says(lambda: make("maybe"), rl.ArgumentError) == f'{argument} must be {listed}, not "maybe"'
+    assert says(lambda: make(5), rl.ArgumentTypeError) == f"{argument} must be {listed}, not int"
+    for choice in listed.replace(" or ", ", ").split(", "):
+        make(choice.strip('"'))
+
+
+@pytest.mark.parametrize("option", ["delimiter", "quote", "comment"])
+def test_a_character_of_another_type_is_an_error_at_the_call(option):
+    message = says(lambda: rl.read_csv(b"", **{option: 5}), rl.ArgumentTypeError)
+    assert message == f"{option} must be one ASCII character, not int"
+
+
+def test_names_and_types_of_another_type_are_errors_at_the_call():
+    assert says(lambda: rl.col("x").alias(5), rl.ArgumentTypeError) == "alias takes a name, not int"
+    assert says(lambda: rl.col("x").cast(float), rl.ArgumentTypeError).startswith('cast takes a type such as "float64"')
+
+
+# ---------------------------------------------------------- expressions
+
+
+def test_a_minus_sign_is_called_what_it_is():
+    message = says(lambda: iter(read(1).select(y=-rl.col("s"))), rl.SchemaError)
+    assert message.startswith('column "s" is string: - takes numbers and durations; declare it as a number')
+    assert says(lambda: iter(read(1).select(y=-rl.col("b"))), rl.SchemaError).endswith('cast("int64") it first')
+    assert rows(read(1).select(y=-rl.col("b").cast("int64"))) == [(-1,)]
+    for dtype in ("date", "timestamp[us]", "time[us]"):
+        moment = rl.col("x").cast("int32").cast(dtype)
+        message = says(lambda moment=moment: iter(read(1, 2).select(y=-moment)), rl.SchemaError)
+        assert message.endswith('- takes numbers and durations; cast("int64") gives its ticks')
+        assert rows(read(1, 2).select(y=-moment.cast("int64"))) == [(0,), (-1,)]
+
+
+# ---------------------------------------------------------- windows
+
+
+WAITING = {
+    "window": lambda: read(1).window(rl.tumbling(5)),
+    "windows": lambda: read(1).windows({"a": rl.tumbling(5)}),
+    "rolling": lambda: read(1).rolling(5),
+    "group_by": lambda: read(1).group_by("s"),
+}
+
+
+@pytest.mark.parametrize("make", WAITING.values(), ids=WAITING)
+def test_a_forgotten_agg_is_asked_for(make):
+    waiting = make()
+    for attempt in (iter, next, list, len, pl.DataFrame, pa.table, lambda it: it["n"], lambda it: it.__enter__()):
+        message = says(lambda attempt=attempt: attempt(waiting), rl.ArgumentTypeError)
+        assert message == (
+            "windows and groups have no rows yet; add .agg(...), which says what is computed of them, "
+            "such as .agg(n=rl.count())"
+        )
+    for name in ("schema", "filter", "operator", "sum", "columns"):
+        message = says(lambda name=name: getattr(waiting, name), AttributeError)
+        assert message.startswith(f"windows and groups have no '{name}'; add .agg(...)")
+        assert not hasattr(waiting, name)
+    assert rows(waiting.agg(n=rl.count()))[0][-1] == 1
+
+
+def test_several_kinds_say_what_only_one_takes():
+    arguments = {"fill": "zero", "max_fill": 3, "early": 2, "early_rows": 2, "refine_for": 1, "idle_timeout": "1s"}
+    for name, value in arguments.items():
+        with pytest.raises(rl.ArgumentTypeError) as caught:
+            read().windows({"a": rl.tumbling(5)}, **{name: value})
+        assert str(caught.value) == (
+            f"windows has no argument {name}=; give each kind that needs it a stream of its own, with window(...)"
+        )
+    assert says(lambda: read().windows({}, fil=1), rl.ArgumentTypeError) == "windows has no argument fil="
+
+
+def test_a_kind_of_windows_is_asked_for():
+    message = says(lambda: read().window("1m"), rl.ArgumentTypeError)
+    assert message == 'window takes a kind of windows such as rl.tumbling("1m"), not str'
+    message = says(lambda: read().window({"a": rl.tumbling(5)}), rl.ArgumentTypeError)
+    assert message.endswith("not dict; several kinds go to windows({…})")
+
+
+# ------------------------------------------------------- missing times
+
+
+def missing(column):
+    """How a row without this event time is left out."""
+    return f'.filter(rl.col("{column}").is_not_null()).window(…, time="{column}")'
+
+
+def nulls():
+    """Sources with a row whose time is null, by what names them in errors."""
+    data = {"t": [1, None, 8], "u": [1, 2, 3]}
+    each = [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
+
+    def function(_):
+        return data
+
+    return {
+        "from_rows, row 1": lambda **time: rl.from_rows(each, **time),
+        "from_batches, row 1": lambda **time: rl.from_batches([data], **time),
+        "from_arrow, row 1": lambda **time: rl.from_arrow(pa.table(data), **time),
+        "batch 0 of map_batches(function), row 1": lambda **time: rl.from_rows(
+            [{"t": 0, "u": 1}], **time
+        ).map_batches(function, schema={"t": "int64", "u": "int64"}),
+    }
+
+
+@pytest.mark.parametrize("place", nulls())
+def test_a_row_without_event_time_says_how_to_leave_it_out(place):
+    make = nulls()[place]
+    for plan in (make(time="t").window(rl.tumbling(5)), make().window(rl.tumbling(5), time="t")):
+        it, got = iter(plan.agg(n=rl.count())), []
+        message = says(lambda it=it, got=got: got.extend(rows(it)), rl.BadRowError)
+        assert message == f'{place}: column "t": "null" is not an event time; leave such rows out first: {missing("t")}'
+    left = make().filter(rl.col("t").is_not_null()).window(rl.tumbling(5), time="t")
+    assert rows(left.agg(n=rl.count())) == [(0, 5, 1), (5, 10, 1)]
+
+
+def test_an_expression_without_event_time_says_so_too():
+    plan = read(1).window(rl.tumbling(5), time=rl.col("t") + rl.lit(None)).agg(**N)
+    message = says(lambda: rows(plan), rl.BadRowError)
+    assert message == (
+        'from_rows, row 0: "null" is not an event time; leave such rows out first: .filter(….is_not_null())'
+    )
