@@ -1,5 +1,6 @@
 """Errors that say what to write instead; and what they say, written."""
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -70,6 +71,14 @@ def test_a_minus_sign_is_called_what_it_is():
         message = says(lambda moment=moment: iter(read(1, 2).select(y=-moment)), rl.SchemaError)
         assert message.endswith('- takes numbers and durations; cast("int64") gives its ticks')
         assert rows(read(1, 2).select(y=-moment.cast("int64"))) == [(0,), (-1,)]
+
+
+def test_values_of_numpy_are_values_and_arrays_are_none():
+    for missing in (np.datetime64("NaT"), np.timedelta64("NaT")):
+        assert repr(rl.lit(missing)) == "lit(None)"
+    for array in (np.array([1, 2]), np.array(["2024-01-01", "2024-01-02"], "M8[D]")):
+        message = says(lambda array=array: rl.col("x") + array, rl.ArgumentTypeError)
+        assert message == "ndarray is not a value that a column can hold"
 
 
 # ---------------------------------------------------------- windows

@@ -289,6 +289,11 @@ def test_a_time_column_that_is_no_time(values):
     assert error.column == "t" and error.dtype in str(error)
 
 
+def test_a_time_column_without_values_asks_for_its_type():
+    error = fails(lambda: rl.from_batches([{"t": []}], time="t"), rl.SchemaError)
+    assert str(error).endswith("there are no values to tell its type from; declare it with schema=")
+
+
 def test_windows_without_a_time():
     with pytest.raises(rl.ArgumentError, match="time"):
         list(rl.read_csv(b"t,x\n1,2\n").window(rl.tumbling(10)).agg(n=rl.count()))

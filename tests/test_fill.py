@@ -402,7 +402,7 @@ def test_arguments():
     read = bars((0, "a", 1))
     with pytest.raises(rl.ArgumentError, match=r"fill must be .null., .zero., .previous. or .linear., not .none."):
         read.window(rl.tumbling(10), fill="none")
-    with pytest.raises(rl.ArgumentTypeError, match="fill must be .*, not int"):
+    with pytest.raises(rl.ArgumentTypeError, match=r"fill must be .*, not int"):
         read.window(rl.tumbling(10), fill=0)
     with pytest.raises(rl.ArgumentError, match="max_fill must be at least 1"):
         read.window(rl.tumbling(10), fill="null", max_fill=0)

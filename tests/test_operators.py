@@ -363,6 +363,19 @@ def test_an_ended_operator_says_so():
         pickle.dumps(op)
 
 
+def test_names_may_be_none():
+    with pushed(SIMPLE).rolling(rows=2).agg(n=rl.count()).operator() as op:
+        assert op.push_row(*(1, 2), **{}) == [(1, 2, 1)]
+
+
+def test_a_time_of_another_zone_says_so():
+    op = rl.from_push({"t": "timestamp[us, UTC]"}, time="t").window(rl.tumbling("1h")).agg(n=rl.count()).operator()
+    with pytest.raises(rl.ArgumentTypeError, match="or its ticks, not datetime: a time without a zone"):
+        op.advance(dt.datetime(2024, 1, 1))
+    with pytest.raises(rl.ArgumentTypeError, match=r"or its ticks, not date$"):
+        op.advance(dt.date(2024, 1, 1))
+
+
 def test_functions_of_the_user_are_called():
     seen = []
 

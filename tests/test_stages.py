@@ -1,5 +1,7 @@
 """Stages: expressions, select, filter, with_columns, map_batches, rebatch, limit, group_by, chains."""
 
+import copy
+import datetime
 import math
 import pickle
 
@@ -258,6 +260,50 @@ def test_streams_are_values():
     assert pickle.loads(pickle.dumps(plan())) == plan()
     for word in ("read_csv", "a.csv", "filter", "tumbling", "limit"):
         assert word in repr(plan().limit(5))
+
+
+VALUES = [
+    (rl.col("x") * 2.5 + rl.lit(None)).cast("float32").alias("a b"),
+    rl.col("t") > datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
+    rl.mean("x", weight="w", where=rl.col("k") == "é\n"),
+    rl.last("x", skip_nulls=False),
+    rl.tumbling("1mo", tz="Europe/Berlin", closed="right"),
+    rl.session(rl.col("gap"), until=rl.col("x") > 3),
+    rl.count(3, 2),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_the_values_that_plans_are_made_of_are_pickled_and_copied(value):
+    for again in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
+        assert type(again) is type(value) and repr(again) == repr(value)
+    for damaged in ("", "{}", "[]", '["Window"]', '[{"Column": 5}]'):
+        with pytest.raises(rl.ArgumentError, match="not a pickled value"):
+            rl._core.restore(type(value).__name__, damaged)
+
+
+COUNT = rl.count()
+CALLS = [
+    lambda read: read.select("a b", rl.col("x").alias("y z"), n=rl.col("x") + 1, **{"a\"b": "x", "class": rl.col("y")}),
+    lambda read: read.select(rl.col("x").alias("y"), "z", x="x", _1=rl.col("w").alias("_1")),
+    lambda read: read.with_columns(**{"": rl.lit("ü"), "é": rl.col("x") / 2, "1x": "x"}),
+    lambda read: read.group_by(rl.col("k").alias("a b"), "x").agg(**{"from": rl.count(), "a b c": rl.sum("x")}),
+    lambda read: read.window(rl.tumbling("1d", tz="Asia/Tokyo"), by=rl.col("k").alias("a b"), fill="null").agg(n=COUNT),
+    lambda read: read.window(rl.hopping(20, 5), by=["k", (rl.col("x") % 3).alias("m")], time="t").agg(n=rl.count()),
+    lambda read: read.windows({"a b": rl.tumbling(5), "é": rl.cumulate(10, 5)}, late="drop", max_ahead=5).agg(n=COUNT),
+    lambda read: read.rolling("1h", by=rl.col("k").alias("x y"), closed="both").agg(**{"a b": rl.max("x", where="z")}),
+    lambda read: read.rolling(rows=3, center=True).agg(n=rl.count()).filter((rl.col("x") > 3) & ~rl.col("z")).limit(3),
+    lambda read: read.window(rl.session("5m", max_length="1h"), lateness="1m").agg(n=rl.count()).rebatch(5),
+    lambda read: read.window(rl.tumbling(5), early_rows=3, refine_for=4).agg(n=rl.count()).filter("is_final"),
+    lambda read: rl.merge(read, rl.read_csv("b.csv", time="t")).group_by(every="1h").agg(n=rl.count()),
+]
+
+
+@pytest.mark.parametrize("number", range(len(CALLS)))
+def test_a_plan_is_shown_as_the_calls_that_make_it(number):
+    plan = CALLS[number](rl.read_csv("a.csv", time="t", schema={"t": "timestamp[us]"}, null_values=["-"]))
+    names = {name: getattr(rl, name) for name in rl.__all__}
+    assert eval("(" + repr(plan) + ")", names) == plan
 
 
 def test_a_pickled_stream_runs():

@@ -29,6 +29,7 @@ __all__ = [
     "col",
     "export_stream",
     "lit",
+    "restore",
 ]
 
 _Default = TypeVar("_Default")
@@ -568,6 +569,9 @@ def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> Batc
 
 def batch_from_rows(rows: Sequence[Any], schema: Schema | None = None, first: int = 0) -> Batch:
     """The batch of a list of rows, of which the first has this number."""
+
+def restore(class_: str, text: str, /) -> Expr | Aggregate | Windows:
+    """The value of the class of this name that was pickled as this text."""
 
 def export_stream(schema: Schema, batches: _Batches) -> object:
     """An iterator of batches as an ``arrow_array_stream`` capsule."""

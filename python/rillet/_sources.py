@@ -130,7 +130,7 @@ def from_batches(
     The iterable is asked for one batch at a time, on the thread that calls ``next()``. An iterator can be read
     once; a function without arguments that returns one is a source that can be read again. ``schema`` declares
     the columns; without it the first batch tells. ``batch_rows`` cuts the rows anew; by default batches stay as
-    they are. ``time`` names the column that is the event time.
+    they are. ``time`` names the column that is the event time, in which a null is a ``BadRowError``.
 
     A batch with other columns is an ``ArgumentError``, and one with values that do not fit a ``BadRowError``, which
     name the batch, counted from 0. Exceptions of the iterable pass through unchanged.
@@ -159,7 +159,7 @@ def from_rows(
     ``batch_rows`` rows are gathered into a batch. ``schema`` declares the columns; without it the first batch
     tells, and tuples get the names ``column_1``, ``column_2`` and so on. Times have the zone that all of the batch
     have, if it has a name, else UTC. ``None`` is null, and so are the ``NaT`` and ``NA`` of pandas and a key that a
-    dict lacks. ``time`` names the column that is the event time.
+    dict lacks. ``time`` names the column that is the event time, in which a null is a ``BadRowError``.
 
     A row that is of another kind than the first, or has values that do not fit, is a ``BadRowError`` with its number.
     Exceptions of the iterable pass through unchanged.
@@ -180,8 +180,8 @@ def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_53
 
     That is a polars ``DataFrame``, a pyarrow ``Table`` or ``RecordBatchReader``, a pandas ``DataFrame``, a duckdb
     relation and more. Columns are not copied where the type allows it. ``time`` names the column that is the event
-    time; ``batch_rows`` is how many rows a batch has at most. Types that rillet does not take (unions, maps,
-    intervals) are a ``SchemaError``.
+    time, in which a null is a ``BadRowError``; ``batch_rows`` is how many rows a batch has at most. Types that rillet
+    does not take (unions, maps, intervals) are a ``SchemaError``.
 
     >>> import pyarrow as pa, rillet as rl
     >>> [len(batch) for batch in rl.from_arrow(pa.table({"x": [1, 2, 3]}), batch_rows=2)]

@@ -237,7 +237,9 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
     }
     write!(f, "{:?} is {}", bad.value, bad.reason)?;
     if bad.place.line.is_none() || bad.place.row.is_none() {
-        return Ok(()); // not a row of a text, and so nothing that an argument could mend
+        // Not a row of a text. Where the host language made it, the types of columns can be declared.
+        let is_typed = bad.column.is_some() && bad.value != "null";
+        return f.write_str(if is_typed { "; declare another type with schema=" } else { "" });
     }
     f.write_str("; ")?;
     f.write_str(match bad.column {

@@ -22,6 +22,7 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
              and that to \"timestamp[us]\""
         }
         _ if dtype.is_text() => "it is text; declare it a timestamp with schema= if it is one",
+        DataType::Null => "there are no values to tell its type from; declare it with schema=",
         _ => "event time is a timestamp, a date or an integer",
     };
     Err(Error::schema(column, dtype, format!("it cannot be the event time: {hint}")))

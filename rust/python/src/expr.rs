@@ -12,6 +12,7 @@ use rillet_core::{Aggregate, Closed, DataType, Function, Label, Length, TimeUnit
 use crate::choice::choice;
 use crate::errors::{to_py, type_error, value_error};
 use crate::infer::type_name;
+use crate::pickle::{Reduced, reduce};
 
 /// An expression over the columns of a stream, computed row by row.
 ///
@@ -29,6 +30,10 @@ pub struct PyExpr(pub Expr);
 impl PyExpr {
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduce(py, "Expr", &self.0)
     }
 
     fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
@@ -260,18 +265,24 @@ fn literal(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
     if value.is_instance_of::<PyDelta>() {
         return Ok(Literal::Duration { ticks: microseconds(value)?, unit: TimeUnit::Micro });
     }
-    let item = if value.hasattr("dtype")? && value.hasattr("item")? { item(value)? } else { value.clone() };
-    match item.get_type().is(value.get_type()) {
-        true => Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value)))),
-        false => literal(&item),
+    match item(value)? {
+        Some(plain) => literal(&plain),
+        None => Err(type_error(py, &format!("{} is not a value that a column can hold", type_name(value)))),
     }
 }
 
-/// The Python value of a scalar of numpy.
-fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// The Python value of a scalar of numpy, if it is one that has another.
+fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if !value.hasattr("dtype")? || !value.hasattr("item")? || value.getattr("ndim")?.extract::<usize>()? > 0 {
+        return Ok(None);
+    }
     let kind: String = value.getattr("dtype")?.getattr("kind")?.extract()?;
     if kind != "M" && kind != "m" {
-        return value.call_method0("item");
+        let plain = value.call_method0("item")?;
+        return Ok(Some(plain).filter(|plain| !plain.get_type().is(value.get_type())));
+    }
+    if value.ne(value)? {
+        return Ok(Some(value.py().None().into_bound(value.py()))); // not a time
     }
     // `item()` of nanoseconds would be a bare integer.
     let micros = value.call_method1("astype", (format!("{kind}8[us]"),))?;
@@ -279,7 +290,7 @@ fn item<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let message = format!("{value} is finer than a microsecond; write it as an integer and cast it");
         return Err(value_error(value.py(), &message));
     }
-    micros.call_method0("item")
+    micros.call_method0("item").map(Some)
 }
 
 /// A datetime as microseconds since 1970, in UTC if it has a zone.
@@ -329,6 +340,9 @@ pub fn length(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<Length> {
             .map(Length::Ticks)
             .map_err(|_| value_error(py, &format!("{argument} does not fit in 64 bits")));
     }
+    if let Some(plain) = item(value)? {
+        return length(&plain, argument);
+    }
     Err(type_error(
         py,
         &format!("{argument} must be a text such as \"5m\", a timedelta or an integer, not {}", type_name(value)),
@@ -377,6 +391,10 @@ impl PyAggregate {
 
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduce(py, "Aggregate", &self.0)
     }
 }
 
@@ -465,6 +483,10 @@ impl PyWindows {
 
     fn __repr__(&self) -> String {
         self.0.to_string()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduce(py, "Windows", &self.0)
     }
 }
 

@@ -22,6 +22,7 @@ mod missing;
 mod moment;
 mod numpy;
 mod operator;
+mod pickle;
 mod plan;
 mod reason;
 mod rows;
@@ -44,6 +45,8 @@ mod _core {
     use crate::iterator::{BatchIterator, SetAside};
     #[pymodule_export]
     use crate::operator::Operator;
+    #[pymodule_export]
+    use crate::pickle::restore;
     #[pymodule_export]
     use crate::plan::{PyPlan, PyPrepared};
     #[pymodule_export]

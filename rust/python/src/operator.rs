@@ -365,12 +365,10 @@ impl Operator {
         };
         ticks.map_err(|reason| match reason {
             Reason::Raised(error) => error,
-            Reason::Wrong(_) => {
-                let of = type_name(time);
-                type_error(
-                    py,
-                    &format!("advance takes a time of column {name:?}, which is {dtype}, or its ticks, not {of}"),
-                )
+            Reason::Wrong(reason) => {
+                let takes = format!("advance takes a time of column {name:?}, which is {dtype}, or its ticks");
+                let why = if reason.starts_with("a time") { format!(": {reason}") } else { String::new() };
+                type_error(py, &format!("{takes}, not {}{why}", type_name(time)))
             }
         })
     }
@@ -387,7 +385,7 @@ fn rows<'py>(py: Python<'py>, batches: &[PyBatch]) -> PyResult<Bound<'py, PyList
 
 /// The one row that the arguments of a call are.
 fn row<'py>(values: &Bound<'py, PyTuple>, named: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
-    match (named, values.len()) {
+    match (named.filter(|named| !named.is_empty()), values.len()) {
         (Some(named), 0) => Ok(named.clone().into_any()),
         (Some(_), _) => {
             Err(type_error(values.py(), "push_row takes values in the order of the columns or by name, not both"))

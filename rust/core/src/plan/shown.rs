@@ -8,6 +8,13 @@ use super::{Ahead, BATCH_ROWS, Every, Host, Node, Plan, WindowSpec, Windows};
 use crate::expr::{Expr, Part};
 use crate::window::{Late, Length};
 
+/// What Python does not take as the name of an argument.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
+    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
+    "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Node::Merge(merge) = &self.node {
@@ -40,7 +47,7 @@ impl fmt::Display for Node {
                     Every::Rows(rows) => format!("every={rows}"),
                     Every::Time(length) => format!("every={length}"),
                 });
-                let arguments: Vec<_> = spec.by.iter().map(one).chain(every).collect();
+                let arguments: Vec<_> = spec.by.iter().map(|(_, key)| bare(key)).chain(every).collect();
                 write!(f, "group_by({}).agg({})", arguments.join(", "), listed(&spec.aggregates))
             }
         }
@@ -49,27 +56,40 @@ impl fmt::Display for Node {
 
 /// `name=what` for each.
 pub(super) fn listed<T: fmt::Display>(items: &[(String, T)]) -> String {
-    items.iter().map(|(name, item)| format!("{name}={item}")).collect::<Vec<_>>().join(", ")
+    items.iter().map(|(name, item)| argument(name, item)).collect::<Vec<_>>().join(", ")
+}
+
+/// `name=what`, if the name can be that of an argument.
+fn argument(name: &str, what: &impl fmt::Display) -> String {
+    let mut characters = name.chars();
+    let begins = characters.next().is_some_and(|first| first.is_alphabetic() || first == '_');
+    match begins && characters.all(|other| other.is_alphanumeric() || other == '_') && !KEYWORDS.contains(&name) {
+        true => format!("{name}={what}"),
+        false => format!("**{{{name:?}: {what}}}"),
+    }
 }
 
 /// `, by=...`, if there are keys.
 pub(super) fn keys(by: &[(String, Expr)]) -> String {
     match by {
         [] => String::new(),
-        [one_key] => format!(", by={}", one(one_key)),
-        _ => format!(", by=[{}]", named(by)),
+        [(_, key)] => format!(", by={}", bare(key)),
+        _ => format!(", by=[{}]", by.iter().map(|(_, key)| bare(key)).collect::<Vec<_>>().join(", ")),
     }
 }
 
+/// Those that have a name of their own as they are, as far as no other comes before them; the others as `name=what`.
 fn named(columns: &[(String, Expr)]) -> String {
-    columns.iter().map(one).collect::<Vec<_>>().join(", ")
+    let own = columns.iter().take_while(|(name, expr)| expr.name() == Some(name)).count();
+    let first = columns[..own].iter().map(|(_, expr)| bare(expr));
+    first.chain(columns[own..].iter().map(|(name, expr)| argument(name, expr))).collect::<Vec<_>>().join(", ")
 }
 
-/// A plain column by its name alone, anything else as `name=what`.
-fn one((name, expr): &(String, Expr)) -> String {
+/// A plain column by its name alone.
+fn bare(expr: &Expr) -> String {
     match expr.parts() {
-        [Part::Column(column)] if **column == **name => format!("{name:?}"),
-        _ => format!("{name}={expr}"),
+        [Part::Column(name)] => format!("{name:?}"),
+        _ => expr.to_string(),
     }
 }
 
