@@ -142,6 +142,18 @@ def test_a_result_that_does_not_fit_closes_no_window_that_the_results_before_it_
     assert [one[:2] for one in rows] == [(0, 25)] and error is rl.ResultOverflowError
 
 
+@pytest.mark.parametrize("first", ["tumbling", "hopping", "session", "cut session", "several", "refined"])
+def test_a_result_that_does_not_fit_closes_the_windows_that_its_instant_does(first):
+    def plan(read):
+        inner = KINDS[first](read).agg(sum=rl.sum("n"))
+        inner = inner.filter("is_final") if first == "refined" else inner
+        return inner.window(rl.tumbling(27)).agg(results=rl.count())
+
+    # No row and no result stand between the window of results and the one that does not fit.
+    rows, error, _ = same_for_any_cut([row(1), row(26, n=LAST), row(26, n=LAST), row(200)], plan)
+    assert [one[:2] for one in rows] == [(0, 27)] and error is rl.ResultOverflowError
+
+
 @every_kind
 def test_marks_behind_the_last_row_of_a_limit_are_nothing(kind):
     def plan(read):

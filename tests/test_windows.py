@@ -186,11 +186,32 @@ def test_texts_that_come_back_after_they_were_forgotten_are_themselves(shape):
     assert sorted(got) == sorted((at, key) for at, keys in enumerate(texts) for key in keys)
 
 
-def test_texts_that_are_forgotten_take_no_memory():
-    batches = ({"t": [10 * at] * 1500, "k": [f"key {n} of {at}" for n in range(1500)]} for at in range(60))
-    it = iter(rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k").agg(n=rl.count()))
+@pytest.mark.parametrize("spec", [rl.tumbling(10), rl.hopping(20, 10)], ids=repr)
+@pytest.mark.parametrize("shape", ["key {} of {}", ""])
+def test_keys_that_are_forgotten_take_no_memory(shape, spec):
+    def key(n, at):
+        return shape.format(n, at) if shape else n + 1500 * at
+
+    batches = ({"t": [10 * at] * 1500, "k": [key(n, at) for n in range(1500)]} for at in range(60))
+    it = iter(rl.from_batches(batches, time="t").window(spec, by="k").agg(n=rl.count()))
     taken = [list(it.stats)[-1]["state_bytes"] for _ in it]
     assert max(taken[30:]) < 1.2 * max(taken[:30])
+
+
+@pytest.mark.parametrize(("size", "every"), [(20, 10), (3, 1), (8, 1)])
+@pytest.mark.parametrize("gap", [0, 1, 5])
+def test_keys_that_all_go_at_once_and_come_back(size, every, gap):
+    data, starts = [], range(0, 5 * (size + gap), size + gap)
+    for at, t in enumerate(starts):
+        data += [{"t": t, "k": k, "kept": True} for k in range(700 * at, 700 * at + 1400)]
+        data.append({"t": t + size, "k": 0, "kept": False})  # all windows close, while no key has come
+    plan = rl.from_rows(data, time="t", batch_rows=1401).filter("kept").window(rl.hopping(size, every), by="k")
+    it = iter(plan.agg(n=rl.count()))
+    got = dicts(it)
+    assert list(it.stats)[-1]["live_keys"] == 0
+    holding = [[start for start in range(-size * every, t + 1, every) if start <= t < start + size] for t in starts]
+    want = [(start, k, 1) for at, own in enumerate(holding) for start in own for k in range(700 * at, 700 * at + 1400)]
+    assert sorted((row["window_start"], row["k"], row["n"]) for row in got) == sorted(want)
 
 
 def test_several_keys_of_several_types():
@@ -310,6 +331,14 @@ def test_lengths(every, dtype, ticks):
     out = stream_.window(rl.tumbling(every)).agg(n=rl.count())
     assert out.schema["window_start"] == out.schema["window_end"] == dtype
     assert rows(out) == [(-ticks, 0, 1), (0, ticks, 2), (ticks, 2 * ticks, 1)]
+
+
+def test_lengths_of_numpy_are_lengths():
+    assert rl.tumbling(np.int32(5)) == rl.tumbling(5)
+    assert rl.hopping(np.timedelta64(90, "m"), np.timedelta64(1, "h")) == rl.hopping("90m", "1h")
+    for other in (np.float64(1), np.bool_(True), np.timedelta64("NaT"), np.datetime64("2024-01-01"), np.array([1, 2])):
+        with pytest.raises(rl.ArgumentTypeError, match="every must be a text such as"):
+            rl.tumbling(other)
 
 
 def test_weeks_begin_on_monday():
@@ -433,6 +462,53 @@ def test_state_has_a_limit():
     with pytest.raises(rl.StateLimitError, match="max_state_bytes") as caught:
         rows(grouped.agg(**AGGS))
     assert caught.value.limit == 100_000
+
+
+def test_state_has_a_limit_before_there_are_results():
+    batches = ({"t": [0] * 1000, "k": list(range(at, at + 1000))} for at in range(0, 10**6, 1000))
+    windows = rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k", max_state_bytes=1 << 20)
+    with pytest.raises(rl.StateLimitError):
+        next(iter(windows.agg(n=rl.count())))
+
+
+def test_state_has_a_limit_while_results_go_out():
+    keys = np.arange(200_000)
+    batch = {"t": np.append(keys * 0, 100), "k": np.append(keys, 0)}
+    windows = rl.from_batches([batch], time="t").window(rl.tumbling(10), by="k", max_state_bytes=1 << 20)
+    it = iter(windows.agg(n=rl.count()))
+    assert len(next(it)) == 65_536
+    with pytest.raises(rl.StateLimitError):
+        next(it)
+
+
+def test_a_window_that_goes_out_piece_by_piece_is_counted_until_it_has():
+    keys = np.arange(200_000)
+    batches = [{"t": keys * 0, "k": keys}, {"t": [100], "k": [0]}]
+    it = iter(rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k").agg(n=rl.count()))
+    while list(it.stats)[-1]["aggregated"] < len(keys):
+        assert it.poll() is None
+    states = [it.stats[-1]["state_bytes"]]
+    states += [it.stats[-1]["state_bytes"] for batch in it for _ in range(len(batch) > 1)]
+    assert states[1] > 1.1 * states[0] and states[-1] < 0.9 * states[0]
+
+
+@pytest.mark.parametrize("spec", [rl.tumbling(10), rl.hopping(20, 10)], ids=repr)
+@pytest.mark.parametrize("lateness", [0, 40])
+@pytest.mark.parametrize("later", [100, 100_000])
+def test_after_a_result_that_does_not_fit_nothing_comes(spec, lateness, later):
+    # More results than go out together, and windows that close later, or with it, of rows of the same round or others.
+    keys, more = np.arange(100_000), np.arange(later)
+    batch = {
+        "t": np.concatenate([keys * 0, [5, 5], more * 0 + 10, [40, 80]]),
+        "k": np.concatenate([keys, [7, 7], more, [1, 2]]),
+        "x": np.concatenate([keys * 0, [2**62, 2**62], more * 0, [0, 0]]),
+    }
+    windows = rl.from_batches([batch], time="t").window(spec, by="k", lateness=lateness)
+    it, got = iter(windows.agg(s=rl.sum("x"))), []
+    with pytest.raises(rl.ResultOverflowError, match="s of k=7 in the window that ends at 10"):
+        for batch in it:
+            got += batch.rows()
+    assert [row[2] for row in got] == list(range(7)) and list(it) == []
 
 
 def test_closing_many_windows_holds_no_more_than_a_batch_of_them():

@@ -65,6 +65,25 @@ fn windows() -> impl Strategy<Value = Windows> {
     ]
 }
 
+#[test]
+fn rows_that_come_begin_the_wait_anew() {
+    let watch = hand::Hand::of_this_thread();
+    let ten = Length::Ticks(10);
+    let cumulate = Windows::Cumulate { size: ten, step: Length::Ticks(5), offset: Length::Ticks(0) };
+    for windows in [Windows::Hopping(Hopping::new(ten, ten)), cumulate, Windows::Session(Session::new(ten))] {
+        let mut stage = operator(&windows, 0);
+        for (now, times, closes) in [(0, &[1][..], false), (4, &[2], false), (8, &[], false), (9, &[], true)] {
+            watch.set(now);
+            if !times.is_empty() {
+                stage.push(0, batch(times));
+                assert!(out(&mut *stage).is_empty());
+            }
+            stage.idle(0);
+            assert_eq!(!out(&mut *stage).is_empty(), closes, "{windows} at {now}");
+        }
+    }
+}
+
 proptest! {
     /// What has rows closes as it does at the end; nothing closes before, and rows that come after all are late.
     #[test]
