@@ -178,7 +178,6 @@ impl Emission {
 
     /// Keeps the first `rows` results, which are columns.
     fn truncate(&mut self, rows: usize) {
-        self.slots.clear();
         self.keys.truncate(rows);
         self.starts.truncate(rows);
         self.ends.truncate(rows);

@@ -129,11 +129,6 @@ impl Window {
         self.places.is_held(key)
     }
 
-    /// Lets go of a key whose number will be another's.
-    pub(crate) fn forget(&mut self, key: u32) {
-        self.panes.forget(key);
-    }
-
     /// The key, and the edges of the window, whose result did not fit its type, if that is why it failed.
     pub(crate) fn failed(&self) -> Option<(u32, (i64, i64))> {
         self.outlet.emission.failed.map(|failed| (failed.key, failed.edges))
@@ -372,10 +367,6 @@ impl Window {
             return;
         }
         let gone = self.places.given_up(&self.outlet.parts.keys);
-        if gone.is_empty() {
-            return;
-        }
-        gone.iter().for_each(|&key| self.panes.forget(key));
         self.outlet.parts.keys.forget(gone.into_iter());
     }
 

@@ -1,8 +1,9 @@
 //! [`Panes`]: the panes that hold rows, and the slot of every key in each.
 //!
-//! Slots are numbers into the operator's table. Those that are given back are given out again. Where a key's slot is, is remembered per key for its
-//! latest panes (`latest`), which answers nearly all questions; what is pushed out of there while its pane
-//! may still get rows goes into the pane's own map.
+//! Slots are numbers into the operator's table. Those that are given back are given out again. Where a key's slot is,
+//! is remembered per key for its latest panes (`latest`), which answers nearly all questions; what is pushed out of
+//! there while its pane may still get rows goes into the pane's own map. What is remembered of panes that have gone,
+//! or of a key whose number is another's now, stays: no row comes to those panes again.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
@@ -348,15 +349,7 @@ impl Panes {
         }
     }
 
-    /// Forgets where the slots of a key were, before its number is given to another.
-    pub(crate) fn forget(&mut self, key: u32) {
-        let from = key as usize * self.ways;
-        if let Some(latest) = self.latest.get_mut(from..from + self.ways) {
-            latest.fill(NOWHERE);
-        }
-    }
-
-    /// The same of all keys.
+    /// Forgets where the slots of all keys were.
     pub(crate) fn forget_all(&mut self) {
         self.latest = Vec::new();
     }

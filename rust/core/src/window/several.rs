@@ -282,9 +282,6 @@ impl SeveralWindows {
             let numbers = 0..self.parts.keys.len() as u32;
             let gone: Vec<u32> =
                 numbers.filter(|&key| !self.lanes.iter().any(|l| l.operator.holds(key))).collect();
-            for lane in &mut self.lanes {
-                gone.iter().for_each(|&key| lane.operator.forget(key));
-            }
             self.parts.keys.forget(gone.into_iter());
         }
         memory::check(self.state_bytes(), self.parts.max_state)
