@@ -367,7 +367,9 @@ impl Window {
             return;
         }
         let gone = self.places.given_up(&self.outlet.parts.keys);
-        self.outlet.parts.keys.forget(gone.into_iter());
+        if !gone.is_empty() {
+            self.outlet.parts.keys.forget(gone.into_iter());
+        }
     }
 
     /// Ends the current batch: what it did to event time, and its late rows.
