@@ -23,6 +23,7 @@ mod moments;
 mod owned;
 mod partial;
 mod pick;
+mod piece;
 mod recipe;
 mod side_by_side;
 mod single;
@@ -36,13 +37,14 @@ pub(crate) use belts::{Belts, LastRows};
 pub use function::{Aggregate, Function};
 pub(crate) use input::Inputs;
 pub(crate) use lower::Unfit;
+pub(crate) use piece::Piece;
 pub(crate) use recipe::Recipe;
 pub(crate) use single::Single;
 pub(crate) use slots::Slots;
 pub(crate) use sweep::{Merge, NOTHING, Reaches, Run, Step};
 pub(crate) use sweeps::{Sweeps, Swept};
 pub(crate) use table::{Fold, Table};
-pub(crate) use tables::{Piece, Tables};
+pub(crate) use tables::Tables;
 
 /// The slot of a row that belongs nowhere.
 pub(crate) const NO_SLOT: u32 = u32::MAX;

@@ -6,17 +6,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use super::cells::{Cells, Values};
 use super::counts::Counts;
 use super::input::{Chosen, Inputs, Scratch};
-use super::lower::{Counted, Lowered, Lowering, together};
+use super::lower::{Counted, Lowered, Lowering};
+use super::piece::{Asked, Piece};
 use super::recipe::Output;
 use super::sweep::{Reaches, Step, Sweep};
 use super::table::Table;
-use super::tables::Piece;
 use crate::error::Result;
 use crate::helpers::{Helpers, Job};
 
@@ -116,13 +115,6 @@ impl Job for Turn {
     }
 }
 
-/// What has yet to become of rows that are being swept.
-struct Begun {
-    rows: usize,
-    /// The columns that need no cells.
-    counts: Vec<ArrayRef>,
-}
-
 /// What it takes to sweep rows through the cells of a table.
 pub(crate) struct Sweeps {
     outputs: Vec<Output>,
@@ -130,7 +122,8 @@ pub(crate) struct Sweeps {
     counts: Counts,
     /// One for each partial, unless helpers have them.
     turns: Vec<Turn>,
-    begun: Option<Begun>,
+    /// The results of the rows that are being swept.
+    begun: Option<Asked>,
     /// Those that take turns, where there may be several threads.
     helpers: Option<Helpers<Turn>>,
 }
@@ -158,11 +151,7 @@ impl Sweeps {
     /// As [`end`](Self::end).
     pub(crate) fn begin(&mut self, swept: Swept, table: &mut Table) -> Result<Option<Piece>> {
         let known = self.count(swept, &mut table.counts);
-        let of_counts = self.outputs.iter().filter(|output| output.part.is_none()).map(|output| {
-            let (slots, counted) = (&known.swept.places[..], &known.counted[output.selection]);
-            Lowering { cells: None, output, slots, counted }.column().expect("counts always fit")
-        });
-        let begun = Begun { rows: known.swept.rows.len(), counts: of_counts.collect() };
+        let begun = Asked::of(&self.outputs, &known.swept.places, &known.counted);
         let made = self.end(table)?;
         self.hand_over(Arc::new(known), &mut table.parts);
         self.begun = Some(begun);
@@ -197,21 +186,16 @@ impl Sweeps {
     /// # Errors
     /// [`Error::Internal`](crate::Error::Internal) if a thread panicked.
     pub(crate) fn end(&mut self, table: &mut Table) -> Result<Option<Piece>> {
-        let Some(Begun { rows, counts }) = self.begun.take() else { return Ok(None) };
-        if let Some(helpers) = self.helpers.as_mut().filter(|_| rows >= WORTH_A_THREAD) {
+        let Some(begun) = self.begun.take() else { return Ok(None) };
+        if let Some(helpers) = self.helpers.as_mut().filter(|_| self.turns.is_empty()) {
             self.turns = helpers.finish()?;
         }
         for (turn, cells) in self.turns.iter_mut().zip(&mut table.parts) {
             std::mem::swap(&mut turn.cells, cells);
             turn.rows = None;
         }
-        let mut counts = counts.into_iter();
         let mut made: Vec<_> = self.turns.iter_mut().map(|turn| turn.made.drain(..)).collect();
-        let columns = self.outputs.iter().map(|output| match output.part {
-            None => Ok(counts.next().expect("a column for each count")),
-            Some(part) => made[part].next().expect("a column for each output"),
-        });
-        Ok(Some(Piece { rows, columns: together(columns.collect()) }))
+        Ok(Some(begun.with(&self.outputs, &mut made)))
     }
 
     /// Roughly how much memory it takes, when nothing is under way.

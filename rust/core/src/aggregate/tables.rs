@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_buffer::ScalarBuffer;
 
 use super::NO_SLOT;
@@ -13,7 +12,7 @@ use super::bank::{Bank, Folding, Streaks, Task};
 use super::counts::Counts;
 use super::crew::Crew;
 use super::input::Inputs;
-use super::lower::{Lowering, Unfit, together};
+use super::piece::{Asked, Piece};
 use super::recipe::{Output, Recipe};
 use super::slots::{Slots, Streak};
 use crate::error::Result;
@@ -32,21 +31,6 @@ pub(crate) struct Tables {
     crew: Crew,
     /// The results that are being made.
     asked: Vec<Asked>,
-}
-
-/// Results of some slots.
-struct Asked {
-    rows: usize,
-    /// The columns that need no cells.
-    counts: Vec<ArrayRef>,
-}
-
-/// The results of so many slots.
-pub(crate) struct Piece {
-    /// How many.
-    pub(crate) rows: usize,
-    /// A column per output.
-    pub(crate) columns: std::result::Result<Vec<ArrayRef>, Unfit>,
 }
 
 impl Tables {
@@ -177,12 +161,8 @@ impl Tables {
     /// Makes results of slots, which [`finish`](Self::finish) gives.
     pub(crate) fn lower(&mut self, table: usize, slots: Vec<u32>) {
         let counted = self.counts[table].of_each(&slots);
-        let of_counts = self.outputs.iter().filter(|output| output.part.is_none()).map(|output| {
-            let lowering = Lowering { cells: None, output, slots: &slots, counted: &counted[output.selection] };
-            lowering.column().expect("counts always fit")
-        });
+        self.asked.push(Asked::of(&self.outputs, &slots, &counted));
         let rows = slots.len();
-        self.asked.push(Asked { rows, counts: of_counts.collect() });
         self.add(Task::Lower { table, slots, counted }, rows);
     }
 
@@ -194,15 +174,8 @@ impl Tables {
         self.hand_over();
         self.crew.finish()?;
         let mut lowered: Vec<_> = self.crew.banks().map(|mut bank| bank.take_lowered().into_iter()).collect();
-        let piece = |asked: Asked| {
-            let mut counts = asked.counts.into_iter();
-            let columns = self.outputs.iter().map(|output| match output.part {
-                None => Ok(counts.next().expect("a column for each count")),
-                Some(part) => lowered[part].next().expect("a column for each output"),
-            });
-            Piece { rows: asked.rows, columns: together(columns.collect()) }
-        };
-        Ok(std::mem::take(&mut self.asked).into_iter().map(piece).collect())
+        let asked = std::mem::take(&mut self.asked).into_iter();
+        Ok(asked.map(|asked| asked.with(&self.outputs, &mut lowered)).collect())
     }
 
     /// Roughly how much memory they take, when all is finished.
@@ -252,7 +225,7 @@ fn takes_all(inputs: &Inputs, streaks: &[Streak]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Float64Array, Int64Array};
+    use arrow_array::{ArrayRef, Float64Array, Int64Array};
 
     use super::super::testing::mixed;
     use super::super::{Aggregate, Fold, Function, Table};
