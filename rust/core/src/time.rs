@@ -3,10 +3,10 @@
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, EventTime};
 use crate::column::as_i64;
 use crate::error::{BadRow, Error, Result};
-use crate::types::DataType;
+use crate::types::{DataType, Field};
 
 /// Whether a column of this type can be the event time.
 ///
@@ -29,25 +29,33 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
 }
 
 /// The first row of an event time column that has none.
-pub(crate) fn first_without(column: &ArrayRef) -> Option<usize> {
+fn first_without(column: &ArrayRef) -> Option<usize> {
     let nulls = column.logical_nulls().filter(|nulls| nulls.null_count() > 0)?;
     (0..nulls.len()).find(|&row| nulls.is_null(row))
 }
 
-/// The ticks of an event time column, which has this name if it is a column of the batch.
-///
-/// # Errors
-/// [`Error::BadRow`] for the first row that has none.
-pub(crate) fn ticks(column: &ArrayRef, name: Option<&str>, batch: &Batch) -> Result<ScalarBuffer<i64>> {
-    if let Some(row) = first_without(column) {
-        return Err(Error::BadRow(Box::new(BadRow {
+/// The ticks of an event time column, which has this name if it is a column of the batch, up to the first row that has
+/// none; gives the error of that one too.
+pub(crate) fn ticks(column: &ArrayRef, name: Option<&str>, batch: &Batch) -> (ScalarBuffer<i64>, Option<Error>) {
+    let without = first_without(column);
+    let failure = without.map(|row| {
+        Error::BadRow(Box::new(BadRow {
             place: batch.origin().place(row),
             column: name.map(str::to_owned),
             value: "null".into(),
             reason: format!("not an event time; leave such rows out first: {}", leaving_out(name)),
-        })));
-    }
-    Ok(as_i64(column).expect("the plan checked the type"))
+        }))
+    });
+    let good = column.slice(0, without.unwrap_or(column.len()));
+    (as_i64(&good).expect("the plan checked the type"), failure)
+}
+
+/// A batch whose event time is a column of its own, up to the first row that has none; gives the error of that one too.
+pub(crate) fn timed(batch: &Batch, at: usize) -> (Batch, Option<Error>) {
+    let Field { name, dtype } = &batch.schema().fields()[at];
+    let (ticks, failure) = ticks(&batch.columns()[at], Some(name), batch);
+    let good = batch.slice(0, ticks.len());
+    (good.with_time(Some(EventTime::new(dtype.clone(), ticks))), failure)
 }
 
 /// How rows without event time are left out.

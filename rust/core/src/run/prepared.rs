@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::build::{Carries, EventTimeOf, Maker, make, mapped};
 use super::merge::merge;
 use super::{Node as RunNode, Run, Work};
-use crate::batch::{Batch, EventTime};
+use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
@@ -259,11 +259,7 @@ pub(super) fn retimed(batch: Batch, column: Option<&str>) -> (Batch, Option<Erro
     let Some(at) = at.filter(|&at| time::check("", &batch.schema().fields()[at].dtype).is_ok()) else {
         return (batch.with_time(None), None);
     };
-    let (times, dtype) = (&batch.columns()[at], batch.schema().fields()[at].dtype.clone());
-    let good = time::first_without(times).unwrap_or(batch.rows());
-    let failure = time::ticks(times, column, &batch).err();
-    let ticks = time::ticks(&times.slice(0, good), column, &batch).unwrap_or_default();
-    (batch.slice(0, good).with_time(Some(EventTime::new(dtype, ticks))), failure)
+    time::timed(&batch, at)
 }
 
 fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<Leaf> {

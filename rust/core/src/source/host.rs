@@ -52,15 +52,17 @@ impl HostBatches {
         })
     }
 
-    /// Gives the batch its event time and origin.
-    fn adopt(&mut self, batch: Batch) -> Result<Batch> {
+    /// Gives the batch its event time and origin, up to the first row that has no event time; gives the error of that
+    /// one too.
+    fn adopt(&mut self, batch: Batch) -> (Batch, Option<Error>) {
         let origin = Origin { source: Some(Arc::clone(&self.name)), row: self.row, ..Origin::default() };
-        self.row += batch.rows() as u64;
         let batch = batch.with_origin(origin);
-        let Some(at) = self.time else { return Ok(batch.with_time(None)) };
-        let field = &self.schema.fields()[at];
-        let ticks = time::ticks(&batch.columns()[at], Some(&field.name), &batch)?;
-        Ok(batch.with_time(Some(EventTime::new(field.dtype.clone(), ticks))))
+        let (batch, failure) = match self.time {
+            Some(at) => time::timed(&batch, at),
+            None => (batch.with_time(None), None),
+        };
+        self.row += batch.rows() as u64;
+        (batch, failure)
     }
 
     /// A batch without rows, after which event time has come so far; `None` if there is no event time.
@@ -70,11 +72,6 @@ impl HostBatches {
         let high = Some(High { time, place });
         let time = EventTime { high, ..EventTime::new(dtype, Vec::new().into()) };
         Some(Batch::empty(&self.schema).with_time(Some(time)))
-    }
-
-    /// The rows before the first that has no event time, and the error of that one.
-    fn before_null(&self, batch: &Batch) -> Option<usize> {
-        time::first_without(&batch.columns()[self.time?])
     }
 }
 
@@ -121,30 +118,14 @@ impl Source for HostBatches {
         self.batches += 1;
         self.ledger.rows_in += batch.rows() as u64;
         let (batch, full) = self.categories.adopt(batch, &self.schema);
-        let null = self.before_null(&batch);
-        let full = full.filter(|full| null.is_none_or(|null| full.row < null));
-        let adopted = match full.map(|full| full.row).or(null) {
-            None => self.adopt(batch),
-            Some(row) => {
-                let rest = batch.slice(row, batch.rows() - row);
-                let adopted = self.adopt(batch.slice(0, row));
-                let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
-                self.failure = match full {
-                    Some(full) => Some(self.categories.too_many(full, place)),
-                    None => self.adopt(rest).err(),
-                };
-                self.ended = true;
-                self.ledger.rejected += 1;
-                adopted
-            }
-        };
-        match adopted {
-            Ok(batch) => self.waiting = Some(batch).filter(|batch| batch.rows() > 0),
-            Err(error) => {
-                self.failure = Some(error);
-                self.ended = true;
-            }
+        let (batch, untimed) = self.adopt(batch.slice(0, full.map_or(batch.rows(), |full| full.row)));
+        let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
+        self.failure = untimed.or(full.map(|full| self.categories.too_many(full, place)));
+        if self.failure.is_some() {
+            self.ended = true;
+            self.ledger.rejected += 1;
         }
+        self.waiting = Some(batch).filter(|batch| batch.rows() > 0);
         Ok(())
     }
 

@@ -43,10 +43,8 @@ impl Guard {
         };
         let mut fault = None;
         let columns = evaluate_all([bound], batch, &mut fault);
-        let good = time::first_without(&columns[0])
-            .unwrap_or(batch.rows())
-            .min(fault.map_or(batch.rows(), |fault| fault.row));
-        time::ticks(&columns[0].slice(0, good), None, batch).unwrap_or_default()
+        let good = columns[0].slice(0, fault.map_or(batch.rows(), |fault| fault.row));
+        time::ticks(&good, None, batch).0
     }
 
     /// The rows that are too far ahead: if that is an error, the first. The others move the mark.

@@ -87,10 +87,8 @@ impl Parts {
         let mut failure = fault.map(|fault| fault.into_error(&batch));
         let time = match (own, &self.time) {
             (Some(column), Some(bound)) => {
-                if let Some(row) = time::first_without(&column).filter(|&row| row < end) {
-                    (end, failure) = (row, time::ticks(&column, bound.name(), &batch).err());
-                }
-                let ticks = time::ticks(&column.slice(0, end), None, &batch).unwrap_or_default();
+                let (ticks, untimed) = time::ticks(&column.slice(0, end), bound.name(), &batch);
+                (end, failure) = (ticks.len(), untimed.or(failure));
                 EventTime::new(bound.dtype().clone(), ticks)
             }
             _ => batch.time().cloned().unwrap_or_else(|| by_arrival(batch.rows())),
