@@ -7,7 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rillet_core::expr::Expr;
 use rillet_core::plan::{Hopping, Host, Node, WindowSpec, Windows};
 use rillet_core::{
-    Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
+    Aggregate, Batch, DataType, Field, Function, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
 
 const ROWS: i64 = 500_000;
@@ -36,24 +36,17 @@ fn batches(disorder: i64) -> Vec<Batch> {
 
 fn plan(size: i64, every: i64, lateness: i64) -> Arc<Plan> {
     let of = |function| Aggregate::new(function, Some(Expr::column("x")));
+    let aggregates = vec![
+        ("mean".into(), of(Function::Mean)),
+        ("std".into(), of(Function::Std { ddof: 1 })),
+        ("max".into(), of(Function::Max)),
+        ("n".into(), Aggregate::new(Function::Count, None)),
+    ];
+    let windows = Windows::Hopping(Hopping::new(Length::Ticks(size), Length::Ticks(every)));
     let spec = WindowSpec {
-        windows: Windows::Hopping(Hopping::new(Length::Ticks(size), Length::Ticks(every))),
         by: vec![("k".into(), Expr::column("k"))],
-        time: None,
         lateness: Length::Ticks(lateness),
-        late: Late::Error,
-        fill: None,
-        revisions: None,
-        ahead: None,
-        idle_timeout: None,
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: vec![
-            ("mean".into(), of(Function::Mean)),
-            ("std".into(), of(Function::Std { ddof: 1 })),
-            ("max".into(), of(Function::Max)),
-            ("n".into(), Aggregate::new(Function::Count, None)),
-        ],
+        ..WindowSpec::new(windows, aggregates)
     };
     let host = Host { id: 0, name: "rows".into(), time: Some("t".into()), batch_rows: None };
     Plan::source(Node::Host(host)).then(Node::Window(Box::new(spec))).expect("a good plan")

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use rillet_core::expr::Expr;
 use rillet_core::plan::{CsvInput, Hopping, Node, ReadCsv, WindowSpec, Windows};
-use rillet_core::{Aggregate, Function, Late, Length, Plan, Prepared, Result};
+use rillet_core::{Aggregate, Function, Plan, Prepared, Result};
 
 /// The allocator of the Python package, so that both can be compared.
 #[global_allocator]
@@ -20,20 +20,9 @@ fn aggregate(function: Function, column: Option<&str>) -> Aggregate {
 }
 
 fn window(size: &str, every: &str, aggregates: Vec<(String, Aggregate)>) -> Result<Node> {
-    Ok(Node::Window(Box::new(WindowSpec {
-        windows: Windows::Hopping(Hopping::new(size.parse()?, every.parse()?)),
-        by: vec![("symbol".into(), Expr::column("symbol"))],
-        time: None,
-        lateness: Length::Ticks(0),
-        late: Late::Error,
-        fill: None,
-        revisions: None,
-        ahead: None,
-        idle_timeout: None,
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates,
-    })))
+    let windows = Windows::Hopping(Hopping::new(size.parse()?, every.parse()?));
+    let by = vec![("symbol".into(), Expr::column("symbol"))];
+    Ok(Node::Window(Box::new(WindowSpec { by, ..WindowSpec::new(windows, aggregates) })))
 }
 
 fn tumbling() -> Result<Node> {

@@ -13,7 +13,7 @@ use rillet_core::expr::Expr;
 use rillet_core::plan::{Ends, Every, Frame, Gap, GroupSpec, Hopping, Host, Node, RollingSpec};
 use rillet_core::plan::{Session, WindowSpec, Windows};
 use rillet_core::{
-    Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
+    Aggregate, Batch, DataType, Field, Function, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
 
 /// The system's allocator, which counts how often it is asked for memory, and how much of it is held.
@@ -69,36 +69,11 @@ fn by(keyed: bool) -> Vec<(String, Expr)> {
 }
 
 fn window(windows: Windows, keyed: bool) -> Node {
-    Node::Window(Box::new(WindowSpec {
-        windows,
-        by: by(keyed),
-        time: None,
-        lateness: Length::Ticks(0),
-        late: Late::Error,
-        fill: None,
-        revisions: None,
-        ahead: None,
-        idle_timeout: None,
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: aggregates(),
-    }))
+    Node::Window(Box::new(WindowSpec { by: by(keyed), ..WindowSpec::new(windows, aggregates()) }))
 }
 
 fn rolling(frame: Frame, keyed: bool) -> Node {
-    Node::Rolling(Box::new(RollingSpec {
-        frame,
-        by: by(keyed),
-        time: None,
-        lateness: Length::Ticks(0),
-        late: Late::Error,
-        ahead: None,
-        idle_timeout: None,
-        min_periods: 1,
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: aggregates(),
-    }))
+    Node::Rolling(Box::new(RollingSpec { by: by(keyed), ..RollingSpec::new(frame, aggregates()) }))
 }
 
 /// A stage of each kind, whose windows are as long as a batch or half as long.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rillet_core::expr::{Expr, Literal};
 use rillet_core::plan::{Ends, Frame, Host, Node, RollingSpec};
 use rillet_core::{
-    Aggregate, Batch, DataType, Field, Function, Late, Length, Offer, Plan, Prepared, Schema, Step, Supply,
+    Aggregate, Batch, DataType, Field, Function, Length, Offer, Plan, Prepared, Schema, Step, Supply,
 };
 
 type Row = (Option<f64>, Option<i64>);
@@ -62,17 +62,11 @@ fn plan(kind: Kind, size: u64, least: u64, filtered: bool, waits: bool) -> Arc<P
         _ => Frame::Rows { rows: size, center: false },
     };
     let spec = RollingSpec {
-        frame,
         by: if kind == Kind::Rows { Vec::new() } else { vec![("k".into(), key)] },
         time: (waits || kind == Kind::TimeOfKeys).then(|| Expr::column("n")),
         lateness: Length::Ticks(i64::from(waits)),
-        late: Late::Error,
-        ahead: None,
-        idle_timeout: None,
         min_periods: least.min(size),
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: aggregates(filtered),
+        ..RollingSpec::new(frame, aggregates(filtered))
     };
     let host = Host { id: 0, name: "rows".into(), time: None, batch_rows: None };
     Plan::source(Node::Host(host)).then(Node::Rolling(Box::new(spec))).expect("a good plan")

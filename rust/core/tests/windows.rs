@@ -34,28 +34,22 @@ fn schema() -> Schema {
 
 fn plan(case: &Case) -> Arc<Plan> {
     let of = |function, column: &str| Aggregate::new(function, Some(Expr::column(column)));
+    let windows = Windows::Hopping(Hopping {
+        offset: Length::Ticks(case.offset),
+        ..Hopping::new(Length::Ticks(case.size), Length::Ticks(case.every))
+    });
+    let aggregates = vec![
+        ("n".into(), Aggregate::new(Function::Count, None)),
+        ("sum".into(), of(Function::Sum, "v")),
+        ("first".into(), of(Function::First { skip_nulls: true }, "v")),
+        ("last".into(), of(Function::Last { skip_nulls: true }, "v")),
+        ("var".into(), of(Function::Var { ddof: 1 }, "v")),
+    ];
     let spec = WindowSpec {
-        windows: Windows::Hopping(Hopping {
-            offset: Length::Ticks(case.offset),
-            ..Hopping::new(Length::Ticks(case.size), Length::Ticks(case.every))
-        }),
         by: vec![("k".into(), Expr::column("k"))],
-        time: None,
         lateness: Length::Ticks(case.lateness),
         late: Late::Drop,
-        fill: None,
-        revisions: None,
-        ahead: None,
-        idle_timeout: None,
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: vec![
-            ("n".into(), Aggregate::new(Function::Count, None)),
-            ("sum".into(), of(Function::Sum, "v")),
-            ("first".into(), of(Function::First { skip_nulls: true }, "v")),
-            ("last".into(), of(Function::Last { skip_nulls: true }, "v")),
-            ("var".into(), of(Function::Var { ddof: 1 }, "v")),
-        ],
+        ..WindowSpec::new(windows, aggregates)
     };
     let host = Host { id: 0, name: "rows".into(), time: Some("t".into()), batch_rows: None };
     Plan::source(Node::Host(host)).then(Node::Window(Box::new(spec))).expect("a good plan")

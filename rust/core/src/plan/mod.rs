@@ -370,6 +370,34 @@ impl Windows {
 }
 
 impl WindowSpec {
+    /// Aggregates, by their names, over windows without keys, of the event time of the source. A late row is an error;
+    /// there are no results but the last ones of windows that have rows.
+    ///
+    /// ```
+    /// use rillet_core::plan::{Hopping, WindowSpec, Windows};
+    /// use rillet_core::{Aggregate, Function, Length};
+    ///
+    /// let windows = Windows::Hopping(Hopping::new(Length::Ticks(10), Length::Ticks(10)));
+    /// let spec = WindowSpec::new(windows, vec![("n".into(), Aggregate::new(Function::Count, None))]);
+    /// assert_eq!(spec.to_string(), "window(tumbling(10)).agg(n=count())");
+    /// ```
+    pub fn new(windows: Windows, aggregates: Vec<(String, Aggregate)>) -> Self {
+        Self {
+            windows,
+            by: Vec::new(),
+            time: None,
+            lateness: Length::Ticks(0),
+            late: Late::Error,
+            fill: None,
+            revisions: None,
+            ahead: None,
+            idle_timeout: None,
+            max_kept: 0,
+            max_state_bytes: None,
+            aggregates,
+        }
+    }
+
     fn check(&self) -> Result<()> {
         self.windows.check()?;
         if self.lateness.is_negative() {
@@ -432,20 +460,8 @@ mod tests {
 
     fn windows(every: Length) -> Arc<Plan> {
         let host = Host { id: 0, name: "rows".into(), time: Some("t".into()), batch_rows: None };
-        let spec = WindowSpec {
-            windows: Windows::Hopping(Hopping::new(every, every)),
-            by: Vec::new(),
-            time: None,
-            lateness: Length::Ticks(0),
-            late: Late::Drop,
-            fill: None,
-            revisions: None,
-            ahead: None,
-            idle_timeout: None,
-            max_kept: 0,
-            max_state_bytes: None,
-            aggregates: Vec::new(),
-        };
+        let windows = Windows::Hopping(Hopping::new(every, every));
+        let spec = WindowSpec { late: Late::Drop, ..WindowSpec::new(windows, Vec::new()) };
         Plan::source(Node::Host(host)).then(Node::Window(Box::new(spec))).expect("a good plan")
     }
 

@@ -85,6 +85,33 @@ impl Ends {
 }
 
 impl RollingSpec {
+    /// Aggregates, by their names, over the windows of rows without keys, in the order of the event time of the source,
+    /// or, for windows of rows, of their arrival. A late row is an error; one value is enough for a result.
+    ///
+    /// ```
+    /// use rillet_core::plan::{Frame, RollingSpec};
+    /// use rillet_core::{Aggregate, Function};
+    ///
+    /// let frame = Frame::Rows { rows: 3, center: false };
+    /// let spec = RollingSpec::new(frame, vec![("n".into(), Aggregate::new(Function::Count, None))]);
+    /// assert_eq!(spec.to_string(), "rolling(rows=3).agg(n=count())");
+    /// ```
+    pub fn new(frame: Frame, aggregates: Vec<(String, Aggregate)>) -> Self {
+        Self {
+            frame,
+            by: Vec::new(),
+            time: None,
+            lateness: Length::Ticks(0),
+            late: Late::Error,
+            ahead: None,
+            idle_timeout: None,
+            min_periods: 1,
+            max_kept: 0,
+            max_state_bytes: None,
+            aggregates,
+        }
+    }
+
     /// Whether rows come in the order of their arrival, whatever their times are.
     pub(crate) fn is_by_arrival(&self) -> bool {
         matches!(self.frame, Frame::Rows { .. }) && self.time.is_none()

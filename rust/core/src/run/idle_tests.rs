@@ -20,18 +20,10 @@ fn schema() -> Arc<Schema> {
 /// The operator of these windows, which is idle after five seconds.
 fn operator(windows: &Windows, lateness: i64) -> Box<dyn Stage> {
     let spec = WindowSpec {
-        windows: windows.clone(),
-        by: Vec::new(),
-        time: None,
         lateness: Length::Ticks(lateness),
         late: Late::Drop,
-        fill: None,
-        revisions: None,
-        ahead: None,
         idle_timeout: Some(Length::Fixed { seconds: 5, nanos: 0 }),
-        max_kept: 0,
-        max_state_bytes: None,
-        aggregates: vec![("n".into(), Aggregate::new(Function::Count, None))],
+        ..WindowSpec::new(windows.clone(), vec![("n".into(), Aggregate::new(Function::Count, None))])
     };
     let time = Some(EventTimeOf { column: None, dtype: DataType::Int64 });
     make(&Node::Window(Box::new(spec)), &Carries { schema: schema(), time }, 1).expect("a good plan").0
