@@ -253,6 +253,7 @@ mod tests {
             ("d", of(Function::Last { skip_nulls: true }, "n")),
             ("e", Aggregate { filter: known, ..of(Function::Sum, "n") }),
             ("f", Aggregate::new(Function::Count, None)),
+            ("g", of(Function::Count, "x")),
         ];
         Recipe::bind(&all.map(|(name, aggregate)| (name.to_owned(), aggregate)), &schema()).expect("it binds")
     }
