@@ -1,8 +1,9 @@
 //! [`Helpers`]: threads that carry out jobs beside the one that has them to do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::bell::Bell;
 use crate::error::{Error, Result, panic_message};
 use crate::threads::Threads;
 
@@ -27,9 +28,9 @@ pub(crate) struct Helpers<J: Job> {
 struct Shared<J> {
     state: Mutex<State<J>>,
     /// There are jobs, or there will be none any more.
-    given: Condvar,
+    given: Bell,
     /// The last job is over.
-    over: Condvar,
+    over: Bell,
 }
 
 struct State<J> {
@@ -48,7 +49,7 @@ impl<J: Job> Helpers<J> {
     /// None yet; so many threads work once there are jobs, the caller's among them.
     pub(crate) fn new(name: &'static str, threads: usize) -> Self {
         let state = State { waiting: Vec::new(), done: Vec::new(), left: 0, closed: false, panic: None };
-        let shared = Shared { state: Mutex::new(state), given: Condvar::new(), over: Condvar::new() };
+        let shared = Shared { state: Mutex::new(state), given: Bell::default(), over: Bell::default() };
         Self { name, threads: Threads::new(threads.saturating_sub(1)), shared: Arc::new(shared) }
     }
 
@@ -81,7 +82,7 @@ impl<J: Job> Helpers<J> {
         while state.left > 0 {
             state = match state.waiting.pop() {
                 Some(job) => shared.work(state, job),
-                None => shared.over.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => shared.over.wait(&shared.state, state),
             };
         }
         let done = state.done.drain(..).flatten().collect();
@@ -93,8 +94,9 @@ impl<J: Job> Drop for Helpers<J> {
     fn drop(&mut self) {
         let shared = &self.shared;
         self.threads.end(|| {
-            shared.lock().closed = true;
-            shared.given.notify_all();
+            let mut state = shared.lock();
+            state.closed = true;
+            shared.given.ring(&state);
         });
     }
 }
@@ -110,7 +112,7 @@ impl<J: Job> Shared<J> {
         state.done.resize_with(jobs.len(), || None);
         state.waiting.extend(jobs.into_iter().enumerate().rev());
         state.waiting.sort_by_key(|(_, job)| job.length());
-        self.given.notify_all();
+        self.given.ring(&state);
     }
 
     /// What a helping thread does until its owner is gone.
@@ -119,7 +121,7 @@ impl<J: Job> Shared<J> {
         while !state.closed {
             state = match state.waiting.pop() {
                 Some(job) => self.work(state, job),
-                None => self.given.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.given.wait(&self.state, state),
             };
         }
     }
@@ -135,7 +137,7 @@ impl<J: Job> Shared<J> {
         }
         state.left -= 1;
         if state.left == 0 {
-            self.over.notify_all();
+            self.over.ring(&state);
         }
         state
     }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod batch;
+mod bell;
 mod column;
 pub mod csv;
 pub mod error;

@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bank::{Bank, Task};
+use crate::bell::Bell;
 use crate::error::{Error, Result, panic_message};
 use crate::threads::Threads;
 
@@ -27,7 +28,7 @@ pub(super) struct Crew {
 struct Shared {
     banks: Vec<Mutex<Bank>>,
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Bell,
 }
 
 #[derive(Default)]
@@ -39,8 +40,6 @@ struct State {
     /// For each bank the number of its next list, and whether somebody is working on it.
     next: Vec<usize>,
     busy: Vec<bool>,
-    /// How many threads wait for something to change.
-    waiting: usize,
     closed: bool,
     /// What a panic said.
     panic: Option<String>,
@@ -72,7 +71,7 @@ impl Crew {
             shared: Arc::new(Shared {
                 banks: banks.into_iter().map(Mutex::new).collect(),
                 state: Mutex::new(state),
-                changed: Condvar::new(),
+                changed: Bell::default(),
             }),
             rows: 0,
         }
@@ -95,7 +94,7 @@ impl Crew {
             return self.shared.banks.iter().for_each(|bank| carry_out(bank, &tasks));
         }
         state.lists.push_back(Arc::new(tasks));
-        self.shared.notify(&state);
+        self.shared.changed.ring(&state);
     }
 
     /// Carries out all that has been taken on.
@@ -116,7 +115,7 @@ impl Crew {
                     self.shared.work(job);
                 }
                 None if state.lists.is_empty() => return Ok(()),
-                None => drop(self.shared.wait(state)),
+                None => drop(self.shared.changed.wait(&self.shared.state, state)),
             }
         }
     }
@@ -132,8 +131,9 @@ impl Drop for Crew {
     fn drop(&mut self) {
         let shared = &self.shared;
         self.threads.end(|| {
-            shared.lock().closed = true;
-            shared.changed.notify_all();
+            let mut state = shared.lock();
+            state.closed = true;
+            shared.changed.ring(&state);
         });
     }
 }
@@ -160,19 +160,6 @@ impl Shared {
         lock(&self.state)
     }
 
-    fn notify(&self, state: &State) {
-        if state.waiting > 0 {
-            self.changed.notify_all();
-        }
-    }
-
-    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        state.waiting += 1;
-        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.waiting -= 1;
-        state
-    }
-
     /// What a helping thread does until the crew is let go.
     fn run(&self) {
         loop {
@@ -183,7 +170,7 @@ impl Shared {
                 }
                 match (0..state.next.len()).find(|&bank| state.is_ready(bank)) {
                     Some(bank) => break state.begin(bank),
-                    None => state = self.wait(state),
+                    None => state = self.changed.wait(&self.state, state),
                 }
             };
             drop(state);
@@ -201,7 +188,7 @@ impl Shared {
             state.panic = Some(panic_message(&*panic));
         }
         state.end_of(bank);
-        self.notify(&state);
+        self.changed.ring(&state);
     }
 }
 

@@ -1,0 +1,60 @@
+//! [`Bell`]: what a thread waits for that others ring.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long to look out for a ring before falling asleep: about as long as it takes to be woken. So nobody loses
+/// more than twice what is best, whenever the ring comes (Karlin et al., *Competitive randomized algorithms for
+/// nonuniform problems*, 1990), and those who work hand in hand never sleep.
+const AWAKE: Duration = Duration::from_micros(50);
+
+/// How often to look from one look at the clock to the next.
+const LOOKS: usize = 64;
+
+/// Is rung when something behind a mutex has changed.
+#[derive(Default)]
+pub(crate) struct Bell {
+    /// How often it has been; changed only by who holds the mutex.
+    rings: AtomicU32,
+    /// How many sleep until it is; the same.
+    asleep: AtomicU32,
+    condvar: Condvar,
+}
+
+impl Bell {
+    /// Tells all who wait that what is held has changed.
+    pub(crate) fn ring<T>(&self, _held: &MutexGuard<'_, T>) {
+        self.rings.fetch_add(1, Ordering::Release);
+        if self.asleep.load(Ordering::Relaxed) > 0 {
+            self.condvar.notify_all();
+        }
+    }
+
+    /// Lets go of what is held until the bell rings, or now and then for no reason.
+    pub(crate) fn wait<'a, T>(&self, mutex: &'a Mutex<T>, held: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        let before = self.rings.load(Ordering::Relaxed);
+        drop(held);
+        self.look_out(before);
+        let held = mutex.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.rings.load(Ordering::Relaxed) != before {
+            return held;
+        }
+        self.asleep.fetch_add(1, Ordering::Relaxed);
+        let held = self.condvar.wait(held).unwrap_or_else(PoisonError::into_inner);
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
+        held
+    }
+
+    fn look_out(&self, before: u32) {
+        let start = Instant::now();
+        while start.elapsed() < AWAKE {
+            for _ in 0..LOOKS {
+                if self.rings.load(Ordering::Acquire) != before {
+                    return;
+                }
+                std::hint::spin_loop();
+            }
+        }
+    }
+}
