@@ -98,12 +98,7 @@ impl<F: Flat, R: Finish<F>> Belt<F, R> {
         }
         self.newer.extend_from_slice(values);
         self.prefixes.resize(values.len(), F::EMPTY);
-        let (mut total, pivot) = (self.total, self.newer[0]);
-        for (&value, prefix) in values.iter().zip(&mut self.prefixes) {
-            total = F::taken(total, pivot, value);
-            *prefix = total;
-        }
-        self.total = total;
+        self.total = F::scan::<false>(self.total, self.newer[0], values, &mut self.prefixes);
         if self.suffixes.is_empty() {
             for (i, &newer) in self.prefixes.iter().enumerate() {
                 results.push(self.finish.of(newer, (at + i + 1) as f64));
@@ -136,11 +131,9 @@ impl<F: Flat, R: Finish<F>> Belt<F, R> {
     #[inline(always)]
     fn scan(&mut self, pivot: F::Value) {
         self.suffixes.resize(if self.older.is_empty() { 0 } else { self.rows + 1 }, F::EMPTY);
-        let mut total = F::EMPTY;
         // No window has the whole block and some of the next.
-        for (&value, suffix) in self.older.iter().zip(&mut self.suffixes).skip(1).rev() {
-            total = F::taken(total, pivot, value);
-            *suffix = total;
+        if let Some(older) = self.older.get(1..) {
+            F::scan::<true>(F::EMPTY, pivot, older, &mut self.suffixes[1..]);
         }
     }
 

@@ -59,31 +59,59 @@ impl Double {
         Self { hi: total.hi, lo: self.lo + total.lo }
     }
 
-    /// This sum with more doubles, one after the other: what [`and`](Self::and) gives. Only the sums themselves have to
-    /// wait for one another, so that the errors of several are found side by side.
+    /// This sum with more doubles, one after the other: what [`and`](Self::and) gives.
     #[inline(always)]
-    pub(crate) fn and_all(self, values: &[f64]) -> Self {
-        let Self { mut hi, mut lo } = self;
+    pub(crate) fn and_all(mut self, values: &[f64]) -> Self {
         let (groups, rest) = values.as_chunks::<GROUP>();
         for group in groups {
-            let (mut before, mut after, mut errors) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
-            for i in 0..GROUP {
-                before[i] = hi;
-                hi += group[i];
-                after[i] = hi;
-            }
-            for i in 0..GROUP {
-                errors[i] = lost(before[i], group[i], after[i]);
-            }
-            for error in errors {
-                lo += error;
-            }
+            self = self.and_group::<false>(group, &mut [Self::default(); GROUP]);
         }
-        let mut sum = Self { hi, lo };
         for &value in rest {
-            sum = sum.and(value);
+            self = self.and(value);
         }
-        sum
+        self
+    }
+
+    /// The same, and what it comes to with each of them; from the last to the first if `BACK`.
+    #[inline(always)]
+    pub(crate) fn and_each<const BACK: bool>(mut self, values: &[f64], sums: &mut [Self]) -> Self {
+        let (len, sums) = (values.len(), &mut sums[..values.len()]);
+        let grouped = len - len % GROUP;
+        for from in (0..grouped).step_by(GROUP) {
+            let from = if BACK { len - from - GROUP } else { from };
+            if let (Some(values), Some(sums)) = (values[from..].first_chunk(), sums[from..].first_chunk_mut()) {
+                self = self.and_group::<BACK>(values, sums);
+            }
+        }
+        for i in grouped..len {
+            let at = if BACK { len - 1 - i } else { i };
+            self = self.and(values[at]);
+            sums[at] = self;
+        }
+        self
+    }
+
+    /// The same for a group. Only the sums themselves have to wait for one another, so that their errors are found side
+    /// by side.
+    #[inline(always)]
+    fn and_group<const BACK: bool>(self, values: &[f64; GROUP], sums: &mut [Self; GROUP]) -> Self {
+        let Self { mut hi, mut lo } = self;
+        let (mut before, mut after, mut errors) = ([0.0; GROUP], [0.0; GROUP], [0.0; GROUP]);
+        for i in 0..GROUP {
+            let at = if BACK { GROUP - 1 - i } else { i };
+            before[at] = hi;
+            hi += values[at];
+            after[at] = hi;
+        }
+        for i in 0..GROUP {
+            errors[i] = lost(before[i], values[i], after[i]);
+        }
+        for i in 0..GROUP {
+            let at = if BACK { GROUP - 1 - i } else { i };
+            lo += errors[at];
+            sums[at] = Self { hi: after[at], lo };
+        }
+        Self { hi, lo }
     }
 
     /// This sum with one more term. Its error is one of 106 bits of the largest sum there was on the way; it is

@@ -27,6 +27,24 @@ pub(super) trait Flat: Send + 'static {
 
     /// What a state comes to with a value that is older than all in it, or newer. The pivot is a value of the window.
     fn taken(state: Self::State, pivot: Self::Value, value: Self::Value) -> Self::State;
+    /// What a state comes to with values, one after the other, each of which is newer than those before it; or from the
+    /// last to the first, each of which is older, if `BACK`. The states on the way are left in their places.
+    #[inline(always)]
+    fn scan<const BACK: bool>(
+        mut state: Self::State,
+        pivot: Self::Value,
+        values: &[Self::Value],
+        states: &mut [Self::State],
+    ) -> Self::State {
+        let (len, states) = (values.len(), &mut states[..values.len()]);
+        for i in 0..len {
+            let at = if BACK { len - 1 - i } else { i };
+            state = Self::taken(state, pivot, values[at]);
+            states[at] = state;
+        }
+        state
+    }
+
     /// What an older one and a newer one about the same pivot come to.
     fn joined(older: Self::State, newer: Self::State) -> Self::State;
     /// Whether a value needs no more care than this.
@@ -131,6 +149,11 @@ impl Flat for Sums {
     }
 
     #[inline(always)]
+    fn scan<const BACK: bool>(state: Double, _: f64, values: &[f64], states: &mut [Double]) -> Double {
+        state.and_each::<BACK>(values, states)
+    }
+
+    #[inline(always)]
     fn joined(older: Double, newer: Double) -> Double {
         let sum = two_sum(older.hi, newer.hi);
         Double { hi: sum.hi, lo: (older.lo + sum.lo) + newer.lo }
@@ -229,6 +252,25 @@ impl<V: Keyed, const LOWEST: bool> Flat for Extremes<V, LOWEST> {
     #[inline(always)]
     fn taken(state: i64, _: V, value: V) -> i64 {
         Self::joined(state, value.key::<LOWEST>())
+    }
+
+    #[inline(always)]
+    fn scan<const BACK: bool>(mut state: i64, _: V, values: &[V], states: &mut [i64]) -> i64 {
+        // Keys need nothing of each other, so that they are found side by side.
+        for (key, &value) in states.iter_mut().zip(values) {
+            *key = value.key::<LOWEST>();
+        }
+        let mut take_in = |key: &mut i64| {
+            state = Self::joined(state, *key);
+            *key = state;
+        };
+        let keys = states[..values.len()].iter_mut();
+        if BACK {
+            keys.rev().for_each(&mut take_in)
+        } else {
+            keys.for_each(&mut take_in)
+        }
+        state
     }
 
     #[inline(always)]
