@@ -254,6 +254,34 @@ def test_codes_beyond_their_dictionary_are_refused(codes):
         list(rl.from_arrow(pa.table({"k": coded})))
 
 
+@pytest.mark.parametrize("give", [pa.table, pa.record_batch, lambda columns: pa.table(columns).to_reader()])
+def test_columns_that_nobody_needs_are_not_looked_at(give):
+    # A slice, so that rows do not begin where buffers do.
+    columns = {
+        "t": pa.array(range(6)),
+        "k": texts([0, 1, 2, 3, 3, 2, 3], b"abc"),
+        "x": pa.array([9, 1, None, 3, 4, 5]),
+    }
+    wrong = {name: column.slice(1) for name, column in columns.items()}
+    windows = rl.from_arrow(give(wrong), time="t").window(rl.tumbling(2))
+    assert rows(windows.agg(x=rl.sum("x"), n=rl.count())) == [(0, 2, 1, 1), (2, 4, 3, 2), (4, 6, 9, 2)]
+    stream = rl.from_arrow(give(wrong), time="t").filter(rl.col("x") > 3).select(y=rl.col("x") * 2)
+    assert rows(stream) == [(8,), (10,)]
+    with pytest.raises(ValueError, match="malformed Arrow data"):
+        rows(rl.from_arrow(give(wrong), time="t").window(rl.tumbling(2), by="k").agg(n=rl.count()))
+
+
+@pytest.mark.parametrize("batch_rows", [None, 1, 2])
+@pytest.mark.parametrize("give", [pa.table, pa.record_batch])
+def test_rows_are_counted_where_no_column_is_needed(give, batch_rows):
+    data = give({"k": pa.array(list("abcde"))})
+    counted = rl.from_arrow(data, batch_rows=batch_rows).window(rl.count(2)).agg(n=rl.count())
+    assert rows(counted.select("n")) == [(2,), (2,), (1,)]
+    with pytest.raises(rl.ArgumentError, match="rows are null"):
+        null = pa.StructArray.from_arrays([pa.array([1, 2])], ["k"], mask=pa.array([True, False]))
+        rows(rl.from_arrow(null).window(rl.count(2)).agg(n=rl.count()))
+
+
 @pytest.mark.parametrize(
     "dtype", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
 )

@@ -493,11 +493,11 @@ class Plan:
 class Prepared:
     """A plan that has been checked against the schemas of its sources."""
 
-    def __new__(cls, plan: Plan, offers: Sequence[Schema | tuple[bytes, bool] | None]) -> Self:
+    def __new__(cls, plan: Plan, offers: Sequence[Schema | ArrowStream | tuple[bytes, bool] | None]) -> Self:
         """Opens the sources.
 
-        ``offers`` has, for each Python object of the plan, its schema, the first bytes of a file and whether they are
-        all, or ``None`` for a function.
+        ``offers`` has, for each Python object of the plan, its schema, Arrow data as it is, the first bytes of a file
+        and whether they are all, or ``None`` for a function.
         """
 
     @property

@@ -20,7 +20,7 @@ class Host:
     """A Python object that is a source."""
 
     def offer(self) -> Any:
-        """What is known before reading: a schema, or the first bytes and whether they are all."""
+        """What is known before reading: a schema, Arrow data, or the first bytes and whether they are all."""
         raise NotImplementedError
 
     def start(self) -> "Running":
@@ -190,7 +190,7 @@ class ArrowHost(Host):
                     "from_arrow: a reader can be read only once, and it has been; pass a table, or make a new reader"
                 )
             self._opened = _core.ArrowStream(self._data)
-        return self._opened.schema
+        return self._opened
 
     def start(self) -> Any:
         self.offer()

@@ -457,6 +457,13 @@ impl Schema {
         self.fields.is_empty()
     }
 
+    /// The fields of those names that are wanted, in their order.
+    #[must_use]
+    pub(crate) fn narrowed(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        let fields = self.fields().iter().filter(|field| is_wanted(&field.name)).cloned().collect();
+        Self::new(fields).expect("names of one schema are unique")
+    }
+
     /// The place of the column of this name.
     pub fn find(&self, name: &str) -> Option<usize> {
         if self.fields.len() <= NARROW {

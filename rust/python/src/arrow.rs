@@ -1,7 +1,7 @@
 //! `ArrowStream` and the functions that turn Python objects into batches: how other libraries' data comes in,
 //! and how a stream goes out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -21,6 +21,27 @@ use crate::schema::Schema;
 pub struct ArrowStream {
     arrays: Mutex<Option<Arrays>>,
     schema: Arc<rillet_core::Schema>,
+    wanted: OnceLock<Wanted>,
+}
+
+/// The columns that are wanted of what is read.
+struct Wanted {
+    schema: Arc<rillet_core::Schema>,
+    places: Vec<usize>,
+}
+
+impl ArrowStream {
+    /// All columns that it has.
+    pub fn columns(&self) -> &rillet_core::Schema {
+        &self.schema
+    }
+
+    /// Gives only these of the columns from now on: no others are looked at.
+    pub fn narrow(&self, schema: &Arc<rillet_core::Schema>) {
+        let places = schema.fields().iter().filter_map(|field| self.schema.find(&field.name)).collect();
+        // If it has been told before, it was told the same, by the same plan.
+        let _ = self.wanted.set(Wanted { schema: Arc::clone(schema), places });
+    }
 }
 
 #[pymethods]
@@ -34,7 +55,7 @@ impl ArrowStream {
         };
         let dtype = arrays.dtype().clone();
         let schema = enter(py, || convert::schema(&dtype))?;
-        Ok(Self { arrays: Mutex::new(Some(arrays)), schema })
+        Ok(Self { arrays: Mutex::new(Some(arrays)), schema, wanted: OnceLock::new() })
     }
 
     #[getter]
@@ -47,7 +68,10 @@ impl ArrowStream {
         let batch = enter(py, || {
             let mut arrays = self.arrays.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(stream) = &mut *arrays else { return Ok(None) };
-            stream.next()?.map(|array| convert::batch(&array, &self.schema)).transpose()
+            let wanted = self.wanted.get();
+            let schema = wanted.map_or(&self.schema, |wanted| &wanted.schema);
+            let array = stream.next(wanted.map(|wanted| &wanted.places[..]))?;
+            array.map(|array| convert::batch(&array, schema)).transpose()
         })?;
         Ok(batch.map(Batch::from))
     }

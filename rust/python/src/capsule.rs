@@ -28,7 +28,7 @@ pub enum Arrays {
     /// A stream, and the type of its arrays.
     Stream(FFI_ArrowArrayStream, Arrow),
     /// One array, until it is taken.
-    One(Option<ArrayRef>, Arrow),
+    One(Option<FFI_ArrowArray>, Arrow),
 }
 
 impl Arrays {
@@ -53,13 +53,13 @@ impl Arrays {
         dtype
     }
 
-    /// The next array; call it detached.
+    /// The next array, of which these columns are wanted, if not all are; call it detached.
     ///
     /// # Errors
     /// If the other library fails, or its data breaks the rules of Arrow.
-    pub fn next(&mut self) -> Result<Option<ArrayRef>> {
-        match self {
-            Self::One(array, _) => Ok(array.take()),
+    pub fn next(&mut self, wanted: Option<&[usize]>) -> Result<Option<ArrayRef>> {
+        let (array, dtype) = match self {
+            Self::One(array, dtype) => (array.take(), dtype),
             Self::Stream(stream, dtype) => {
                 let mut array = FFI_ArrowArray::empty();
                 match stream.get_next() {
@@ -68,9 +68,10 @@ impl Arrays {
                     // are valid for the call.
                     Some(get_next) => check(unsafe { get_next(stream, &raw mut array) }, stream)?,
                 }
-                if array.is_released() { Ok(None) } else { checked(array, dtype).map(Some) }
+                (Some(array).filter(|array| !array.is_released()), dtype)
             }
-        }
+        };
+        array.map(|array| checked(array, dtype, wanted)).transpose()
     }
 }
 
@@ -91,11 +92,14 @@ fn check(code: i32, stream: &mut FFI_ArrowArrayStream) -> Result<()> {
     Err(Error::Io { errno: Some(code), message, path: "<arrow stream>".into() })
 }
 
-/// The array, if it holds what its type promises.
-fn checked(array: FFI_ArrowArray, dtype: &Arrow) -> Result<ArrayRef> {
+/// The array, or these columns of it, if they hold what their types promise.
+fn checked(array: FFI_ArrowArray, dtype: &Arrow, wanted: Option<&[usize]>) -> Result<ArrayRef> {
     // SAFETY: the array comes from a capsule of the name that the C data interface gives to such data, so
     // that its buffers are as long as its type and length say. What they hold is validated below.
     let data = unsafe { from_ffi_and_data_type(array, dtype.clone()) }.map_err(malformed)?;
+    if let Some(wanted) = wanted {
+        return Ok(Arc::new(valid::columns(&data, wanted).map_err(malformed)?));
+    }
     valid::check(&data).map_err(malformed)?;
     Ok(make_array(data))
 }
@@ -156,7 +160,7 @@ fn import_array(capsules: &Bound<'_, PyAny>) -> PyResult<Arrays> {
     }
     enter(py, move || {
         let dtype = dtype(&schema)?;
-        Ok(Arrays::One(Some(checked(array, &dtype)?), dtype))
+        Ok(Arrays::One(Some(array), dtype))
     })
 }
 

@@ -62,7 +62,7 @@ fn whole(arrays: Arrays) -> Result<rillet_core::Batch> {
 /// One array of all the arrays.
 fn joined(mut arrays: Arrays) -> Result<ArrayRef> {
     let mut chunks = Vec::new();
-    while let Some(array) = arrays.next()? {
+    while let Some(array) = arrays.next(None)? {
         chunks.push(array);
     }
     match chunks.as_slice() {

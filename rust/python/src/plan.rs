@@ -10,6 +10,7 @@ use rillet_core::plan::{
 };
 use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
 
+use crate::arrow::ArrowStream;
 use crate::choice::choice;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
@@ -361,8 +362,8 @@ pub struct PyPrepared(Prepared);
 
 #[pymethods]
 impl PyPrepared {
-    /// Opens the sources. `offers` has, for each Python object of the plan, its schema, the first bytes of a
-    /// file and whether they are all, or `None` for a function.
+    /// Opens the sources. `offers` has, for each Python object of the plan, its schema, Arrow data as it is, the first
+    /// bytes of a file and whether they are all, or `None` for a function.
     #[new]
     fn new(py: Python<'_>, plan: &Bound<'_, PyPlan>, offers: Vec<Bound<'_, PyAny>>) -> PyResult<Self> {
         let mut known = offers.iter().map(offer).collect::<PyResult<Vec<_>>>()?;
@@ -380,6 +381,11 @@ impl PyPrepared {
 
     /// Starts a run. `hosts` are the Python objects of the plan: sources have `next()` and `close()`.
     fn run(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<BatchIterator> {
+        for (id, host) in hosts.iter().enumerate() {
+            if let (Ok(stream), Some(wanted)) = (host.cast_bound::<ArrowStream>(py), self.0.wanted(id)) {
+                stream.get().narrow(wanted);
+            }
+        }
         Ok(BatchIterator::new(enter(py, || self.0.run())?, hosts))
     }
 
@@ -400,6 +406,9 @@ impl PyPrepared {
 fn offer(value: &Bound<'_, PyAny>) -> PyResult<Option<Offer>> {
     if value.is_none() {
         return Ok(None);
+    }
+    if let Ok(stream) = value.cast::<ArrowStream>() {
+        return Ok(Some(Offer::Columns(Schema::clone(stream.get().columns()))));
     }
     if let Ok(schema) = value.cast::<PySchema>() {
         return Ok(Some(Offer::Schema(Schema::clone(&schema.get().0))));

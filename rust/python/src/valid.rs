@@ -1,5 +1,8 @@
 //! Whether Arrow data of another library keeps the promises of its types.
 
+use std::sync::Arc;
+
+use arrow_array::{StructArray, make_array};
 use arrow_buffer::ArrowNativeType;
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType as Arrow};
@@ -11,6 +14,25 @@ use arrow_schema::{ArrowError, DataType as Arrow};
 pub fn check(data: &ArrayData) -> Result<(), ArrowError> {
     data.validate()?;
     check_values(data)
+}
+
+/// Rows with these of their columns, if those hold what their types promise.
+///
+/// # Errors
+/// What is wrong.
+pub fn columns(rows: &ArrayData, wanted: &[usize]) -> Result<StructArray, ArrowError> {
+    rows.validate()?;
+    let Arrow::Struct(fields) = rows.data_type() else {
+        return Err(ArrowError::InvalidArgumentError(format!("{} is no struct", rows.data_type())));
+    };
+    let column = |&at: &usize| {
+        let column = rows.child_data()[at].slice(rows.offset(), rows.len());
+        check_values(&column)?;
+        Ok(make_array(column))
+    };
+    let columns = wanted.iter().map(column).collect::<Result<_, ArrowError>>()?;
+    let fields = wanted.iter().map(|&at| Arc::clone(&fields[at])).collect();
+    StructArray::try_new_with_length(fields, columns, rows.nulls().cloned(), rows.len())
 }
 
 fn check_values(data: &ArrayData) -> Result<(), ArrowError> {

@@ -9,7 +9,7 @@ use super::{Node as RunNode, Run, Work};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::plan::{CsvInput, Node, Plan, ReadCsv};
+use crate::plan::{CsvInput, Host, Node, Plan, ReadCsv};
 use crate::source::{self, Csv, CsvHead, HostBatches, Sample};
 use crate::stage::Ledger;
 use crate::threads::cores;
@@ -21,6 +21,8 @@ use crate::window::Late;
 pub enum Offer {
     /// An object that gives batches of this schema.
     Schema(Schema),
+    /// An object that has these columns, and gives those that it is asked for: [`Prepared::wanted`].
+    Columns(Schema),
     /// A file of which this has been read.
     Sample(Sample),
 }
@@ -29,7 +31,8 @@ pub enum Offer {
 enum Leaf {
     /// Taken by the run; files can be opened anew for another.
     Csv(Box<Mutex<Option<CsvHead>>>),
-    Host(Arc<Schema>),
+    /// What an object of the host has, and what is asked of it.
+    Host { has: Arc<Schema>, wanted: Arc<Schema> },
 }
 
 /// A plan that has been checked against the schemas of its sources.
@@ -51,12 +54,20 @@ impl Prepared {
     /// What is found wrong with the sources or the plan.
     pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
         let plan = plan.guarded()?;
+        let needed = needed(&plan);
         let mut leaves = Vec::new();
         for node in plan.leaves() {
             leaves.push(match node {
                 Node::ReadCsv(read) => csv_leaf(read, &mut offer)?,
                 Node::Host(host) => match offer(host.id)? {
-                    Offer::Schema(schema) => Leaf::Host(Arc::new(schema)),
+                    Offer::Schema(schema) => {
+                        let has = Arc::new(schema);
+                        Leaf::Host { wanted: Arc::clone(&has), has }
+                    }
+                    Offer::Columns(schema) => {
+                        let wanted = schema.narrowed(|name| is_needed(name, host, needed.as_ref()));
+                        Leaf::Host { wanted: Arc::new(wanted), has: Arc::new(schema) }
+                    }
                     Offer::Sample(_) => {
                         return Err(Error::Internal("a source of batches was offered bytes".into()));
                     }
@@ -64,7 +75,6 @@ impl Prepared {
                 other => return Err(Error::Internal(format!("{other} is not a source"))),
             });
         }
-        let needed = needed(&plan);
         let mut prepared = Self { plan, leaves, carries: None, needed };
         let plan = Arc::clone(&prepared.plan);
         prepared.carries = prepared.check(&plan, &mut 0)?;
@@ -80,6 +90,15 @@ impl Prepared {
             Error::argument(
                 "what map_batches gives is known only when it runs; declare it with map_batches(fn, schema=…)",
             )
+        })
+    }
+
+    /// The columns that are asked of an object of the host that is a source.
+    pub fn wanted(&self, id: usize) -> Option<&Arc<Schema>> {
+        let leaves = self.plan.leaves().into_iter().zip(&self.leaves);
+        leaves.into_iter().find_map(|(node, leaf)| match (node, leaf) {
+            (Node::Host(host), Leaf::Host { wanted, .. }) if host.id == id => Some(wanted),
+            _ => None,
         })
     }
 
@@ -139,7 +158,7 @@ impl Prepared {
                 let head = head.as_ref().ok_or_else(|| Error::Internal("a source was taken too early".into()))?;
                 (Arc::clone(&head.schema), read.time.as_deref())
             }
-            (Node::Host(host), Leaf::Host(schema)) => (Arc::clone(schema), host.time.as_deref()),
+            (Node::Host(host), Leaf::Host { has, .. }) => (Arc::clone(has), host.time.as_deref()),
             _ => return Err(Error::Internal("a source is not what it was".into())),
         };
         let time = column
@@ -208,9 +227,10 @@ impl Prepared {
                 let source = Box::new(Csv::start(read, head, seen)?);
                 Ok((Work::Source { source, host }, carries))
             }
-            (Node::Host(host), Leaf::Host(schema)) => {
-                let source = Box::new(HostBatches::start(host, Arc::clone(schema), seen)?);
-                Ok((Work::Source { source, host: Some(host.id) }, self.leaf(node, at)?))
+            (Node::Host(host), Leaf::Host { wanted, .. }) => {
+                let source = Box::new(HostBatches::start(host, Arc::clone(wanted), seen)?);
+                let carries = Carries { schema: Arc::clone(wanted), ..self.leaf(node, at)? };
+                Ok((Work::Source { source, host: Some(host.id) }, carries))
             }
             _ => Err(Error::Internal("a source is not what it was".into())),
         }
@@ -266,7 +286,9 @@ fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> R
     read.check()?;
     let head = match read.input {
         CsvInput::Host { id } => match offer(id)? {
-            Offer::Schema(_) => return Err(Error::Internal("a file was offered a schema".into())),
+            Offer::Schema(_) | Offer::Columns(_) => {
+                return Err(Error::Internal("a file was offered a schema".into()));
+            }
             Offer::Sample(sample) => CsvHead::hosted(read, sample)?,
         },
         _ => CsvHead::open(read)?,
@@ -280,6 +302,11 @@ fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> R
 /// What is found wrong with it.
 pub fn is_enough(read: &ReadCsv, sample: &Sample) -> Result<bool> {
     Ok(source::infer(read, sample, "<file>")?.is_some())
+}
+
+/// Whether a column of an object of the host is needed.
+fn is_needed(name: &str, host: &Host, needed: Option<&HashSet<String>>) -> bool {
+    host.time.as_deref() == Some(name) || needed.is_none_or(|needed| needed.contains(name))
 }
 
 /// The columns that the plan uses of its sources; `None` for all.
