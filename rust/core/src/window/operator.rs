@@ -34,7 +34,7 @@ use leaving::Leaving;
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
-const PIECE: usize = 2048;
+pub(super) const PIECE: usize = 2048;
 const ROUND: usize = 8192;
 
 /// So many keys, of which none has rows, are let go of together.

@@ -110,10 +110,12 @@ pub(super) fn pull(operator: &mut impl Operator) -> Result<Option<Batch>> {
         let full = operator.outlet().parts.batch_rows;
         if operator.outlet().emission.len() >= full {
             operator.settle();
-            if operator.outlet().emission.len() < full {
+            let (rows, is_cut) = (operator.outlet().emission.len(), !operator.outlet().parts.shape.numbered);
+            if rows < full {
                 continue; // one did not fit
             }
-            let batch = operator.send(full);
+            // Where somebody else makes batches of them, nothing is gained by cutting what there is.
+            let batch = operator.send(if is_cut { full } else { rows });
             if let Err(error) = memory::check(operator.state_bytes(), operator.outlet().parts.max_state) {
                 operator.fail(error);
             }

@@ -5,6 +5,7 @@
 //! knows keys by their numbers and gives results as if it were alone: several work at a time, on threads of their
 //! own. A [`Braid`] puts what they give in one order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -17,7 +18,7 @@ use super::emission::Shape;
 use super::keys::Keys;
 use super::late::{Aside, Late};
 use super::mark::Mark;
-use super::operator::{Window, results_schema};
+use super::operator::{PIECE, Window, results_schema};
 use super::parts::{Parts, Rows};
 use super::ruler::Ruler;
 use crate::batch::{Batch, EventTime};
@@ -57,17 +58,27 @@ struct Lane {
     operator: Window,
     /// Rows that it has yet to begin with.
     rows: Option<Rows>,
+    /// How many results it may give at a time.
+    most: usize,
     /// What it has given, until somebody asks.
-    given: Option<Result<Option<Batch>>>,
+    given: VecDeque<Result<Option<Batch>>>,
 }
 
 impl Job for Lane {
-    /// Works until there are results, or until nothing is left to do.
+    /// Works until there are as many results as it may give, or until nothing is left to do.
     fn carry_out(&mut self) {
         if let Some(rows) = self.rows.take() {
             self.operator.start(rows);
         }
-        self.given = Some(self.operator.pull());
+        let (mut given, mut is_over) = (0, false);
+        while given < self.most && !is_over {
+            let results = self.operator.pull();
+            match &results {
+                Ok(Some(batch)) => given += batch.rows().max(1),
+                _ => is_over = true,
+            }
+            self.given.push_back(results);
+        }
     }
 
     /// The more results it has given, the more there is to do.
@@ -89,7 +100,8 @@ impl SeveralWindows {
         let (numbered, share) = (numbered(&parts)?, threads.div_ceil(names.len()));
         let lane = |ruler: Ruler| {
             let own = of_numbers(&parts, &numbered, ruler.closed())?;
-            Ok(Lane { operator: Window::new(ruler.clone(), own, share), ruler, rows: None, given: None })
+            let operator = Window::new(ruler.clone(), own, share);
+            Ok(Lane { operator, ruler, rows: None, most: parts.batch_rows, given: VecDeque::new() })
         };
         Ok(Self {
             schema: Arc::new(schema),
@@ -221,10 +233,10 @@ impl SeveralWindows {
     /// Asks an operator for results.
     fn fetch(&mut self, at: usize) {
         let lane = &mut self.lanes[at];
-        if lane.given.is_none() {
+        if lane.given.is_empty() {
             lane.carry_out();
         }
-        match lane.given.take() {
+        match lane.given.pop_front() {
             Some(Err(error)) => self.fail(at, error),
             results => self.braid.take(at, results.and_then(Result::ok).flatten()),
         }
@@ -326,7 +338,7 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
             by: Vec::new(),
             numbered: true,
         },
-        batch_rows: parts.batch_rows,
+        batch_rows: parts.batch_rows.min(PIECE),
         max_state: parts.max_state,
         patience: None,
         quiet: None,
