@@ -158,12 +158,50 @@ impl Braid {
         None
     }
 
-    /// Takes out what is in order, and of each result the number of its operator as a code of these names.
-    pub(crate) fn send(&mut self, names: &Arc<StringArray>, none: &Batch) -> (ArrayRef, Batch) {
+    /// What is to be done for the columns of what is in order, before it is taken out: nothing where all of it lies
+    /// together.
+    pub(crate) fn splices(&self) -> Vec<Splice> {
+        let width = if self.laid.len() > 1 { self.parts[0].schema().len() } else { 0 };
+        let laid = Arc::new(Laid::new(self.parts.clone(), self.laid.clone()));
+        (0..width).map(|at| Splice { laid: Arc::clone(&laid), at, made: None }).collect()
+    }
+
+    /// The times of what is in order, where it does not lie together. They are told by each row: how far event time had
+    /// come when the batch of the row was over is nothing to the next.
+    pub(crate) fn times(&self) -> Option<EventTime> {
+        if self.laid.len() <= 1 {
+            return None;
+        }
+        let times: Vec<&EventTime> = self.parts.iter().filter_map(Batch::time).collect();
+        let mut ticks = Vec::with_capacity(self.rows());
+        let mut before = Vec::with_capacity(self.rows());
+        for (part, rows) in &self.laid {
+            ticks.extend_from_slice(&times[*part].ticks[rows.clone()]);
+            match &times[*part].before {
+                Some(own) => before.extend_from_slice(&own[rows.clone()]),
+                None => before.resize(ticks.len(), i64::MIN),
+            }
+        }
+        let first = EventTime::clone(times.first()?);
+        Some(EventTime { ticks: ticks.into(), before: Some(before.into()), high: None, ..first })
+    }
+
+    /// Takes out what is in order, of which these are the columns and the times if it does not lie together; gives of
+    /// each result the number of its operator as a code of these names, too.
+    pub(crate) fn send(
+        &mut self,
+        (columns, times): (Vec<ArrayRef>, Option<EventTime>),
+        names: &Arc<StringArray>,
+        none: &Batch,
+    ) -> (ArrayRef, Batch) {
         let operators = Int32Array::from(std::mem::take(&mut self.operators));
         let window = DictionaryArray::new(operators, Arc::clone(names) as ArrayRef);
         let parts = std::mem::take(&mut self.parts);
-        let sent = if self.laid.is_empty() { none.clone() } else { in_order(&parts, &self.laid) };
+        let sent = match &self.laid[..] {
+            [] => none.clone(),
+            [(part, rows)] => parts[*part].slice(rows.start, rows.len()).with_high(None),
+            _ => Batch::new(Arc::clone(parts[0].schema()), columns, window.len()).with_time(times),
+        };
         self.laid.clear();
         for at in 0..self.strands.len() {
             // What is not in order yet begins a part of its own.
@@ -176,47 +214,52 @@ impl Braid {
     }
 }
 
-/// Runs of rows of some batches. Event time is told by each row: how far it had come when the batch of the row
-/// was over is nothing to the next.
-fn in_order(parts: &[Batch], runs: &[(usize, Range<usize>)]) -> Batch {
-    if let [(part, rows)] = runs {
-        return parts[*part].slice(rows.start, rows.len()).with_high(None);
-    }
-    let rows: usize = runs.iter().map(|(_, rows)| rows.len()).sum();
-    let schema = parts[0].schema();
-    let columns = match rows >= LONG * runs.len() {
-        true => (0..schema.len()).map(|at| run_by_run(parts, runs, at)).collect(),
-        false => one_by_one(parts, runs),
-    };
-    let times: Vec<&EventTime> = parts.iter().filter_map(Batch::time).collect();
-    let mut ticks = Vec::with_capacity(rows);
-    let mut before = Vec::with_capacity(rows);
-    for (part, rows) in runs {
-        ticks.extend_from_slice(&times[*part].ticks[rows.clone()]);
-        match &times[*part].before {
-            Some(own) => before.extend_from_slice(&own[rows.clone()]),
-            None => before.resize(ticks.len(), i64::MIN),
-        }
-    }
-    let time = EventTime { ticks: ticks.into(), before: Some(before.into()), high: None, ..times[0].clone() };
-    Batch::new(Arc::clone(schema), columns, rows).with_time(Some(time))
+/// A column of results in order, to be made.
+pub(crate) struct Splice {
+    laid: Arc<Laid>,
+    /// Which column.
+    at: usize,
+    made: Option<ArrayRef>,
 }
 
-/// A column of rows whose runs are long: they are copied as they lie there.
-fn run_by_run(parts: &[Batch], runs: &[(usize, Range<usize>)], at: usize) -> ArrayRef {
-    let slices: Vec<ArrayRef> =
-        runs.iter().map(|(part, rows)| parts[*part].columns()[at].slice(rows.start, rows.len())).collect();
-    let slices: Vec<&dyn Array> = slices.iter().map(|slice| &**slice).collect();
-    concat(&slices).expect("results of one schema")
+/// Results in order: the batches that they are in, and their runs there.
+struct Laid {
+    parts: Vec<Batch>,
+    runs: Vec<(usize, Range<usize>)>,
+    /// They one by one, if runs are short.
+    rows: Option<Vec<(usize, usize)>>,
 }
 
-/// The columns of rows whose runs are short.
-fn one_by_one(parts: &[Batch], runs: &[(usize, Range<usize>)]) -> Vec<ArrayRef> {
-    let rows: Vec<(usize, usize)> =
-        runs.iter().flat_map(|(part, rows)| rows.clone().map(|row| (*part, row))).collect();
-    let column = |at: usize| {
-        let columns: Vec<&dyn Array> = parts.iter().map(|part| &*part.columns()[at]).collect();
-        interleave(&columns, &rows).expect("results of one schema")
-    };
-    (0..parts[0].schema().len()).map(column).collect()
+impl Laid {
+    fn new(parts: Vec<Batch>, runs: Vec<(usize, Range<usize>)>) -> Self {
+        let rows = runs.iter().map(|(_, rows)| rows.len()).sum::<usize>();
+        let each = || runs.iter().flat_map(|(part, rows)| rows.clone().map(|row| (*part, row))).collect();
+        Self { rows: (rows < LONG * runs.len()).then(each), parts, runs }
+    }
+}
+
+impl Splice {
+    /// Makes the column.
+    pub(crate) fn make(&mut self) {
+        let Laid { parts, runs, rows } = &*self.laid;
+        let column = |part: usize| &parts[part].columns()[self.at];
+        let made = match rows {
+            Some(rows) => {
+                let columns: Vec<&dyn Array> = (0..parts.len()).map(|part| &**column(part)).collect();
+                interleave(&columns, rows)
+            }
+            // Runs are copied as they lie there.
+            None => {
+                let slices = runs.iter().map(|(part, rows)| column(*part).slice(rows.start, rows.len()));
+                let slices: Vec<ArrayRef> = slices.collect();
+                concat(&slices.iter().map(|slice| &**slice).collect::<Vec<_>>())
+            }
+        };
+        self.made = Some(made.expect("results of one schema"));
+    }
+
+    /// The column, which has been made.
+    pub(crate) fn made(self) -> ArrayRef {
+        self.made.expect("it has been made")
+    }
 }

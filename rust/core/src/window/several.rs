@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{ArrayRef, StringArray, new_empty_array};
 
-use super::braid::Braid;
+use super::braid::{Braid, Splice};
 use super::edges::{Closed, Label};
 use super::emission::Shape;
 use super::keys::Keys;
@@ -37,7 +37,7 @@ pub(crate) struct SeveralWindows {
     schema: Arc<Schema>,
     names: Arc<StringArray>,
     lanes: Vec<Lane>,
-    helpers: Helpers<Lane>,
+    helpers: Helpers<Work>,
     /// Whether all have work that is worth waking threads.
     is_worth: bool,
     braid: Braid,
@@ -64,9 +64,9 @@ struct Lane {
     given: VecDeque<Result<Option<Batch>>>,
 }
 
-impl Job for Lane {
+impl Lane {
     /// Works until there are as many results as it may give, or until nothing is left to do.
-    fn carry_out(&mut self) {
+    fn work(&mut self) {
         if let Some(rows) = self.rows.take() {
             self.operator.start(rows);
         }
@@ -80,10 +80,38 @@ impl Job for Lane {
             self.given.push_back(results);
         }
     }
+}
 
-    /// The more results it has given, the more there is to do.
+/// What threads do side by side.
+enum Work {
+    Lane(Lane),
+    Splice(Splice),
+}
+
+impl Work {
+    fn lane(self) -> Option<Lane> {
+        if let Self::Lane(lane) = self { Some(lane) } else { None }
+    }
+
+    fn splice(self) -> Option<Splice> {
+        if let Self::Splice(splice) = self { Some(splice) } else { None }
+    }
+}
+
+impl Job for Work {
+    fn carry_out(&mut self) {
+        match self {
+            Self::Lane(lane) => lane.work(),
+            Self::Splice(splice) => splice.make(),
+        }
+    }
+
+    /// The more results there have been of a kind of windows, the more there is to do for it.
     fn length(&self) -> u64 {
-        self.operator.ledger().rows_out
+        match self {
+            Self::Lane(lane) => lane.operator.ledger().rows_out,
+            Self::Splice(_) => 0,
+        }
     }
 }
 
@@ -225,7 +253,8 @@ impl SeveralWindows {
     /// Lets all operators work side by side, if they have enough to do.
     fn work(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_worth) {
-            self.lanes = self.helpers.carry_out(std::mem::take(&mut self.lanes))?;
+            let lanes = self.lanes.drain(..).map(Work::Lane).collect();
+            self.lanes = self.helpers.carry_out(lanes)?.into_iter().filter_map(Work::lane).collect();
         }
         Ok(())
     }
@@ -234,7 +263,7 @@ impl SeveralWindows {
     fn fetch(&mut self, at: usize) {
         let lane = &mut self.lanes[at];
         if lane.given.is_empty() {
-            lane.carry_out();
+            lane.work();
         }
         match lane.given.pop_front() {
             Some(Err(error)) => self.fail(at, error),
@@ -256,8 +285,19 @@ impl SeveralWindows {
     }
 
     /// The results that are in order, as a batch.
-    fn send(&mut self) -> Batch {
-        let (window, batch) = self.braid.send(&self.names, &self.none);
+    fn send(&mut self) -> Result<Batch> {
+        let (splices, is_worth) = (self.braid.splices(), self.braid.rows() >= WORTH_WAKING);
+        let mut splices: Vec<Work> = splices.into_iter().map(Work::Splice).collect();
+        if is_worth {
+            self.helpers.begin(std::mem::take(&mut splices));
+        }
+        let times = self.braid.times();
+        splices.iter_mut().for_each(Work::carry_out);
+        if is_worth {
+            splices = self.helpers.finish()?;
+        }
+        let columns = splices.into_iter().filter_map(Work::splice).map(Splice::made).collect();
+        let (window, batch) = self.braid.send((columns, times), &self.names, &self.none);
         let edges = match self.parts.shape.label {
             Label::Both => &batch.columns()[..2],
             Label::Left => &batch.columns()[..1],
@@ -267,7 +307,7 @@ impl SeveralWindows {
         let columns: Vec<ArrayRef> =
             [window].into_iter().chain(edges.to_vec()).chain(keys).chain(batch.columns()[3..].to_vec()).collect();
         self.ledger.rows_out += batch.rows() as u64;
-        batch.with_columns(Arc::clone(&self.schema), columns)
+        Ok(batch.with_columns(Arc::clone(&self.schema), columns))
     }
 
     /// The last batch that the current input gives: the results that are left, or none but the watermark.
@@ -276,7 +316,7 @@ impl SeveralWindows {
             self.tidy()?;
             return Ok(None);
         }
-        let batch = self.send();
+        let batch = self.send()?;
         if self.failure.is_none()
             && let Err(error) = self.tidy()
         {
@@ -363,7 +403,7 @@ impl Stage for SeveralWindows {
     fn pull(&mut self) -> Result<Option<Batch>> {
         loop {
             if self.braid.rows() >= self.parts.batch_rows {
-                return Ok(Some(self.send()));
+                return self.send().map(Some);
             }
             if let Some(at) = self.braid.wanted() {
                 self.work()?;
