@@ -58,3 +58,53 @@ impl Bell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    use super::*;
+
+    /// A number that two threads count up in turns, and the bell that tells of it.
+    #[derive(Default)]
+    struct Turns {
+        number: Mutex<u32>,
+        changed: Bell,
+    }
+
+    impl Turns {
+        /// Counts up each time that it is the turn of `own`, up to `end`; now and then after longer than anybody
+        /// looks out.
+        fn take(&self, own: u32, end: u32) {
+            let mut number = self.number.lock().expect("nobody panicked");
+            while *number < end {
+                if *number % 2 != own {
+                    number = self.changed.wait(&self.number, number);
+                    continue;
+                }
+                if number.is_multiple_of(50) {
+                    thread::sleep(2 * AWAKE);
+                }
+                *number += 1;
+                self.changed.ring(&number);
+            }
+        }
+    }
+
+    #[test]
+    fn no_ring_is_lost_whether_those_who_wait_sleep_or_not() {
+        let (turns, (done, over)) = (Arc::new(Turns::default()), mpsc::channel());
+        for own in [0, 1] {
+            let (turns, done) = (Arc::clone(&turns), done.clone());
+            thread::spawn(move || {
+                turns.take(own, 10_000);
+                done.send(()).expect("the test waits");
+            });
+        }
+        for _ in [0, 1] {
+            over.recv_timeout(Duration::from_secs(60)).expect("a ring was lost");
+        }
+        assert_eq!(turns.changed.asleep.load(Ordering::Relaxed), 0);
+    }
+}
