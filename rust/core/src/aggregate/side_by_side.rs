@@ -12,14 +12,15 @@ pub(super) const LANES: usize = 4;
 /// Lifts the values of streaks into their cells, of which no two are one.
 pub(super) fn add_streaks(cells: &mut [FloatSum], streaks: &[Streak], mut values: &[f64]) {
     for group in streaks.chunks(LANES) {
-        let (mut sums, mut lanes) = ([Double::default(); LANES], [&[][..]; LANES]);
+        let (mut sums, mut lanes, mut lens) = ([Double::default(); LANES], [values; LANES], [0; LANES]);
         for (at, streak) in group.iter().enumerate() {
-            (lanes[at], values) = values.split_at(streak.rows as usize);
+            (lanes[at], lens[at]) = (values, streak.rows as usize);
+            values = &values[lens[at]..];
             sums[at] = cells[streak.slot as usize].narrow();
         }
-        fused::add_lanes(&mut sums, lanes);
+        fused::add_lanes(&mut sums, lanes, lens);
         for (at, streak) in group.iter().enumerate() {
-            cells[streak.slot as usize].take_in(lanes[at], sums[at]);
+            cells[streak.slot as usize].take_in(&lanes[at][..lens[at]], sums[at]);
         }
     }
 }
