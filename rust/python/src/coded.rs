@@ -64,18 +64,20 @@ impl Coded {
     }
 
     fn renumbered(column: &DictionaryArray<Int32Type>) -> Self {
-        let values = column.values().as_string::<i32>();
+        let (codes, values) = (column.keys(), column.values().as_string::<i32>());
         let mut numbers = Numbers::default();
         let mut renumbered = vec![-1; values.len()];
-        let mut code = |old: Option<i32>| {
-            let old = old.map_or(usize::MAX, |old| old as usize);
-            let Some(new) = renumbered.get_mut(old) else { return -1 };
+        let mut code = |old: i32| {
+            let new = &mut renumbered[old as usize];
             if *new < 0 {
-                *new = numbers.of(values.value(old));
+                *new = numbers.of(values.value(old as usize));
             }
             *new
         };
-        let codes = column.keys().iter().map(&mut code).collect();
+        let codes = match codes.nulls() {
+            None => codes.values().iter().map(|&old| code(old)).collect(),
+            Some(_) => codes.iter().map(|old| old.map_or(-1, &mut code)).collect(),
+        };
         Self { codes, categories: numbers.texts.into() }
     }
 
