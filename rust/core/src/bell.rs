@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// nonuniform problems*, 1990), and those who work hand in hand never sleep.
 const AWAKE: Duration = Duration::from_micros(50);
 
-/// How often to look from one look at the clock to the next.
-const LOOKS: usize = 64;
+/// How often to look before others are let run.
+const LOOKS: usize = 32;
 
 /// Is rung when something behind a mutex has changed.
 #[derive(Default)]
@@ -55,6 +55,8 @@ impl Bell {
                 }
                 std::hint::spin_loop();
             }
+            // Whoever else is ready to run comes first.
+            std::thread::yield_now();
         }
     }
 }
