@@ -525,8 +525,6 @@ class ArrowStream:
     def __new__(cls, object: Any) -> Self:
         """Takes the data of an object with ``__arrow_c_stream__`` or ``__arrow_c_array__``."""
 
-    @property
-    def schema(self) -> Schema: ...
     def next(self) -> Batch | None:
         """The next batch, or ``None`` at the end. Columns are not copied where that can be."""
 

@@ -1,6 +1,6 @@
 //! What a column may hold: [`DataType`], [`Field`] and [`Schema`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -457,11 +457,12 @@ impl Schema {
         self.fields.is_empty()
     }
 
-    /// The fields of those names that are wanted, in their order.
-    #[must_use]
-    pub(crate) fn narrowed(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
-        let fields = self.fields().iter().filter(|field| is_wanted(&field.name)).cloned().collect();
-        Self::new(fields).expect("names of one schema are unique")
+    /// Of its fields those that are needed, and the event time: their places, and the schema that they make.
+    pub(crate) fn narrowed(&self, needed: &HashSet<String>, time: Option<usize>) -> (Vec<usize>, Self) {
+        let is_kept = |at: &usize| time == Some(*at) || needed.contains(&*self.fields[*at].name);
+        let kept: Vec<usize> = (0..self.len()).filter(is_kept).collect();
+        let fields = kept.iter().map(|&at| self.fields[at].clone()).collect();
+        (kept, Self::new(fields).expect("names of one schema are unique"))
     }
 
     /// The place of the column of this name.

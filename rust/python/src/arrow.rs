@@ -58,11 +58,6 @@ impl ArrowStream {
         Ok(Self { arrays: Mutex::new(Some(arrays)), schema, wanted: OnceLock::new() })
     }
 
-    #[getter]
-    fn schema(&self) -> Schema {
-        Schema(Arc::clone(&self.schema))
-    }
-
     /// The next batch, or `None` at the end. Columns are not copied where that can be.
     fn next(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
         let batch = enter(py, || {

@@ -9,7 +9,7 @@ use super::{Node as RunNode, Run, Work};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::plan::{CsvInput, Host, Node, Plan, ReadCsv};
+use crate::plan::{CsvInput, Node, Plan, ReadCsv};
 use crate::source::{self, Csv, CsvHead, HostBatches, Sample};
 use crate::stage::Ledger;
 use crate::threads::cores;
@@ -65,8 +65,10 @@ impl Prepared {
                         Leaf::Host { wanted: Arc::clone(&has), has }
                     }
                     Offer::Columns(schema) => {
-                        let wanted = schema.narrowed(|name| is_needed(name, host, needed.as_ref()));
-                        Leaf::Host { wanted: Arc::new(wanted), has: Arc::new(schema) }
+                        let time = host.time.as_deref().and_then(|time| schema.find(time));
+                        let has = Arc::new(schema);
+                        let wanted = needed.as_ref().map(|needed| Arc::new(has.narrowed(needed, time).1));
+                        Leaf::Host { wanted: wanted.unwrap_or_else(|| Arc::clone(&has)), has }
                     }
                     Offer::Sample(_) => {
                         return Err(Error::Internal("a source of batches was offered bytes".into()));
@@ -95,8 +97,7 @@ impl Prepared {
 
     /// The columns that are asked of an object of the host that is a source.
     pub fn wanted(&self, id: usize) -> Option<&Arc<Schema>> {
-        let leaves = self.plan.leaves().into_iter().zip(&self.leaves);
-        leaves.into_iter().find_map(|(node, leaf)| match (node, leaf) {
+        self.plan.leaves().into_iter().zip(&self.leaves).find_map(|leaf| match leaf {
             (Node::Host(host), Leaf::Host { wanted, .. }) if host.id == id => Some(wanted),
             _ => None,
         })
@@ -302,11 +303,6 @@ fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> R
 /// What is found wrong with it.
 pub fn is_enough(read: &ReadCsv, sample: &Sample) -> Result<bool> {
     Ok(source::infer(read, sample, "<file>")?.is_some())
-}
-
-/// Whether a column of an object of the host is needed.
-fn is_needed(name: &str, host: &Host, needed: Option<&HashSet<String>>) -> bool {
-    host.time.as_deref() == Some(name) || needed.is_none_or(|needed| needed.contains(name))
 }
 
 /// The columns that the plan uses of its sources; `None` for all.

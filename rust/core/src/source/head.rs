@@ -105,9 +105,7 @@ impl CsvHead {
     /// Reads only these columns, and the event time; all if `None`.
     pub(crate) fn narrow(&mut self, needed: Option<&HashSet<String>>) {
         let Some(needed) = needed else { return };
-        let keep = |at: usize, field: &Field| self.time == Some(at) || needed.contains(&*field.name);
-        let fields = self.schema.fields();
-        let kept: Vec<usize> = (0..fields.len()).filter(|&at| keep(at, &fields[at])).collect();
+        let (kept, schema) = self.schema.narrowed(needed, self.time);
         self.time = self.time.and_then(|time| kept.iter().position(|&at| at == time));
         let columns = kept.iter().map(|&at| self.layout.columns[at].clone());
         self.layout.columns = match self.check_all {
@@ -118,8 +116,7 @@ impl CsvHead {
             }
             false => columns.collect(),
         };
-        let fields = kept.iter().map(|&at| fields[at].clone()).collect();
-        self.schema = Arc::new(Schema::new(fields).expect("names of one schema are unique"));
+        self.schema = Arc::new(schema);
     }
 }
 

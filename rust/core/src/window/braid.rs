@@ -161,9 +161,11 @@ impl Braid {
     /// What is to be done for the columns of what is in order, before it is taken out: nothing where all of it lies
     /// together.
     pub(crate) fn splices(&self) -> Vec<Splice> {
-        let width = if self.laid.len() > 1 { self.parts[0].schema().len() } else { 0 };
+        if self.laid.len() <= 1 {
+            return Vec::new();
+        }
         let laid = Arc::new(Laid::new(self.parts.clone(), self.laid.clone()));
-        (0..width).map(|at| Splice { laid: Arc::clone(&laid), at, made: None }).collect()
+        (0..self.parts[0].schema().len()).map(|at| Splice { laid: Arc::clone(&laid), at, made: None }).collect()
     }
 
     /// The times of what is in order, where it does not lie together. They are told by each row: how far event time had
