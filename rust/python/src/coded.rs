@@ -52,10 +52,14 @@ impl Coded {
             return None;
         }
         let mut seen = 0;
-        let grows_by_one = codes.values().iter().all(|&code| {
-            let known = code <= seen;
-            seen += i32::from(code == seen);
-            known
+        let grows_by_one = codes.values().chunks(64).all(|codes| {
+            // Mostly none of them is new, which their highest tells.
+            codes.iter().fold(0, |highest, &code| highest.max(code)) < seen
+                || codes.iter().all(|&code| {
+                    let known = code <= seen;
+                    seen += i32::from(code == seen);
+                    known
+                })
         });
         let categories = grows_by_one.then(|| values.slice(0, seen as usize))?;
         let mut distinct = HashSet::with_capacity(categories.len());
