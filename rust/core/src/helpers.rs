@@ -53,18 +53,24 @@ impl<J: Job> Helpers<J> {
         Self { name, threads: Threads::new(threads.saturating_sub(1)), shared: Arc::new(shared) }
     }
 
-    /// Has jobs carried out, and gives them back in their order.
+    /// Has jobs carried out as [`begin`](Self::begin) does, and gives them back in their order.
     ///
     /// # Errors
     /// [`Error::Internal`] if one panicked, which would be a bug.
-    pub(crate) fn carry_out(&mut self, jobs: Vec<J>) -> Result<Vec<J>> {
-        self.begin(jobs);
+    pub(crate) fn carry_out(&mut self, jobs: Vec<J>, are_worth: bool) -> Result<Vec<J>> {
+        self.begin(jobs, are_worth);
         self.finish()
     }
 
-    /// Has helping threads begin with jobs, which [`finish`](Self::finish) gives back.
-    pub(crate) fn begin(&mut self, jobs: Vec<J>) {
+    /// Begins with jobs, which [`finish`](Self::finish) gives back: on helping threads if they are worth it, else
+    /// here, and to their end.
+    pub(crate) fn begin(&mut self, mut jobs: Vec<J>, are_worth: bool) {
         let shared = &self.shared;
+        if !are_worth {
+            jobs.iter_mut().for_each(J::carry_out);
+            shared.lock().done = jobs.into_iter().map(Some).collect();
+            return;
+        }
         self.threads.start(self.name, || {
             let shared = Arc::clone(shared);
             move || shared.run()
@@ -159,13 +165,14 @@ mod tests {
 
     #[test]
     fn jobs_come_back_in_their_order() {
-        for threads in [1, 2, 5] {
+        for (threads, are_worth) in [(1, true), (2, true), (5, true), (5, false)] {
             let mut helpers = Helpers::new("squares", threads);
             for jobs in [0, 1, 100] {
-                let done = helpers.carry_out((0..jobs).map(Square).collect()).expect("none is negative");
+                let squares = (0..jobs).map(Square).collect();
+                let done = helpers.carry_out(squares, are_worth).expect("none is negative");
                 assert!(done.iter().map(|job| job.0).eq((0..jobs).map(|n| n * n)), "{threads} threads");
             }
-            helpers.begin([3, 4].map(Square).into());
+            helpers.begin([3, 4].map(Square).into(), are_worth);
             let done = helpers.finish().expect("none is negative");
             assert_eq!(done.iter().map(|job| job.0).collect::<Vec<_>>(), [9, 16]);
             assert!(helpers.finish().expect("there are none").is_empty());
@@ -189,7 +196,7 @@ mod tests {
     fn the_longest_job_is_begun_first_and_the_first_of_alike() {
         let (begun, given) = (Arc::new(Mutex::new(Vec::new())), [10, 31, 20, 32, 11]);
         let jobs = given.map(|n| Turn(n, Arc::clone(&begun)));
-        let done = Helpers::new("turns", 1).carry_out(jobs.into()).expect("none panics");
+        let done = Helpers::new("turns", 1).carry_out(jobs.into(), true).expect("none panics");
         assert_eq!(*begun.lock().expect("nobody panicked"), [31, 32, 20, 10, 11]);
         assert!(done.iter().map(|job| job.0).eq(given));
     }
@@ -197,8 +204,8 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_and_no_other_jobs() {
         let mut helpers = Helpers::new("squares", 3);
-        let failed = helpers.carry_out([1, -2, 3].map(Square).into()).err().expect("one is negative");
+        let failed = helpers.carry_out([1, -2, 3].map(Square).into(), true).err().expect("one is negative");
         assert!(failed.to_string().contains("-2 is negative"), "{failed}");
-        assert_eq!(helpers.carry_out([4].map(Square).into()).expect("none is negative")[0].0, 16);
+        assert_eq!(helpers.carry_out([4].map(Square).into(), true).expect("none is negative")[0].0, 16);
     }
 }

@@ -139,8 +139,9 @@ pub(crate) struct Belts {
     /// The form of the values of each part.
     forms: Vec<Form>,
     selections: usize,
-    /// Those that take turns, where there may be several threads.
-    helpers: Option<Helpers<Turn>>,
+    /// Those that take turns, and how many threads they are at most.
+    helpers: Helpers<Turn>,
+    threads: usize,
     /// The number of the next row.
     next: u64,
     /// How many rows there have been since the last one that needed care.
@@ -180,7 +181,8 @@ impl Belts {
             lines,
             forms,
             selections,
-            helpers: (threads > 1).then(|| Helpers::new("rillet-rolling", threads)),
+            helpers: Helpers::new("rillet-rolling", threads),
+            threads,
             next: 0,
             plain: 0,
             leads: true,
@@ -235,10 +237,7 @@ impl Belts {
     fn take_turns(&mut self, mut turns: Vec<Turn>, behind: Vec<Turn>, rows: usize) -> Result<Vec<Numbers>> {
         let results = turns.len();
         turns.extend(behind);
-        match self.helpers.as_mut().filter(|_| rows >= WORTH_A_THREAD) {
-            Some(helpers) => turns = helpers.carry_out(turns)?,
-            None => turns.iter_mut().for_each(Turn::carry_out),
-        }
+        let mut turns = self.helpers.carry_out(turns, rows >= WORTH_A_THREAD)?;
         let behind = turns.split_off(results);
         let both = turns.into_iter().zip(behind).map(|(first, second)| {
             let (mut made, rest) = first.made.zip(second.made).expect("they had their turn");
@@ -254,7 +253,7 @@ impl Belts {
 
     /// About half of so many rows, up to the beginning of a block, if that is worth a thread; all if not.
     fn half(&self, rows: usize) -> usize {
-        if self.helpers.is_none() || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
+        if self.threads == 1 || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
             return rows;
         }
         let half = rows / 2;

@@ -124,8 +124,8 @@ pub(crate) struct Sweeps {
     turns: Vec<Turn>,
     /// The results of the rows that are being swept.
     begun: Option<Asked>,
-    /// Those that take turns, where there may be several threads.
-    helpers: Option<Helpers<Turn>>,
+    /// Those that take turns.
+    helpers: Helpers<Turn>,
 }
 
 impl Sweeps {
@@ -141,7 +141,7 @@ impl Sweeps {
             counts: Counts::new(table.selections()),
             turns: turns.collect(),
             begun: None,
-            helpers: (threads > 1).then(|| Helpers::new("rillet-rolling", threads)),
+            helpers: Helpers::new("rillet-rolling", threads),
         }
     }
 
@@ -175,10 +175,7 @@ impl Sweeps {
             std::mem::swap(&mut turn.cells, cells);
             turn.rows = Some(Arc::clone(&rows));
         }
-        match self.helpers.as_mut().filter(|_| rows.swept.rows.len() >= WORTH_A_THREAD) {
-            Some(helpers) => helpers.begin(std::mem::take(&mut self.turns)),
-            None => self.turns.iter_mut().for_each(Turn::carry_out),
-        }
+        self.helpers.begin(std::mem::take(&mut self.turns), rows.swept.rows.len() >= WORTH_A_THREAD);
     }
 
     /// Ends with the rows that were begun with, if there are any; gives their results.
@@ -187,9 +184,7 @@ impl Sweeps {
     /// [`Error::Internal`](crate::Error::Internal) if a thread panicked.
     pub(crate) fn end(&mut self, table: &mut Table) -> Result<Option<Piece>> {
         let Some(begun) = self.begun.take() else { return Ok(None) };
-        if let Some(helpers) = self.helpers.as_mut().filter(|_| self.turns.is_empty()) {
-            self.turns = helpers.finish()?;
-        }
+        self.turns = self.helpers.finish()?;
         for (turn, cells) in self.turns.iter_mut().zip(&mut table.parts) {
             std::mem::swap(&mut turn.cells, cells);
             turn.rows = None;

@@ -254,7 +254,7 @@ impl SeveralWindows {
     fn work(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_worth) {
             let lanes = self.lanes.drain(..).map(Work::Lane).collect();
-            self.lanes = self.helpers.carry_out(lanes)?.into_iter().filter_map(Work::lane).collect();
+            self.lanes = self.helpers.carry_out(lanes, true)?.into_iter().filter_map(Work::lane).collect();
         }
         Ok(())
     }
@@ -286,17 +286,10 @@ impl SeveralWindows {
 
     /// The results that are in order, as a batch.
     fn send(&mut self) -> Result<Batch> {
-        let (splices, is_worth) = (self.braid.splices(), self.braid.rows() >= WORTH_WAKING);
-        let mut splices: Vec<Work> = splices.into_iter().map(Work::Splice).collect();
-        if is_worth {
-            self.helpers.begin(std::mem::take(&mut splices));
-        }
+        let splices = self.braid.splices().into_iter().map(Work::Splice).collect();
+        self.helpers.begin(splices, self.braid.rows() >= WORTH_WAKING);
         let times = self.braid.times();
-        splices.iter_mut().for_each(Work::carry_out);
-        if is_worth {
-            splices = self.helpers.finish()?;
-        }
-        let columns = splices.into_iter().filter_map(Work::splice).map(Splice::made).collect();
+        let columns = self.helpers.finish()?.into_iter().filter_map(Work::splice).map(Splice::made).collect();
         let (window, batch) = self.braid.send((columns, times), &self.names, &self.none);
         let edges = match self.parts.shape.label {
             Label::Both => &batch.columns()[..2],
