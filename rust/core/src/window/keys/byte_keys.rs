@@ -52,15 +52,17 @@ struct Far<'a> {
     row: usize,
     text: Option<Span<'a>>,
     hash: u64,
-    /// Where the search for it begins in the table, the number that is probably its own, and where its bytes lie.
+    /// Where the search for it begins in the table, the number that is probably its own, where its bytes lie, and
+    /// whether they are those of the text.
     begun: u64,
     first: u32,
     entry: Option<Entry>,
+    is_known: bool,
 }
 
 impl<'a> Far<'a> {
     fn new(row: usize, text: Option<Span<'a>>) -> Self {
-        Self { row, text, hash: 0, begun: 0, first: NONE, entry: None }
+        Self { row, text, hash: 0, begun: 0, first: NONE, entry: None, is_known: false }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -213,11 +215,9 @@ impl ByteKeys {
         far.iter_mut().for_each(|far| far.begun = self.table.begin(far.hash));
         far.iter_mut().for_each(|far| far.first = self.table.first(far.begun, far.hash));
         far.iter_mut().for_each(|far| far.entry = self.entries.get(far.first as usize).copied());
+        far.iter_mut().for_each(|far| far.is_known = far.entry.is_some_and(|entry| self.is_text(entry, far.text)));
         for far in far {
-            numbers[far.row] = match far.entry {
-                Some(entry) if self.is_text(entry, far.text) => far.first,
-                _ => self.add_text(far.text, far.hash),
-            };
+            numbers[far.row] = if far.is_known { far.first } else { self.add_text(far.text, far.hash) };
             self.put_near(far.text, numbers[far.row]);
         }
     }
