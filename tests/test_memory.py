@@ -71,6 +71,37 @@ print(any(soon() for _ in range(5)))
 """
 
 
+STATE_GIVEN_BACK = """
+import numpy as np
+import rillet as rl
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+def batches():
+    for _ in range(2):
+        for start in range(0, 2_000_000, 65_536):
+            key = np.arange(start, min(start + 65_536, 2_000_000))
+            yield {"k": key, "x": key * 3}
+
+it = iter(rl.from_batches(batches).group_by("k").agg(n=rl.count(), x=rl.sum("x")))
+first = next(it)
+held, rows, wrong = resident(), len(first), 0
+for batch in it:
+    wrong += int((batch["x"] != batch["k"] * 6).sum() + (batch["n"] != 2).sum())
+    rows += len(batch)
+it.close()
+print(rows, wrong, held - resident() > 50e6)
+"""
+
+
+@LINUX
+def test_the_memory_of_large_state_goes_back_to_the_system_at_once(run):
+    # However long the allocator of all else is told to keep it.
+    done = run(STATE_GIVEN_BACK, env=os.environ | {"MIMALLOC_PURGE_DELAY": "60000"}, timeout=60)
+    assert (done.stdout, done.stderr) == ("2000000 0 True\n", "")
+
+
 @LINUX
 @pytest.mark.parametrize(("delay", "soon"), [({}, True), ({"MIMALLOC_PURGE_DELAY": "60000"}, False)])
 def test_memory_that_nobody_uses_goes_back_to_the_system_within_a_second(run, delay, soon):

@@ -1,12 +1,67 @@
 //! The allocator of the Python package.
 #![allow(unsafe_code)]
 
-use libmimalloc_sys::{mi_option_set_default, mi_option_t};
+use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Batches are made and dropped all the time: this allocator gives their memory to the next ones, where the
-/// system's gives it back and fetches it anew, page by page.
+use libmimalloc_sys::{mi_option_set_default, mi_option_t};
+use mimalloc::MiMalloc;
+
+/// Batches are made and dropped all the time: mimalloc gives their memory to the next ones, where the system's
+/// allocator gives it back and fetches it anew, page by page. State is what grows large: of that the system moves
+/// pages to where there is more room, where mimalloc copies what they hold to new ones.
+struct Allocator;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
+
+/// From how many bytes on memory is the system's: more than any part of a batch has, as long as nobody asks for
+/// batches of a million rows.
+const LARGE: usize = 8 << 20;
+
+fn is_large(bytes: usize) -> bool {
+    bytes >= LARGE
+}
+
+// SAFETY: both allocators keep the contract, and each block has one of them from its beginning to its end, which the
+// size in its layout tells. Who lets go of a block or resizes it must give the layout that it has.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those that are asked for.
+        unsafe { if is_large(layout.size()) { System.alloc(layout) } else { MiMalloc.alloc(layout) } }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe {
+            if is_large(layout.size()) { System.alloc_zeroed(layout) } else { MiMalloc.alloc_zeroed(layout) }
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above; the block came from this allocator.
+        unsafe {
+            if is_large(layout.size()) { System.dealloc(block, layout) } else { MiMalloc.dealloc(block, layout) }
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above; what is copied is in both blocks, which are different ones.
+        unsafe {
+            match (is_large(layout.size()), is_large(size)) {
+                (true, true) => System.realloc(block, layout, size),
+                (false, false) => MiMalloc.realloc(block, layout, size),
+                _ => {
+                    let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                    if !moved.is_null() {
+                        block.copy_to_nonoverlapping(moved, size.min(layout.size()));
+                        self.dealloc(block, layout);
+                    }
+                    moved
+                }
+            }
+        }
+    }
+}
 
 /// After how many milliseconds memory that nobody uses goes back to the system; its C header calls it
 /// `mi_option_purge_delay`. `MIMALLOC_PURGE_DELAY`, where the user has set it, comes first.
