@@ -95,6 +95,23 @@ def test_a_row_that_missed_its_session_is_an_error_that_says_how_to_wait():
         visits(at(0, 100, 5), 10, lateness=90)
 
 
+def first_late(times, gap, lateness):
+    """The error of the first row that is late; `None` if none is."""
+    try:
+        visits(at(*times), gap, lateness=lateness)
+    except rl.LateRowError as error:
+        return error
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=30), st.integers(1, 9), st.integers(0, 15))
+def test_the_lateness_that_a_late_row_asks_for_is_enough(times, gap, lateness):
+    while late := first_late(times, gap, lateness):
+        assert late.lateness > lateness
+        lateness = late.lateness
+        then = first_late(times, gap, lateness)
+        assert then is None or then.row > late.row
+
+
 def test_sessions_of_keys_that_fell_silent_go_out_at_once():
     rows = [{"t": t, "k": k} for t, k in [(0, "a"), (1, "b"), (2, "c"), (50, "d")]]
     it = iter(rl.from_rows(rows, time="t", batch_rows=4).window(rl.session(10), by="k").agg(n=rl.count()))

@@ -57,9 +57,10 @@ impl Session {
 pub(crate) enum Fate {
     /// It is in the session that has this slot.
     In(u32),
-    /// It is in the session that has this slot, and missed the one before it, which was due at this time.
+    /// It is in the session that has this slot, and missed those before it, the first of which was due at this time or
+    /// later.
     Partly(u32, i64),
-    /// It missed its session, which was due at this time.
+    /// It missed its session, which was due at this time or later.
     Missed(i64),
     /// It joins two sessions into one: the second's slot must be combined into the first's, and then asked
     /// again.
@@ -202,18 +203,20 @@ impl Sessions {
         self.detach(key);
         let (span, gone) = (self.span, self.gone(key));
         let missed = time < gone;
+        // The latest that was closed is the first that it missed, unless others may have been closed between the two.
+        let missed_due = if gone.saturating_sub(span) <= time { gone } else { time + 1 };
         let touches = |session: &Session| time < session.due && session.start < time + span;
         let mut touched: Vec<Session> = self.all(key).filter(touches).collect();
         touched.sort_unstable_by_key(|session| session.start);
         match touched[..] {
-            [] if missed => Fate::Missed(gone),
+            [] if missed => Fate::Missed(missed_due),
             [] if time + span <= watermark => Fate::Missed(time + span),
             [] => Fate::In(self.begin(key, time)),
             [session] => {
                 self.extend(key, session.slot, time + span);
                 let birth = &mut self.births[session.slot as usize];
                 birth.time = birth.time.min(time);
-                if missed { Fate::Partly(session.slot, gone) } else { Fate::In(session.slot) }
+                if missed { Fate::Partly(session.slot, missed_due) } else { Fate::In(session.slot) }
             }
             [older, newer, ..] => Fate::Joins(older.slot, newer.slot),
         }
