@@ -222,6 +222,36 @@ def test_what_is_no_row_of_the_schema_is_refused(row):
     assert op.push_row(1, 2) == [] and tuples(op.finish()) == [(0, 10, 2)]
 
 
+@pytest.mark.parametrize("push", [lambda op: op.push_row(None, 7), lambda op: op.push_row(x=7), None])
+def test_a_row_without_event_time_is_refused_and_changes_nothing(push):
+    op = bars().operator()
+    assert op.push_row(1, 2) == []
+    push, place = (push, "push_row") if push else (lambda op: op.push({"t": [3, None], "x": [1, 7]}), "batch 0 of push")
+    for _ in range(2):
+        with pytest.raises(rl.BadRowError) as caught:
+            push(op)
+        assert str(caught.value) == (
+            f'{place}, row 1: column "t": "null" is not an event time, and each row must have one'
+        )
+        assert not op.ended
+    assert op.push_row(12, 3) == [(0, 10, 2)] and tuples(op.finish()) == [(10, 20, 3)]
+
+
+def test_an_operator_says_why_it_takes_nothing_more():
+    def ended(stream, end):
+        op = stream.operator()
+        op.push_row(1, 2)
+        end(op)
+        with pytest.raises(rl.StreamConsumedError) as caught:
+            op.push_row(2, 3)
+        return str(caught.value).removeprefix("this operator takes nothing more: ").partition(";")[0]
+
+    assert ended(bars(), lambda op: op.finish()) == "it has ended, after finish()"
+    assert ended(bars(), lambda op: op.close()) == "it has ended, after close()"
+    assert ended(pushed(SIMPLE).limit(1), lambda op: op.finish() or op.close()) == "limit(n) has its rows"
+    assert ended(pushed(SIMPLE).limit(1), lambda op: None) == "limit(n) has its rows"
+
+
 def test_an_error_comes_after_the_results_of_the_rows_before_it():
     op = bars().operator()
     assert tuples(op.push({"t": [1, 12, 5, 40], "x": [1, 2, 3, 4]})) == [(0, 10, 1)]
@@ -229,8 +259,12 @@ def test_an_error_comes_after_the_results_of_the_rows_before_it():
     with pytest.raises(rl.LateRowError) as caught:
         op.push_row(50, 1)
     assert (caught.value.row, caught.value.source, caught.value.set_by_row) == (2, "push", 1)
-    with pytest.raises(rl.StreamConsumedError, match="has ended"):
+    with pytest.raises(rl.StreamConsumedError) as consumed:
         op.push_row(50, 1)
+    assert str(consumed.value) == (
+        "this operator takes nothing more: it has ended, after an error "
+        f"(LateRowError: {caught.value}); make a new one with stream.operator()"
+    )
     assert op.finish() == []
     op = bars().operator()
     op.push_row(12, 1)
@@ -298,13 +332,6 @@ def test_the_state_has_a_limit():
     with pytest.raises(rl.StateLimitError):
         for t in range(100_000):
             op.push_row(t, t)
-
-
-def test_a_row_without_event_time_ends_the_operator():
-    op = bars().operator()
-    with pytest.raises(rl.BadRowError, match="not an event time"):
-        op.push_row(None, 1)
-    assert op.ended
 
 
 @pytest.mark.parametrize(

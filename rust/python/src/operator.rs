@@ -9,9 +9,9 @@ use pyo3::exceptions::PyException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple};
-use rillet_core::error::Place;
+use rillet_core::error::{BadRow, Place};
 use rillet_core::types::Field;
-use rillet_core::{DataType, Pushed, Schema, Supply, Value};
+use rillet_core::{Batch, DataType, Error, Pushed, Schema, Supply, Value};
 
 use crate::batch::Batch as PyBatch;
 use crate::errors::{briefly, exception, to_py, type_error, value_error, within};
@@ -32,7 +32,17 @@ const STEPS: usize = 8;
 /// Each call gives what its rows brought about, in the order in which the stream itself would. An error comes
 /// after the results of the rows before it: if there are some, they are given, and the next call raises. After an
 /// error, ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does
-/// not fit the schema is refused, and changes nothing. It can be shared by threads.
+/// not fit the schema, or lacks its event time, is refused, and changes nothing. It can be shared by threads.
+///
+/// Examples
+/// --------
+/// >>> import rillet as rl
+/// >>> ticks = rl.from_push({"t": "int64", "x": "float64"}, time="t")
+/// >>> op = ticks.window(rl.tumbling(10)).agg(high=rl.max("x")).operator()
+/// >>> [op.push_row(1, 5.0), op.push_row(12, 7.0)]
+/// [[], [(0, 10, 5.0)]]
+/// >>> [row for batch in op.finish() for row in batch.rows()]
+/// [(10, 20, 7.0)]
 #[pyclass(frozen, module = "rillet", name = "Operator", weakref)]
 pub struct Operator {
     iterator: Py<BatchIterator>,
@@ -52,6 +62,8 @@ struct State {
     failure: Option<PyErr>,
     batches: u64,
     rows: u64,
+    /// Why it has ended, where that was not ``limit(n)``.
+    ended: Option<String>,
 }
 
 #[pymethods]
@@ -61,7 +73,7 @@ impl Operator {
     /// Raises
     /// ------
     /// ArgumentError, BadRowError
-    ///     If it has other columns than the schema, or values that do not fit.
+    ///     If it has other columns than the schema, values that do not fit, or a row without event time.
     /// LateRowError, ResultOverflowError, StateLimitError…
     ///     As iterating the stream would.
     /// StreamConsumedError
@@ -72,8 +84,9 @@ impl Operator {
             self.check_open(py)?;
             let number = lock(&self.state).batches;
             let taken = batch_from_any(batch, Some(&self.schema));
-            let taken = taken.map_err(|error| within(py, error, &format!("batch {number} of push")))?;
-            self.take(py, taken)
+            let name = format!("batch {number} of push");
+            let taken = taken.map_err(|error| within(py, error, &name))?;
+            self.take(py, taken, Place { source: Some(name), row: Some(0), ..Place::default() })
         })
     }
 
@@ -83,7 +96,7 @@ impl Operator {
     /// Raises
     /// ------
     /// BadRowError
-    ///     If the row has other fields than the schema, or values that do not fit.
+    ///     If the row has other fields than the schema, values that do not fit, or no event time.
     /// LateRowError, ResultOverflowError, StateLimitError…
     ///     As iterating the stream would.
     /// StreamConsumedError
@@ -106,7 +119,7 @@ impl Operator {
             let place =
                 Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
             let taken = batch_from_rows(py, &[row], &place, Some(&self.schema))?;
-            self.take(py, taken)
+            self.take(py, taken, place)
         })?;
         rows(py, &made)
     }
@@ -144,6 +157,7 @@ impl Operator {
                 return Ok(std::mem::take(&mut lock(&self.state).ready));
             }
             self.iterator.get().feed(Supply::End);
+            lock(&self.state).ended = Some("finish()".into());
             self.work(py)
         })
     }
@@ -151,6 +165,9 @@ impl Operator {
     /// Ends, and lets go of memory. No window that is open is closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.settle(py)?;
+        if !self.ended() {
+            lock(&self.state).ended = Some("close()".into());
+        }
         self.iterator.get().close(py)
     }
 
@@ -242,19 +259,46 @@ impl Operator {
         if !self.ended() {
             return Ok(());
         }
-        let message = "this operator has ended: after finish(), close(), an error, or when limit(n) has its rows; \
-                       make a new one with stream.operator()";
-        Err(exception(py, "StreamConsumedError", message, &PyDict::new(py))?)
+        let ended = lock(&self.state).ended.clone();
+        let why = ended.map_or("limit(n) has its rows".into(), |why| format!("it has ended, after {why}"));
+        let message = format!("this operator takes nothing more: {why}; make a new one with stream.operator()");
+        Err(exception(py, "StreamConsumedError", &message, &PyDict::new(py))?)
     }
 
-    /// Takes the rows of a batch.
-    fn take(&self, py: Python<'_>, batch: rillet_core::Batch) -> PyResult<Vec<PyBatch>> {
+    /// Notes an error after which nothing more is taken.
+    fn note(&self, py: Python<'_>, error: &PyErr) {
+        if self.ended() {
+            let said = error.value(py).str().map_or(String::new(), |said| said.to_string());
+            let name = error.get_type(py).name().map_or(String::new(), |name| name.to_string());
+            lock(&self.state).ended.get_or_insert(format!("an error ({name}: {said})"));
+        }
+    }
+
+    /// Takes the rows of a batch, the first of which has this place.
+    fn take(&self, py: Python<'_>, batch: Batch, first: Place) -> PyResult<Vec<PyBatch>> {
+        self.check_times(py, &batch, first)?;
         let mut state = lock(&self.state);
         state.batches += 1;
         state.rows += batch.rows() as u64;
         drop(state);
         self.iterator.get().feed(Supply::Batch(batch));
         self.work(py)
+    }
+
+    /// Refuses rows of which one has no event time.
+    fn check_times(&self, py: Python<'_>, batch: &Batch, first: Place) -> PyResult<()> {
+        let Some(at) = self.time else { return Ok(()) };
+        let nulls = batch.columns()[at].logical_nulls();
+        let missing = nulls.and_then(|nulls| (0..batch.rows()).find(|&row| nulls.is_null(row)));
+        missing.map_or(Ok(()), |row| {
+            let bad = BadRow {
+                place: Place { row: first.row.map(|first| first + row as u64), ..first },
+                column: Some(self.schema.fields()[at].name.to_string()),
+                value: "null".into(),
+                reason: "not an event time, and each row must have one".into(),
+            };
+            Err(to_py(py, &Error::BadRow(Box::new(bad))))
+        })
     }
 
     /// The values of a row in the order of the columns, if it is a tuple or a dict without other keys.
@@ -287,19 +331,27 @@ impl Operator {
             state.rows += u64::from(!matches!(pushed, Ok(Pushed::Refused)));
             pushed
         };
-        match pushed.inspect_err(|_| iterator.mark_closed())? {
+        match self.noted(py, pushed)? {
             Pushed::Refused => Ok(None),
             Pushed::Quiet => Ok(Some(PyList::empty(py))),
             Pushed::Own(results) => PyList::new(py, [row.with(py, self.results(), &results)?]).map(Some),
             Pushed::Rows(values, error) => {
                 if let Some(error) = error {
-                    iterator.mark_closed();
-                    self.put_off(py, to_py(py, &error))?;
+                    let failed = self.noted(py, Err(to_py(py, &error)));
+                    failed.or_else(|error| self.put_off(py, error))?;
                 }
                 self.made(py, &values).map(Some)
             }
             Pushed::Loud => rows(py, &iterator.drive(py, || self.work(py))?).map(Some),
         }
+    }
+
+    /// What came of a row; after an error nothing more is taken.
+    fn noted<T>(&self, py: Python<'_>, outcome: PyResult<T>) -> PyResult<T> {
+        outcome.inspect_err(|error| {
+            self.iterator.get().mark_closed();
+            self.note(py, error);
+        })
     }
 
     /// Has rows that were put aside do what they do, if nothing else is under way.
@@ -340,7 +392,7 @@ impl Operator {
             let mut made = Vec::new();
             let polled = self.iterator.get().poll_steps(py, STEPS, &mut made);
             lock(&self.state).ready.extend(made.into_iter().map(PyBatch::from));
-            match polled? {
+            match polled.inspect_err(|error| self.note(py, error))? {
                 Polled::Starved | Polled::End => return py.check_signals(),
                 Polled::Batch(_) | Polled::Nothing => py.check_signals()?,
             }
