@@ -126,12 +126,85 @@ def test_a_kind_of_windows_is_asked_for():
     assert message.endswith("not dict; several kinds go to windows({…})")
 
 
+# ------------------------------------------------------------- no times
+
+
+UNTIMED = {
+    "a value": (b"t,x\n0,a\n\n1,a\nsix,b\nseven,c\n", 'because of "six" in line 5'),
+    "its first value": (b'#\nt,x\n"\na",1\n', 'because of "\\na" in line 3'),
+    "no rows": (b"t,x\n", "since no row has a value to tell its type from"),
+    "nulls": (b"t,x\n,1\nNA,1\n", "since no row has a value to tell its type from"),
+    "bad rows": (
+        b"t,x\n1,2,3\n1\n",
+        "since no row has a value to tell its type from, and line 2 does not split into columns",
+    ),
+    "a quote": (
+        b't,x\n1,"abc\n2,b\n',
+        "since no row has a value to tell its type from, and line 2 does not split into columns",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNTIMED)
+def test_an_event_time_that_is_text_says_why(what):
+    data, reason = UNTIMED[what]
+    plan = rl.read_csv(data, time="t", on_error="keep", null_values="NA", comment="#")
+    assert says(lambda: plan.schema, rl.SchemaError) == (
+        f'column "t" is string: it cannot be the event time: it is text {reason}; '
+        'declare what it is, as in schema={"t": "timestamp[us]"}'
+    )
+    declared = rl.read_csv(data, time="t", schema={"t": "int64"}, on_error="skip", null_values="NA", comment="#")
+    assert declared.schema["t"] == "int64"
+    rows(declared)
+
+
+def test_a_time_with_a_zone_too_many_or_too_few_says_so():
+    for text, dtype, why in [
+        ("2024-01-02T09:00:00", "timestamp[us, UTC]", "a time without a zone, where the column has one"),
+        ("2024-01-02T09:00:00Z", "timestamp[us]", "a time with a zone, where the column has none"),
+        ("2024-01-02T25:00:00Z", "timestamp[us]", "not a timestamp[us]"),
+    ]:
+        message = says(lambda text=text, dtype=dtype: rows(rl.read_csv(f"t\n{text}\n".encode(), schema={"t": dtype})),
+                       rl.BadRowError)  # fmt: skip
+        assert message.startswith(f'<bytes>, line 2, byte 2: column "t": "{text}" is {why}; ')
+
+
+@pytest.mark.parametrize(
+    "dtype", ["timestamp[us, Mars/Base]", "list<timestamp[us, ]>", "struct<a: timestamp[s, +99:99]>"]
+)
+def test_a_zone_that_nobody_knows_is_an_error_at_the_call(dtype):
+    with pytest.raises(rl.ArgumentError, match="there is no time zone"):
+        rl.read_csv(b"t\n", schema={"t": dtype})
+    with pytest.raises(rl.ArgumentError, match="there is no time zone"):
+        rl.from_push({"t": dtype})
+
+
+def test_a_file_of_one_column_may_have_another_delimiter():
+    message = says(lambda: rl.read_csv(b"t;x\n0;a\n", time="t").schema, rl.ColumnNotFoundError)
+    assert message == 'no column "t"; the only column is "t;x"; if that is several, set delimiter='
+    assert says(lambda: rl.read_csv(b"x\n0\n", time="t").schema, rl.ColumnNotFoundError).endswith('column is "x"')
+
+
+def test_a_schema_says_what_it_maps_wrongly():
+    what = 'a schema is a mapping of column names to type strings such as "float64"'
+    assert says(lambda: rl.from_push({"at": int}), rl.ArgumentTypeError) == (
+        f"{what}; this one maps 'at' to <class 'int'>"
+    )
+    assert says(lambda: rl.from_push(5), rl.ArgumentTypeError) == f"{what}, not int"
+
+
+def test_what_must_be_longer_than_nothing_is_named():
+    assert says(lambda: rl.hopping("5m", "-1m"), rl.ArgumentError).startswith('every="-1m": the step must be')
+    assert says(lambda: rl.hopping("0s", "1m"), rl.ArgumentError).startswith('size="0s": a window must be')
+    assert says(lambda: rl.tumbling("-1m"), rl.ArgumentError).startswith('every="-1m": a window must be')
+
+
 # ------------------------------------------------------- missing times
 
 
 def missing(column):
     """How a row without this event time is left out."""
-    return f'.filter(rl.col("{column}").is_not_null()).window(…, time="{column}")'
+    return f'.filter(rl.col("{column}").is_not_null()).window(…, time="{column}"), with no time= before it'
 
 
 def nulls():

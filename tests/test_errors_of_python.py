@@ -31,7 +31,7 @@ def test_a_row_of_python_is_located():
     rows_ = [(1, 2)] * 5 + [(1, "x")]
     error = fails(lambda: rl.from_rows(rows_, batch_rows=2), rl.BadRowError)
     assert (error.source, error.row, error.column, error.value) == ("from_rows", 5, "column_2", "'x'")
-    advice = "declare another type with schema="
+    advice = "declare another type in the schema"
     assert str(error) == f"from_rows, row 5: column \"column_2\": \"'x'\" is not an int64; {advice}"
     error = fails(lambda: rl.from_rows([*rows_[:5], (1,)], batch_rows=2), rl.BadRowError)
     assert (error.source, error.row, error.column) == ("from_rows", 5, None)

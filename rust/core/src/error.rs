@@ -225,6 +225,10 @@ fn write_not_found(f: &mut fmt::Formatter<'_>, column: &str, known: &[String]) -
     if let Some(near) = nearest(column, known) {
         write!(f, "did you mean {near:?}? ")?;
     }
+    if let [only] = known {
+        let is_it = if only.contains([',', ';', '\t', '|']) { "; if that is several, set delimiter=" } else { "" };
+        return write!(f, "the only column is {only:?}{is_it}");
+    }
     let shown: Vec<_> = known.iter().take(20).map(String::as_str).collect();
     let more = if known.len() > 20 { ", …" } else { "" };
     write!(f, "the columns are {}{more}", shown.join(", "))
@@ -239,7 +243,7 @@ fn write_bad(f: &mut fmt::Formatter<'_>, bad: &BadRow) -> fmt::Result {
     if bad.place.line.is_none() || bad.place.row.is_none() {
         // Not a row of a text. Where the host language made it, the types of columns can be declared.
         let is_typed = bad.column.is_some() && bad.value != "null";
-        return f.write_str(if is_typed { "; declare another type with schema=" } else { "" });
+        return f.write_str(if is_typed { "; declare another type in the schema" } else { "" });
     }
     f.write_str("; ")?;
     f.write_str(match bad.column {

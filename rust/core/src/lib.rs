@@ -20,6 +20,7 @@ mod time;
 pub mod types;
 mod value;
 mod window;
+mod zone;
 
 pub use aggregate::{Aggregate, Function};
 pub use batch::{Batch, EventTime, High, Mixed, Origin, Starts};

@@ -18,10 +18,13 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
         DataType::UInt64 => "cast it to int64",
         _ if dtype.is_integer() => return Ok(()),
         _ if dtype.is_float() => {
-            "a float cannot hold every instant; declare it a timestamp with schema=, or cast it to \"int64\" \
-             and that to \"timestamp[us]\""
+            "a float cannot hold every instant; of CSV, declare it a timestamp with schema=, which reads seconds \
+             exactly; of other data, cast what is whole to \"int64\", and that to \"timestamp[s]\" or finer"
         }
-        _ if dtype.is_text() => "it is text; declare it a timestamp with schema= if it is one",
+        _ if dtype.is_text() => {
+            "it is text; of CSV, declare it a timestamp with schema= if it is one; of other data, make times of it before"
+        }
+
         DataType::Null => "there are no values to tell its type from; declare it with schema=",
         _ => "event time is a timestamp, a date or an integer",
     };
@@ -61,7 +64,9 @@ pub(crate) fn timed(batch: &Batch, at: usize) -> (Batch, Option<Error>) {
 /// How rows without event time are left out.
 fn leaving_out(name: Option<&str>) -> String {
     match name {
-        Some(name) => format!(".filter(rl.col({name:?}).is_not_null()).window(…, time={name:?})"),
+        Some(name) => {
+            format!(".filter(rl.col({name:?}).is_not_null()).window(…, time={name:?}), with no time= before it")
+        }
         None => ".filter(….is_not_null())".into(),
     }
 }

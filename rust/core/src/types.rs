@@ -10,6 +10,7 @@ use arrow_schema::{DataType as Arrow, Field as ArrowField, Schema as ArrowSchema
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::zone::Zone;
 
 /// The unit of a time, a timestamp or a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -260,14 +261,28 @@ impl FromStr for DataType {
         if depth(text) > MAX_DEPTH {
             return Err(Error::argument(format!("a type that nests deeper than {MAX_DEPTH} levels")));
         }
-        parse_type(text.trim()).ok_or_else(|| {
+        let dtype = parse_type(text.trim()).ok_or_else(|| {
             let start: String = text.chars().take(100).collect();
             Error::argument(format!(
                 "unknown type {start:?}; known are bool, int8 … int64, uint8 … uint64, float32, float64, \
                  string, binary, date, time[us], timestamp[us], timestamp[us, UTC], duration[us], \
                  decimal[10,2], list<…>, fixed_list<…>[n] and struct<a: …>, with the units s, ms, us and ns"
             ))
-        })
+        })?;
+        dtype.check_zones()?;
+        Ok(dtype)
+    }
+}
+
+impl DataType {
+    /// Whether all zones in it are known.
+    fn check_zones(&self) -> Result<()> {
+        match self {
+            Self::Timestamp(_, Some(zone)) => Zone::new(zone).map(drop),
+            Self::List(item) | Self::FixedList(item, _) => item.check_zones(),
+            Self::Struct(fields) => fields.iter().try_for_each(|field| field.dtype.check_zones()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use rillet_core::types::{DataType, Field};
 
 use crate::capsule;
 use crate::errors::{to_py, type_error};
+use crate::infer::type_name;
 
 /// The names and types of columns, in order: a mapping from names to type strings.
 ///
@@ -33,11 +34,16 @@ impl Schema {
         if let Ok(schema) = obj.cast::<Self>() {
             return Ok(Arc::clone(&schema.get().0));
         }
-        let what = || type_error(py, "a schema is a mapping of column names to type strings");
-        let items = obj.call_method0("items").map_err(|_| what())?;
+        let what = "a schema is a mapping of column names to type strings such as \"float64\"";
+        let items = obj.call_method0("items");
+        let items = items.map_err(|_| type_error(py, &format!("{what}, not {}", type_name(obj))))?;
         let mut fields = Vec::new();
         for item in items.try_iter()? {
-            let (name, dtype): (String, String) = item?.extract().map_err(|_| what())?;
+            let (name, dtype): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+            let (Ok(name), Ok(dtype)) = (name.extract::<String>(), dtype.extract::<String>()) else {
+                let wrong = format!("{what}; this one maps {} to {}", name.repr()?, dtype.repr()?);
+                return Err(type_error(py, &wrong));
+            };
             fields.push(Field::new(name, dtype.parse::<DataType>().map_err(|error| to_py(py, &error))?));
         }
         Ok(Arc::new(rillet_core::Schema::new(fields).map_err(|error| to_py(py, &error))?))

@@ -98,7 +98,10 @@ impl Function {
                 DataType::Float64
             }
             (Self::Mean | Self::Var { .. } | Self::Std { .. }, _) if dtype.is_number() => DataType::Float64,
-            _ => return wrong("needs numbers; declare the column as one with schema=, or cast it"),
+            _ if dtype.is_text() => {
+                return wrong("needs numbers; declare the column as one in the schema of its source");
+            }
+            _ => return wrong("needs numbers; cast it to one"),
         })
     }
 }

@@ -4,9 +4,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 
 use super::cells::Spans;
-use super::columns::{self, Builder, Failed, NoValue, Tools, Words};
+use super::columns::{self, Builder, Failed, Tools, Words};
 use super::layout::{Layout, OnError};
-use super::piece::{Index, Piece, Why};
+use super::piece::{Index, Piece};
 use super::reject::{Fault, Reject};
 use super::simd::Level;
 use super::text::Text;
@@ -224,28 +224,5 @@ impl<'a> Run<'a> {
             line
         };
         self.bytes.iter().map(&mut line_of).collect()
-    }
-}
-
-/// What is wrong with a cell, in words.
-pub(crate) fn reason(why: NoValue, dtype: &crate::types::DataType) -> String {
-    match why {
-        NoValue::Null => "null, but it is the event time".into(),
-        NoValue::NotUtf8 => "not UTF-8".into(),
-        NoValue::Unlike => {
-            let name = dtype.to_string();
-            let article = if name.starts_with(['i', 'u']) && !name.starts_with("ui") { "an" } else { "a" };
-            format!("not {article} {name}")
-        }
-    }
-}
-
-/// What is wrong with a row that does not split, in words.
-pub(crate) fn split_reason(why: Why, fields: usize) -> String {
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    match why {
-        Why::Fields(n) => format!("a row of {n} field{} where the header has {fields}", plural(n)),
-        Why::AfterQuote => "a row with text after a closing quote".into(),
-        Why::Unclosed => "a row with a quote that never closes".into(),
     }
 }

@@ -4,6 +4,7 @@ use super::columns::truth;
 use super::header::{Head, Header, Line, head, line, unquoted};
 use super::moment::{self, Moment};
 use super::number;
+use super::reject::shown;
 use crate::error::Result;
 use crate::types::{DataType, Field, TimeUnit};
 
@@ -30,6 +31,8 @@ impl Default for Sampling {
 pub struct Inferred {
     /// The columns; none if the file is empty.
     pub fields: Vec<Field>,
+    /// Of each that is text: why it is.
+    pub reasons: Vec<Option<String>>,
     /// Whether there was a row to infer from, or none was asked for.
     pub settled: bool,
     /// The start of the file.
@@ -44,7 +47,7 @@ pub struct Inferred {
 pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling) -> Result<Option<Inferred>> {
     let Some(header) = head(sample, complete, options)? else { return Ok(None) };
     let mut guesses = vec![Guess::default(); header.names.len()];
-    let (mut start, mut rows) = (header.end, 0);
+    let (mut start, mut rows, mut unsplit) = (header.end, 0, None);
     while rows < sampling.rows {
         let Some(line) = line(sample, complete, &options.dialect, start) else {
             // A line that is too long is told by the one who cuts, with its place.
@@ -57,27 +60,29 @@ pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling)
         if line.bytes.is_empty() {
             break;
         }
-        start = line.next;
         if !line.void {
             rows += 1;
-            look(&line, sample, options, sampling, &mut guesses);
+            if line.broken || line.fields.len() != guesses.len() {
+                unsplit.get_or_insert(start.line);
+            } else {
+                look(&line, start.line, sample, options, sampling, &mut guesses);
+            }
         }
+        start = line.next;
     }
     let field = |(name, guess): (&String, &Guess)| Field::new(name.as_str(), guess.dtype());
     let fields = header.names.iter().zip(&guesses).map(field).collect();
+    let reasons = guesses.iter().map(|guess| guess.reason(unsplit)).collect();
     let settled = !header.names.is_empty() && (rows > 0 || sampling.rows == 0);
-    Ok(Some(Inferred { fields, settled, header }))
+    Ok(Some(Inferred { fields, reasons, settled, header }))
 }
 
-/// Looks at a row, if it splits.
-fn look(line: &Line, sample: &[u8], options: &Head, sampling: &Sampling, guesses: &mut [Guess]) {
-    if line.broken || line.fields.len() != guesses.len() {
-        return;
-    }
+/// Looks at a row, which starts in the line of this number.
+fn look(line: &Line, number: u64, sample: &[u8], options: &Head, sampling: &Sampling, guesses: &mut [Guess]) {
     for (range, guess) in line.fields.iter().zip(guesses) {
         let raw = &sample[range.clone()];
         if !raw.is_empty() && !sampling.nulls.iter().any(|null| null == raw) {
-            guess.see(&unquoted(raw, &options.dialect));
+            guess.see(&unquoted(raw, &options.dialect), number);
         }
     }
 }
@@ -95,6 +100,8 @@ struct Guess {
     fine: bool,
     /// In nanoseconds, all texts fit.
     nano: bool,
+    /// The first text after which no other type was left, and its line.
+    odd: Option<(String, u64)>,
 }
 
 impl Default for Guess {
@@ -109,12 +116,16 @@ impl Default for Guess {
             zoned: true,
             fine: false,
             nano: true,
+            odd: None,
         }
     }
 }
 
 impl Guess {
-    fn see(&mut self, text: &[u8]) {
+    fn see(&mut self, text: &[u8], line: u64) {
+        if self.odd.is_some() {
+            return;
+        }
         self.seen = true;
         self.bool = self.bool && truth(text).is_some();
         self.int = self.int && number::integer(text).is_some_and(|value| i64::try_from(value).is_ok());
@@ -122,6 +133,9 @@ impl Guess {
         self.date = self.date && moment::date(text).is_some();
         if self.naive || self.zoned {
             self.see_moment(text);
+        }
+        if self.is_text() {
+            self.odd = Some((shown(text), line));
         }
     }
 
@@ -133,18 +147,31 @@ impl Guess {
         self.nano &= moment.is_some_and(|moment| moment.ticks(TimeUnit::Nano).is_some());
     }
 
+    /// Why it is text, if it is; `unsplit` is the line of the first row that did not split.
+    fn reason(&self, unsplit: Option<u64>) -> Option<String> {
+        if let Some((text, line)) = &self.odd {
+            return Some(format!("because of {text:?} in line {line}"));
+        }
+        let unsplit =
+            unsplit.map_or(String::new(), |line| format!(", and line {line} does not split into columns"));
+        (!self.seen).then(|| format!("since no row has a value to tell its type from{unsplit}"))
+    }
+
+    fn is_text(&self) -> bool {
+        let time = (self.naive || self.zoned) && (!self.fine || self.nano);
+        !(self.bool || self.int || self.float || self.date || time)
+    }
+
     fn dtype(&self) -> DataType {
         let zone = || if self.zoned { Some("UTC".into()) } else { None };
         match () {
-            () if !self.seen => DataType::Text,
+            () if !self.seen || self.is_text() => DataType::Text,
             () if self.bool => DataType::Bool,
             () if self.int => DataType::Int64,
             () if self.float => DataType::Float64,
             () if self.date => DataType::Date,
-            () if !self.naive && !self.zoned => DataType::Text,
             () if !self.fine => DataType::Timestamp(TimeUnit::Micro, zone()),
-            () if self.nano => DataType::Timestamp(TimeUnit::Nano, zone()),
-            () => DataType::Text,
+            () => DataType::Timestamp(TimeUnit::Nano, zone()),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::cells::unescape;
 use super::columns::{Failed, NoValue};
-use super::decode::{reason, split_reason};
 use super::layout::{Layout, OnError};
+use super::moment;
 use super::piece::{Piece, Unsplit, Why};
 use super::text::Text;
 use crate::error::{BadRow, Place};
+use crate::types::DataType;
 
 /// A bad row, as places in its text.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,8 @@ impl<'a> Reject<'a> {
             Kind::Cell { column, start, end, why } => {
                 let column = &self.layout.columns[column];
                 let value = self.value(&bytes[start as usize..end as usize]);
-                (start, Some(column.name.clone()), value, reason(why, &column.dtype))
+                let reason = reason(why, &column.dtype, &value);
+                (start, Some(column.name.clone()), value, reason)
             }
         };
         let value = match self.layout.on_error {
@@ -110,9 +112,39 @@ impl<'a> Reject<'a> {
 }
 
 /// The first characters of a text.
-fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     // No character is longer than four bytes.
     let head = &text[..text.len().min(4 * SHOWN)];
     let head = String::from_utf8_lossy(head);
     head.chars().take(SHOWN).collect()
+}
+
+/// What is wrong with a cell of this text, in words.
+fn reason(why: NoValue, dtype: &DataType, text: &str) -> String {
+    let zoned = moment::moment(text.as_bytes()).map(|moment| moment.zoned);
+    match (why, dtype) {
+        (NoValue::Null, _) => "null, but it is the event time".into(),
+        (NoValue::NotUtf8, _) => "not UTF-8".into(),
+        (NoValue::Unlike, DataType::Timestamp(_, Some(_))) if zoned == Some(false) => {
+            "a time without a zone, where the column has one".into()
+        }
+        (NoValue::Unlike, DataType::Timestamp(_, None)) if zoned == Some(true) => {
+            "a time with a zone, where the column has none".into()
+        }
+        (NoValue::Unlike, _) => {
+            let name = dtype.to_string();
+            let article = if name.starts_with(['i', 'u']) && !name.starts_with("ui") { "an" } else { "a" };
+            format!("not {article} {name}")
+        }
+    }
+}
+
+/// What is wrong with a row that does not split, in words.
+fn split_reason(why: Why, fields: usize) -> String {
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    match why {
+        Why::Fields(n) => format!("a row of {n} field{} where the header has {fields}", plural(n)),
+        Why::AfterQuote => "a row with text after a closing quote".into(),
+        Why::Unclosed => "a row with a quote that never closes".into(),
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::window::{Closed, Label, Length, Zone};
+use crate::window::{Closed, Label, Length};
+use crate::zone::Zone;
 
 /// Windows of one size that start every so often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +42,8 @@ impl Hopping {
         // The step first: of tumbling windows, which have no size of their own, it is what the caller has set.
         for (argument, length) in [("every", self.every), ("size", self.size)] {
             if !length.is_positive() {
-                return refused(format!("{argument}={length}: a window must be longer than nothing"));
+                let what = if argument == "every" && self.size != self.every { "the step" } else { "a window" };
+                return refused(format!("{argument}={length}: {what} must be longer than nothing"));
             }
         }
         if self.size.is_months() != self.every.is_months() {

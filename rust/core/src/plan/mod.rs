@@ -24,7 +24,8 @@ use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::types::Schema;
-use crate::window::{Label, Late, Length, MAX_LENGTH, version};
+use crate::window::{Label, Late, Length, MAX_LENGTH};
+use crate::zone::version;
 
 pub use ahead::{Ahead, Guard};
 pub use csv::{Check, CsvInput, OnError, ReadCsv};

@@ -4,7 +4,8 @@ use super::build::in_range;
 use crate::error::{Error, Result};
 use crate::plan::Hopping;
 use crate::types::DataType;
-use crate::window::{Length, Ruler, Unit, Units, Zone, is_utc};
+use crate::window::{Length, Ruler, Unit, Units};
+use crate::zone::{Zone, is_utc};
 
 /// The most units that a window of a calendar may have: more than there are.
 const MAX_UNITS: i64 = 1_000_000;

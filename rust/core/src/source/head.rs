@@ -32,19 +32,19 @@ impl CsvHead {
     /// [`Error::Io`]; [`Error::Argument`] and others for what is not CSV or does not fit the arguments.
     pub(crate) fn open(read: &ReadCsv) -> Result<Self> {
         let mut files = Unread::all(&read.input)?;
-        let mut fields = Vec::new();
+        let (mut fields, mut reasons) = (Vec::new(), Vec::new());
         for file in &mut files {
             let source = file.name().to_owned();
             let inferred = file.look(|sample| infer(read, sample, &source))?;
             inferred.header.check(&names(&fields)).map_err(|error| locate(error, &source))?;
             if !inferred.fields.is_empty() {
-                fields = inferred.fields;
+                (fields, reasons) = (inferred.fields, inferred.reasons);
             }
             if inferred.settled {
                 break;
             }
         }
-        Self::new(read, fields, files)
+        Self::new(read, (fields, reasons), files)
     }
 
     /// What is known of a file of the host by the sample that it has read.
@@ -54,15 +54,18 @@ impl CsvHead {
     pub(crate) fn hosted(read: &ReadCsv, sample: Sample) -> Result<Self> {
         let inferred = infer(read, &sample, "<file>")?;
         let inferred = inferred.ok_or_else(|| Error::Internal("the sample is too short".into()))?;
-        Self::new(read, inferred.fields, [Unread::hosted(sample)].into())
+        Self::new(read, (inferred.fields, inferred.reasons), [Unread::hosted(sample)].into())
     }
 
-    /// Files of these columns.
-    fn new(read: &ReadCsv, fields: Vec<Field>, files: VecDeque<Unread>) -> Result<Self> {
+    /// Files of these columns, some of which are text for a reason.
+    fn new(read: &ReadCsv, (fields, reasons): Inference, files: VecDeque<Unread>) -> Result<Self> {
         if fields.is_empty() {
             return Err(locate(csv::no_header(), &all_of(&files)));
         }
         let names = names(&fields);
+        if let Some(name) = &read.time {
+            check_inferred(name, &fields, &reasons, read)?;
+        }
         let all = with_declared(&Schema::new(fields)?, read)?;
         let picked = pick(&all, read)?;
         let all = all.fields();
@@ -73,6 +76,9 @@ impl CsvHead {
         Ok(Self { names, schema: Arc::new(schema), layout, time, check_all, files })
     }
 }
+
+/// The columns of a file, and of each that is text why it is.
+type Inference = (Vec<Field>, Vec<Option<String>>);
 
 /// What a sample says of its file; `None` if more of it is needed.
 ///
@@ -167,6 +173,20 @@ fn pick(all: &Schema, read: &ReadCsv) -> Result<Vec<usize>> {
     match &read.columns {
         None => Ok((0..all.len()).collect()),
         Some(columns) => columns.iter().map(|name| all.index(name)).collect(),
+    }
+}
+
+/// Refuses an event time that only the sample says to be text.
+fn check_inferred(name: &str, fields: &[Field], reasons: &[Option<String>], read: &ReadCsv) -> Result<()> {
+    let is_declared = read.schema.iter().any(|(declared, _)| declared == name);
+    let at = fields.iter().position(|field| &*field.name == name).filter(|_| !is_declared);
+    match at.and_then(|at| reasons[at].as_ref()) {
+        Some(reason) => {
+            let what = format!("declare what it is, as in schema={{{name:?}: \"timestamp[us]\"}}");
+            let message = format!("it cannot be the event time: it is text {reason}; {what}");
+            Err(Error::schema(name, &DataType::Text, message))
+        }
+        None => Ok(()),
     }
 }
 

@@ -62,7 +62,6 @@ mod sweeper;
 mod ticks;
 mod trails;
 mod units;
-mod zone;
 
 pub(crate) use chain::ChainWindow;
 pub(crate) use count::CountWindow;
@@ -88,4 +87,3 @@ pub(crate) use session::SessionWindow;
 pub(crate) use several::SeveralWindows;
 pub(crate) use span::Span;
 pub(crate) use units::{Unit, Units};
-pub(crate) use zone::{Zone, is_utc, version};

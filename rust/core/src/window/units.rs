@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use super::edges::Closed;
-use super::zone::{self, DAY, Zone};
 use crate::types::DataType;
+use crate::zone::{self, DAY, Zone};
 
 /// What is numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
