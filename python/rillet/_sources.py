@@ -46,7 +46,8 @@ def read_csv(
         The column that is the event time: a timestamp, a date or an integer. A null in it makes a bad row.
     schema
         Types of columns, such as ``{"price": "float64", "ts": "timestamp[ms]"}``; those of the others are inferred
-        from the first ``infer_rows`` rows of the first file that has rows, and then held.
+        from the first ``infer_rows`` rows of the first file that has rows, and then held. A column that is declared
+        a timestamp may have numbers, too: whole ones count its unit since 1970, and those with a point seconds.
     columns, names
         The columns to read; and the names of the columns of a file without a header.
     delimiter, quote, comment, skip_rows

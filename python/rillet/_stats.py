@@ -10,8 +10,28 @@ class Stats(Sequence[Mapping[str, Any]]):
     """What became of the rows of a run: one mapping per stage, from the source on.
 
     For each stage ``rows_in = passed + aggregated + held + late + ahead + rejected + filtered + windowless + cut``
-    between any two polls; ``partly_late`` rows are among the aggregated. ``bytes_read`` of ``bytes_total``
-    tells how far a source is; ``open_windows``, ``live_keys`` and ``state_bytes`` what a stage holds.
+    between any two polls. ``bytes_read`` of ``bytes_total`` tells how far a source is; ``open_windows``, ``live_keys``
+    and ``state_bytes`` what a stage holds, or held at its end.
+
+    ================ ======================================================================
+    ``passed``       went on as they were
+    ``aggregated``   count in a window or group; ``partly_late`` of them missed some windows
+    ``held``         wait for others
+    ``late``         missed all their windows
+    ``ahead``        were further ahead than ``max_ahead=`` lets them be
+    ``rejected``     were bad: did not split or convert
+    ``filtered``     did not fit ``filter``
+    ``windowless``   lie between windows, whose step is longer than their size
+    ``cut``          came after ``limit``
+    ================ ======================================================================
+
+    >>> import rillet as rl
+    >>> it = iter(rl.from_rows([{"x": n} for n in range(3)]).filter(rl.col("x") > 1))
+    >>> rows = list(it)
+    >>> it.stats
+    name                  rows_in  rows_out  passed  filtered
+    from_rows                   3         3       3         0
+    filter(col("x") > 1)        3         1       1         2
     """
 
     def __init__(self, stages: list[dict[str, Any]]) -> None:

@@ -129,17 +129,32 @@ impl PyExpr {
     }
 
     /// Whether the value is null. Never null itself.
+    ///
+    /// >>> import rillet as rl
+    /// >>> rows = rl.from_rows([{"x": 1}, {"x": None}])
+    /// >>> [row for batch in rows.select(none=rl.col("x").is_null()) for row in batch.rows()]
+    /// [(False,), (True,)]
     fn is_null(&self) -> Self {
         Self(self.0.clone().unary(UnaryOp::IsNull))
     }
 
     /// Whether the value is not null. Never null itself.
+    ///
+    /// >>> import rillet as rl
+    /// >>> rows = rl.from_rows([{"x": 1}, {"x": None}])
+    /// >>> [row for batch in rows.filter(rl.col("x").is_not_null()) for row in batch.rows()]
+    /// [(1,)]
     fn is_not_null(&self) -> Self {
         Self(self.0.clone().unary(UnaryOp::IsNotNull))
     }
 
     /// The value as another type, such as `"float64"` or `"timestamp[ms]"`. A value that does not fit is an
     /// error at its row.
+    ///
+    /// >>> import rillet as rl
+    /// >>> seconds = rl.from_rows([{"t": 1704186000}])
+    /// >>> [row for batch in seconds.select(t=rl.col("t").cast("timestamp[s]")) for row in batch.rows()]
+    /// [(datetime.datetime(2024, 1, 2, 9, 0),)]
     fn cast(&self, dtype: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = dtype.py();
         let Ok(name) = dtype.cast::<PyString>() else {
@@ -151,6 +166,11 @@ impl PyExpr {
     }
 
     /// The value, or this one where it is null.
+    ///
+    /// >>> import rillet as rl
+    /// >>> rows = rl.from_rows([{"x": 1}, {"x": None}])
+    /// >>> [row for batch in rows.select(x=rl.col("x").fill_null(0)) for row in batch.rows()]
+    /// [(1,), (0,)]
     fn fill_null(&self, value: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self(self.0.clone().fill_null(literal(value)?)))
     }
@@ -162,6 +182,10 @@ impl PyExpr {
     }
 
     /// The same under a name, which is that of the column it becomes.
+    ///
+    /// >>> import rillet as rl
+    /// >>> rl.from_rows([{"x": 1}]).select((rl.col("x") * 2).alias("y")).schema
+    /// Schema({'y': 'int64'})
     fn alias(&self, name: &Bound<'_, PyAny>) -> PyResult<Self> {
         match name.cast::<PyString>() {
             Ok(name) => Ok(Self(self.0.clone().alias(name.to_str()?))),
@@ -187,6 +211,11 @@ impl PyExpr {
 /// `schema={"city": rl.categorical(max=1000)}`, in `read_csv`, `from_batches`, `from_rows` and `map_batches`. Codes
 /// number the texts in the order in which they first appear. More than `max`, which is from 1 to 2**31 - 1, are a
 /// `LimitError`. Keys and results of aggregates are plain text.
+///
+/// >>> import rillet as rl
+/// >>> rows = rl.from_rows([{"city": "Rome"}, {"city": "Oslo"}], schema={"city": rl.categorical(max=1000)}, batch_rows=1)
+/// >>> [(batch.codes("city").tolist(), list(batch.categories("city"))) for batch in rows]
+/// [([0], ['Rome']), ([1], ['Rome', 'Oslo'])]
 #[pyfunction]
 #[pyo3(signature = (*, max))]
 pub fn categorical(max: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -200,6 +229,11 @@ pub fn categorical(max: &Bound<'_, PyAny>) -> PyResult<String> {
 }
 
 /// The column of this name.
+///
+/// >>> import rillet as rl
+/// >>> trades = rl.from_rows([{"price": 2.5, "size": 4}])
+/// >>> [row for batch in trades.select(value=rl.col("price") * rl.col("size")) for row in batch.rows()]
+/// [(10.0,)]
 #[pyfunction]
 pub fn col(name: &Bound<'_, PyAny>) -> PyResult<PyExpr> {
     match name.cast::<PyString>() {
@@ -209,6 +243,10 @@ pub fn col(name: &Bound<'_, PyAny>) -> PyResult<PyExpr> {
 }
 
 /// The same value in every row.
+///
+/// >>> import rillet as rl
+/// >>> [row for batch in rl.from_rows([{"x": 1}, {"x": 2}]).select("x", unit=rl.lit("ms")) for row in batch.rows()]
+/// [(1, 'ms'), (2, 'ms')]
 #[pyfunction]
 pub fn lit(value: &Bound<'_, PyAny>) -> PyResult<PyExpr> {
     Ok(PyExpr(Expr::literal(literal(value)?)))

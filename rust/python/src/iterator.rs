@@ -25,6 +25,11 @@ use crate::mapping::batch_from_any;
 ///
 /// `next()` gives the next batch and `poll()` does a bounded amount of work. It is its own iterator, can be
 /// shared by threads, and is closed by `close()`, by `with`, and when it is dropped.
+///
+/// >>> import rillet as rl
+/// >>> with iter(rl.read_csv(b"t,x\n1,5\n12,7\n", time="t").window(rl.tumbling(10)).agg(n=rl.count())) as batches:
+/// ...     [row for batch in batches for row in batch.rows()]
+/// [(0, 10, 1), (10, 20, 1)]
 #[pyclass(frozen, module = "rillet", name = "BatchIterator", weakref)]
 pub struct BatchIterator {
     run: Mutex<Run>,
@@ -81,6 +86,13 @@ impl BatchIterator {
     /// Does at most one input batch of work and gives a batch, or `None` if there is none yet.
     ///
     /// Raises `StopIteration` at the end.
+    ///
+    /// >>> import rillet as rl
+    /// >>> it = iter(rl.from_rows([{"x": n} for n in range(3)], batch_rows=2).filter(rl.col("x") > 1))
+    /// >>> while (batch := it.poll()) is None:
+    /// ...     pass  # here is time for something else
+    /// >>> batch["x"]
+    /// array([2])
     fn poll(&self, py: Python<'_>) -> PyResult<Option<PyBatch>> {
         self.drive(py, || match self.poll_once(py)? {
             Polled::Batch(batch) => self.hand_out(py, batch).map(Some),
@@ -111,7 +123,12 @@ impl BatchIterator {
         self.close(py)
     }
 
-    /// What became of the rows so far, stage by stage.
+    /// What became of the rows so far, stage by stage, as `Stats` says it.
+    ///
+    /// >>> import rillet as rl
+    /// >>> it = iter(rl.from_rows([{"x": n} for n in range(3)]).filter(rl.col("x") > 1))
+    /// >>> [len(batch) for batch in it], it.stats[1]["rows_in"], it.stats[1]["filtered"]
+    /// ([1], 3, 2)
     #[getter]
     pub fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let ledgers = py.detach(|| lock(&self.run).ledgers());
@@ -134,6 +151,12 @@ impl BatchIterator {
 
     /// The late rows set aside with `late="keep"`: iterating gives batches of those not read yet, and does
     /// not advance the run.
+    ///
+    /// >>> import rillet as rl
+    /// >>> rows = rl.from_rows([{"t": 1}, {"t": 15}, {"t": 2}], time="t")
+    /// >>> it = iter(rows.window(rl.tumbling(10), late="keep").agg(n=rl.count()))
+    /// >>> len(list(it)), [row for batch in it.late for row in batch.rows()]
+    /// (2, [(2, 'late', 1)])
     #[getter]
     pub fn late(slf: Py<Self>) -> SetAside {
         SetAside { iterator: slf, kind: Kind::Late }
