@@ -41,6 +41,7 @@ GOOD = {"x": [1, 2]}
 BAD = {
     "a value": ({"x": [3, "y"]}, rl.BadRowError, 'row 1: column "x": "\'y\'" is not an int64'),
     "a column": ({"y": [1]}, rl.ArgumentError, "the columns are y: int64 instead of x: int64"),
+    "near": ({"xs": [1]}, rl.ArgumentError, 'the columns are xs: int64 instead of x: int64; did you mean "x" by "xs"?'),
     "lengths": ({"x": [1], "y": [1, 2]}, rl.ArgumentError, 'column "y" has 2 rows, but column "x" has 1'),
     "no batch": (5, rl.ArgumentTypeError, "an object of type int is no batch"),
     "arrow": (pa.table({"x": ["y"]}), rl.ArgumentError, "the columns are x: string instead of x: int64"),

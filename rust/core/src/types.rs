@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use arrow_schema::{DataType as Arrow, Field as ArrowField, Schema as ArrowSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::zone::Zone;
 
 /// The unit of a time, a timestamp or a duration.
@@ -515,7 +515,15 @@ impl Schema {
 
     /// The error for columns that are not these.
     pub fn unlike(&self, found: &Self) -> Error {
-        Error::argument(format!("the columns are {found} instead of {self}"))
+        let missing: Vec<String> = self.lacking(found).collect();
+        let near = found.lacking(self).find_map(|name| Some((nearest(&name, &missing)?.to_owned(), name)));
+        let meant = near.map_or(String::new(), |(meant, name)| format!("; did you mean {meant:?} by {name:?}?"));
+        Error::argument(format!("the columns are {found} instead of {self}{meant}"))
+    }
+
+    /// The names of columns that another schema lacks.
+    fn lacking<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = String> + 'a {
+        self.fields.iter().filter(|field| other.find(&field.name).is_none()).map(|field| field.name.to_string())
     }
 
     /// The Arrow schema in which batches of this schema leave rillet.
