@@ -212,6 +212,35 @@ def test_spreads_are_never_negative_and_forget(kind):
     assert same_bits(got, forgetful(kind, values, 4))
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 9, 17])
+def test_the_sum_of_negative_zeros_is_one_beside_longer_sums_too(length):
+    lengths = [length, 1, 20, 2, length, 33, length]
+    times = np.repeat(np.arange(len(lengths)), lengths)
+    values = np.where(np.isin(np.array(lengths)[times], [20, 33]), 1.5, -0.0)
+    for batch_rows in (3, 1000):
+        stream = rl.from_batches([{"t": times, "x": values}], time="t", batch_rows=batch_rows)
+        got = [row["s"] for row in dicts(stream.window(rl.tumbling(1)).agg(s=rl.sum("x")))]
+        assert same_bits(got, [1.5 * n if n in (20, 33) else -0.0 for n in lengths])
+
+
+def test_sums_that_were_beyond_the_range_of_doubles_are_as_good_as_others():
+    chance = random.Random(5)
+    for _ in range(300):
+        large = [chance.choice([-1, 1]) * chance.uniform(1e307, 1.7e308) for _ in range(chance.randrange(1, 8))]
+        small = [chance.uniform(-1, 1) * 10 ** chance.randrange(-320, 306) for _ in range(chance.randrange(1, 8))]
+        values = [*large, *small, *(-x for x in large)]
+        chance.shuffle(values)
+        total, size = sum(map(Fraction, values)), sum(map(abs, map(Fraction, values)))
+        bound = abs(total) / 2**53 + len(values) ** 2 * size / 2**106
+        for panes in (1, 7):
+            rows = [{"t": n * panes // len(values), "x": x} for n, x in enumerate(values)]
+            aggs = {"s": rl.sum("x"), "m": rl.mean("x"), "n": rl.count()}
+            made = dicts(rl.from_rows(rows, time="t").window(rl.hopping(50, 1)).agg(**aggs))
+            whole = [row for row in made if row["n"] == len(values)]
+            assert abs(Fraction(whole[0]["s"]) - total) <= bound
+            assert abs(Fraction(whole[0]["m"]) * len(values) - total) <= bound + abs(total) / 2**52
+
+
 # -------------------------------------------- a window knows its rows alone
 
 

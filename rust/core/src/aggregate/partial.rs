@@ -361,11 +361,19 @@ impl FloatSum {
     #[cold]
     fn add_wide(&mut self, value: f64) {
         if value.is_finite() {
-            self.wide += self.hi / WIDE;
+            self.widen(self.hi / WIDE);
             self.hi = value;
         } else {
             self.wide += value;
         }
+    }
+
+    /// Adds to `wide`; its rounding error goes where those of the others are.
+    #[cold]
+    fn widen(&mut self, part: f64) {
+        let sum = two_sum(self.wide, part);
+        self.wide = sum.hi;
+        self.lo += if sum.hi.is_finite() { sum.lo * WIDE } else { 0.0 };
     }
 
     #[cold]
@@ -418,17 +426,25 @@ impl FloatSum {
         match self.wide {
             // Nothing is added to a negative zero.
             0.0 => select_unpredictable(self.lo == 0.0, self.hi, self.hi + self.lo),
-            wide if wide.is_finite() => (wide + (self.hi / WIDE + self.lo / WIDE)) * WIDE,
+            wide if wide.is_finite() => {
+                let sum = two_sum(wide * WIDE, self.hi);
+                // What the others brought back is as exact as if it had never been beyond the range.
+                if sum.hi.is_finite() { sum.hi + (sum.lo + self.lo) } else { self.far() * WIDE }
+            }
             wide => wide,
         }
     }
 
+    /// The sum in the unit of `wide`.
+    fn far(self) -> f64 {
+        let sum = two_sum(self.wide, self.hi / WIDE);
+        sum.hi + (sum.lo + self.lo / WIDE)
+    }
+
     /// The sum divided by a number, finite where the sum itself may not be.
     pub(crate) fn over(self, divisor: f64) -> f64 {
-        if self.wide == 0.0 || !self.wide.is_finite() {
-            return self.total() / divisor;
-        }
-        (self.wide + (self.hi / WIDE + self.lo / WIDE)) / divisor * WIDE
+        let total = self.total();
+        if total.is_finite() || !self.wide.is_finite() { total / divisor } else { self.far() / divisor * WIDE }
     }
 }
 
@@ -438,7 +454,9 @@ impl Partial for FloatSum {
 
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
-        self.wide += newer.wide;
+        if newer.wide != 0.0 {
+            self.widen(newer.wide);
+        }
         self.add(newer.hi);
         self.lo += newer.lo;
     }
@@ -517,6 +535,8 @@ mod tests {
     fn sums_survive_cancellation_and_overflow() {
         assert_eq!(lifted::<FloatSum>(&[-1e33, 1e50, 1e33, -1e50, 7e15]).total(), 7e15);
         assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, -1e308]).total(), 1e308);
+        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, 1e290, -1e308, -1e308]).total(), 1e290);
+        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, 5e-324, -1e308, -1e308]).over(1.0), 5e-324);
         assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).total(), f64::INFINITY);
         assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).over(2.0), 1e308);
         assert_eq!(lifted::<FloatSum>(&[f64::INFINITY, 1.0]).total(), f64::INFINITY);
