@@ -1,6 +1,8 @@
 """The iterator among the best of the standard library: lazy, exhausted for good, safe to share and drop."""
 
+import contextlib
 import gc
+import itertools
 import os
 import signal
 import threading
@@ -8,6 +10,7 @@ import time
 import weakref
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import rillet as rl
@@ -351,6 +354,32 @@ def test_many_iterators_at_once(tmp_path):
     assert set(sums) == {sum(n * n for n in range(1000))}
 
 
+LARGE = 200_000
+"""Rows of a batch that is larger than any step should take in."""
+
+SOURCES_OF_LARGE = {
+    "from_arrow": lambda: rl.from_arrow(pa.table({"t": range(LARGE)}), time="t", batch_rows=LARGE),
+    "from_batches": lambda: rl.from_batches([{"t": np.arange(LARGE)}], time="t"),
+    "read_csv": lambda: rl.read_csv(
+        b"t\n" + b"".join(b"%d\n" % t for t in range(LARGE)), time="t", batch_rows=LARGE, threads=1
+    ),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES_OF_LARGE)
+def test_a_step_takes_in_no_more_rows_than_usual_where_nobody_sees_the_batches(source):
+    make = SOURCES_OF_LARGE[source]
+    assert [len(batch) for batch in make()] == [LARGE]
+    assert [len(batch) for batch in make().filter(rl.col("t") >= 0)] == [LARGE]
+    it, taken = iter(make().window(rl.tumbling(1000)).agg(n=rl.count())), [0]
+    with contextlib.suppress(StopIteration):
+        while True:
+            it.poll()
+            taken.append(it.stats[-1]["rows_in"])
+    assert taken[-1] == LARGE
+    assert max(b - a for a, b in itertools.pairwise(taken)) <= 65_536
+
+
 # -------------------------------------------------- signals, exits, forks
 
 
@@ -463,6 +492,55 @@ print(os.waitstatus_to_exitcode(status), 100 + sum(map(len, it)))
     done = run(script, target)
     lines = DATA.count(b"\n") * 100 - 1
     assert (done.stdout, done.stderr) == (f"0 {lines}\n", "")
+
+
+ASKED = {
+    "next": "next(it)",
+    "poll": "it.poll()",
+    "watermark": "it.watermark",
+    "stats": "it.stats",
+    "repr": "repr(it)",
+    "late": "list(it.late)",
+    "close": "it.close()",
+    "dropped": "del globals()['it']",
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_a_child_that_was_forked_in_the_middle_of_a_step_does_not_hang(run, what):
+    script = """
+import os, signal, sys, threading, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import rillet as rl
+
+def batches():
+    for n in range(10**9):
+        yield {"t": np.arange(n * 50_000, (n + 1) * 50_000), "k": np.arange(50_000) % 5000}
+
+it = iter(rl.from_batches(batches, time="t").window(rl.hopping(500, 10), by="k").agg(n=rl.count()))
+
+def fork():
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            try:
+                exec(sys.argv[1])
+            except rl.ForkError:
+                pass
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+codes, forks = [], threading.Thread(target=fork)
+next(it)
+forks.start()
+while forks.is_alive():
+    next(it)
+print(codes)
+"""
+    done = run(script, ASKED[what], timeout=150)
+    assert (done.stdout, done.stderr) == (f"{[0] * 10}\n", "")
 
 
 # ----------------------------------------------------------- bookkeeping

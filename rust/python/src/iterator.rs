@@ -6,7 +6,7 @@
 //! is held while Python code is called.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use rillet_core::{Batch, Ledger, Run, Step, Supply};
+use rillet_core::{Batch, Error, Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{enter, exception, moment, within};
+use crate::errors::{enter, exception, moment, to_py, within};
 use crate::mapping::batch_from_any;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
@@ -32,7 +32,9 @@ use crate::mapping::batch_from_any;
 /// [(0, 10, 1), (10, 20, 1)]
 #[pyclass(frozen, module = "rillet", name = "BatchIterator", weakref)]
 pub struct BatchIterator {
-    run: Mutex<Run>,
+    run: Arc<Mutex<Run>>,
+    /// The process that runs it.
+    process: u32,
     driver: Mutex<Driver>,
     turn: Condvar,
     hosts: Mutex<Vec<Py<PyAny>>>,
@@ -104,7 +106,7 @@ impl BatchIterator {
     /// Ends the iteration and lets go of files, threads and memory. No window that is open is closed.
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driven = py.detach(|| {
-            lock(&self.run).close();
+            let _ = self.run().map(|mut run| run.close());
             *lock(&self.kept) = None;
             let mut driver = lock(&self.driver);
             driver.closed = true;
@@ -131,7 +133,7 @@ impl BatchIterator {
     /// ([1], 3, 2)
     #[getter]
     pub fn stats(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let ledgers = py.detach(|| lock(&self.run).ledgers());
+        let ledgers = enter(py, || Ok(self.run()?.ledgers()))?;
         let stages = PyList::empty(py);
         for ledger in &ledgers {
             stages.append(ledger_dict(py, ledger)?)?;
@@ -143,7 +145,7 @@ impl BatchIterator {
     /// column is one. `None` before the first row, and for streams without windows.
     #[getter]
     pub fn watermark(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match py.detach(|| lock(&self.run).watermark()) {
+        match enter(py, || Ok(self.run()?.watermark()))? {
             None => Ok(py.None()),
             Some((ticks, dtype)) => moment(py, ticks, &dtype).map(Bound::unbind),
         }
@@ -196,7 +198,8 @@ impl BatchIterator {
     /// Over a run and the Python objects of its plan.
     pub fn new(run: Run, hosts: Vec<Py<PyAny>>) -> Self {
         Self {
-            run: Mutex::new(run),
+            run: Arc::new(Mutex::new(run)),
+            process: std::process::id(),
             driver: Mutex::default(),
             turn: Condvar::new(),
             hosts: Mutex::new(hosts),
@@ -226,6 +229,16 @@ impl BatchIterator {
         if driver.thread.is_some() || driver.closed || fed { None } else { self.run.try_lock().ok() }
     }
 
+    /// The run, to work on or ask while detached. In a forked child it stays locked if another thread was at it.
+    fn run(&self) -> Result<MutexGuard<'_, Run>, Error> {
+        if self.is_here() { Ok(lock(&self.run)) } else { self.run.try_lock().map_err(|_| Error::Forked) }
+    }
+
+    /// Whether this is the process that runs it, and no forked child.
+    fn is_here(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         lock(&self.driver).closed
@@ -233,7 +246,9 @@ impl BatchIterator {
 
     /// How it is shown, under this name.
     pub fn shown(&self, py: Python<'_>, name: &str) -> String {
-        let ledgers = py.detach(|| lock(&self.run).ledgers());
+        let Ok(ledgers) = py.detach(|| Ok::<_, Error>(self.run()?.ledgers())) else {
+            return format!("<{name} of another process>");
+        };
         let stages: Vec<String> =
             ledgers.iter().map(|ledger| format!("{} -> {}", ledger.name, ledger.rows_out)).collect();
         let state = if self.is_closed() { " closed" } else { "" };
@@ -258,6 +273,9 @@ impl BatchIterator {
     }
 
     fn take_turn(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.is_here() {
+            return Err(to_py(py, &Error::Forked));
+        }
         let me = std::thread::current().id();
         loop {
             let (taken, mine) = py.detach(|| {
@@ -311,7 +329,7 @@ impl BatchIterator {
     /// At most so many steps of the run, and what they ask of Python. The batches go to `out`.
     pub fn poll_steps(&self, py: Python<'_>, most: usize, out: &mut Vec<Batch>) -> PyResult<Polled> {
         loop {
-            let step = enter(py, || lock(&self.run).steps(most, out)).inspect_err(|_| self.mark_closed())?;
+            let step = enter(py, || self.run()?.steps(most, out)).inspect_err(|_| self.mark_closed())?;
             match step {
                 Step::Batch(_) | Step::Idle => return Ok(Polled::Nothing),
                 Step::End => {
@@ -320,17 +338,17 @@ impl BatchIterator {
                 }
                 Step::Supply(_) if let Some(pushed) = &self.pushed => {
                     let Some(supply) = lock(pushed).pop_front() else { return Ok(Polled::Starved) };
-                    enter(py, || lock(&self.run).supply(supply)).inspect_err(|_| self.mark_closed())?;
+                    enter(py, || self.run()?.supply(supply)).inspect_err(|_| self.mark_closed())?;
                 }
                 Step::Supply(id) => self.answer(py, |py| {
                     let supply = self.ask(py, id)?;
-                    enter(py, || lock(&self.run).supply(supply))
+                    enter(py, || self.run()?.supply(supply))
                 })?,
                 Step::Map(call) => self.answer(py, |py| {
                     let made = self.host(py, call.id)?.call1(py, (PyBatch::from(call.batch),))?;
                     let made = batch_from_any(made.bind(py), call.schema.as_ref());
                     let made = made.map_err(|error| within(py, error, &call.result))?;
-                    enter(py, || lock(&self.run).mapped(made))
+                    enter(py, || self.run()?.mapped(made))
                 })?,
             }
         }
@@ -339,7 +357,7 @@ impl BatchIterator {
     /// Calls Python; its exceptions pass through and close the iterator.
     fn answer(&self, py: Python<'_>, call: impl FnOnce(Python<'_>) -> PyResult<()>) -> PyResult<()> {
         call(py).map_err(stopped).inspect_err(|_| {
-            py.detach(|| lock(&self.run).close());
+            let _ = enter(py, || self.run().map(|mut run| run.close()));
             self.mark_closed();
         })
     }
@@ -359,9 +377,7 @@ impl BatchIterator {
 
     fn host(&self, py: Python<'_>, id: usize) -> PyResult<Py<PyAny>> {
         let host = lock(&self.hosts).get(id).map(|host| host.clone_ref(py));
-        host.ok_or_else(|| {
-            crate::errors::to_py(py, &rillet_core::Error::Internal(format!("object {id} is missing")))
-        })
+        host.ok_or_else(|| to_py(py, &Error::Internal(format!("object {id} is missing"))))
     }
 
     pub fn mark_closed(&self) {
@@ -383,7 +399,13 @@ impl BatchIterator {
 impl Drop for BatchIterator {
     /// Threads are waited for while detached: one may be letting go of what Python gave, for which it attaches.
     fn drop(&mut self) {
-        let _ = Python::try_attach(|py| py.detach(|| lock(&self.run).close()));
+        let _ = Python::try_attach(|py| {
+            py.detach(|| match self.run() {
+                Ok(mut run) => run.close(),
+                // Nobody knows in the middle of what it was.
+                Err(_) => std::mem::forget(Arc::clone(&self.run)),
+            });
+        });
     }
 }
 
@@ -447,12 +469,14 @@ pub struct SetAside {
 #[pymethods]
 impl SetAside {
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let run = &self.iterator.get().run;
-        let kind = self.kind;
-        let batches = py.detach(|| match kind {
-            Kind::Late => lock(run).take_late(),
-            Kind::Rejects => lock(run).take_rejects().into_iter().collect(),
-        });
+        let (iterator, kind) = (self.iterator.get(), self.kind);
+        let batches = enter(py, || {
+            let mut run = iterator.run()?;
+            Ok(match kind {
+                Kind::Late => run.take_late(),
+                Kind::Rejects => run.take_rejects().into_iter().collect(),
+            })
+        })?;
         let batches = batches.into_iter().map(PyBatch::from).map(|batch| Py::new(py, batch));
         PyList::new(py, batches.collect::<PyResult<Vec<_>>>()?)?.into_any().try_iter().map(Bound::into_any)
     }

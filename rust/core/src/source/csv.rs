@@ -6,7 +6,7 @@ use super::ahead::{Ahead, Made, Next};
 use super::categories::Categories;
 use super::feeder::Feeder;
 use super::head::{CsvHead, locate};
-use super::{Fetch, Source, Supply};
+use super::{Fetch, Source, Supply, rows_at_a_time};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::as_i64;
 use crate::error::{BadRow, Error, Place, Result};
@@ -33,18 +33,18 @@ pub(crate) struct Csv {
 }
 
 impl Csv {
-    /// Starts over what `head` has found. `exact` says that somebody sees the batches.
+    /// Starts over what `head` has found. `seen` says that somebody sees the batches.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, exact: bool) -> Result<Self> {
+    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, seen: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
         let threads = if from_host { 1 } else { read.threads.unwrap_or_else(cores) };
         let layout = head.layout.clone();
         let uneven = head.files.len() > 1 || read.on_error != OnError::Error;
-        let feeder = Feeder::new(read, &mut head)?;
+        let feeder = Feeder::new(read, &mut head, rows_at_a_time(read.batch_rows, seen))?;
         let total = feeder.bytes_waiting();
-        let rebatch = (exact && uneven).then(|| Rebatch::new(read.batch_rows, String::new()));
+        let rebatch = (seen && uneven).then(|| Rebatch::new(read.batch_rows, String::new()));
         let ledger = Ledger { bytes_total: total, ..Ledger::new("read_csv") };
         Ok(Self {
             categories: Categories::new(&head.schema),

@@ -54,15 +54,15 @@ struct Current {
 }
 
 impl Feeder {
-    /// Takes the files that `head` is of.
+    /// Takes the files that `head` is of, to be cut into batches of so many rows.
     ///
     /// # Errors
     /// If the arguments do not fit.
-    pub(crate) fn new(read: &ReadCsv, head: &mut CsvHead) -> Result<Self> {
+    pub(crate) fn new(read: &ReadCsv, head: &mut CsvHead, batch_rows: usize) -> Result<Self> {
         Ok(Self {
             head: head_options(read)?,
             limits: Limits { max_line: read.max_line, ..Limits::default() },
-            batch_rows: read.batch_rows,
+            batch_rows,
             names: head.names.clone(),
             waiting: std::mem::take(&mut head.files),
             current: None,

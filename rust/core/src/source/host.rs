@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::categories::Categories;
-use super::{Fetch, Source, Supply};
+use super::{Fetch, Source, Supply, rows_at_a_time};
 use crate::batch::{Batch, EventTime, High, Origin};
 use crate::error::{Error, Place, Result};
 use crate::plan::Host;
@@ -29,19 +29,19 @@ pub(crate) struct HostBatches {
 }
 
 impl HostBatches {
-    /// Batches of this schema. `exact` says that somebody sees the batches.
+    /// Batches of this schema. `seen` says that somebody sees them.
     ///
     /// # Errors
     /// If the event time is not a column that can be one.
-    pub(crate) fn start(host: &Host, schema: Arc<Schema>, exact: bool) -> Result<Self> {
+    pub(crate) fn start(host: &Host, schema: Arc<Schema>, seen: bool) -> Result<Self> {
         let time = host.time.as_deref().map(|name| schema.index(name)).transpose()?;
         Ok(Self {
             time,
             categories: Categories::new(&schema),
             schema,
             name: host.name.as_str().into(),
-            batch_rows: host.batch_rows.unwrap_or(usize::MAX),
-            exact: exact && host.batch_rows.is_some(),
+            batch_rows: rows_at_a_time(host.batch_rows.unwrap_or(usize::MAX), seen),
+            exact: seen && host.batch_rows.is_some(),
             waiting: None,
             held: Vec::new(),
             ended: false,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::error::{BadRow, Result};
+use crate::plan::BATCH_ROWS;
 use crate::stage::Ledger;
 
 pub(crate) use categories::Categories;
@@ -24,6 +25,12 @@ pub(crate) use csv::Csv;
 pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
 pub use unread::Sample;
+
+/// How many rows a batch has at most, of a source that was asked for so many: if nobody sees the batches no more than is
+/// usual, so that no step takes long.
+fn rows_at_a_time(asked: usize, seen: bool) -> usize {
+    if seen { asked } else { asked.min(BATCH_ROWS) }
+}
 
 /// What a source has to say when asked for a batch.
 pub(crate) enum Fetch {
