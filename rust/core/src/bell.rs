@@ -33,17 +33,27 @@ impl Bell {
 
     /// Lets go of what is held until the bell rings, or now and then for no reason.
     pub(crate) fn wait<'a, T>(&self, mutex: &'a Mutex<T>, held: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.wait_at_most(Duration::MAX, mutex, held).0
+    }
+
+    /// The same, but no longer than this; tells whether it was that long.
+    pub(crate) fn wait_at_most<'a, T>(
+        &self,
+        patience: Duration,
+        mutex: &'a Mutex<T>,
+        held: MutexGuard<'a, T>,
+    ) -> (MutexGuard<'a, T>, bool) {
         let before = self.rings.load(Ordering::Relaxed);
         drop(held);
         self.look_out(before);
         let held = mutex.lock().unwrap_or_else(PoisonError::into_inner);
         if self.rings.load(Ordering::Relaxed) != before {
-            return held;
+            return (held, false);
         }
         self.asleep.fetch_add(1, Ordering::Relaxed);
-        let held = self.condvar.wait(held).unwrap_or_else(PoisonError::into_inner);
+        let (held, waited) = self.condvar.wait_timeout(held, patience).unwrap_or_else(PoisonError::into_inner);
         self.asleep.fetch_sub(1, Ordering::Relaxed);
-        held
+        (held, waited.timed_out())
     }
 
     fn look_out(&self, before: u32) {
@@ -63,6 +73,7 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, mpsc};
     use std::thread;
 
@@ -92,6 +103,24 @@ mod tests {
                 self.changed.ring(&number);
             }
         }
+    }
+
+    #[test]
+    fn who_waits_hears_whether_the_bell_rang_or_the_time_was_over() {
+        let (held, bell, done) = (Mutex::new(()), Bell::default(), AtomicBool::new(false));
+        let wait = |patience| bell.wait_at_most(patience, &held, held.lock().expect("nobody panicked")).1;
+        assert!(wait(Duration::from_millis(1)));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    bell.ring(&held.lock().expect("nobody panicked"));
+                    thread::sleep(3 * AWAKE);
+                }
+            });
+            let heard = (0..50).filter(|_| !wait(Duration::from_secs(60))).count();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(heard, 50);
+        });
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! waits for is not there, so that `threads` threads in all are busy, and one thread needs no other.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::feeder::{Fed, Feeder};
+use crate::bell::Bell;
 use crate::csv::{self, Decoded, Layout, Scratch, Start};
 use crate::error::{Error, Result, panic_message};
 use crate::threads::Threads;
@@ -38,7 +39,7 @@ pub(crate) enum Next {
 /// What the threads share.
 struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Bell,
     layout: Layout,
     window: u64,
 }
@@ -93,7 +94,7 @@ impl Ahead {
         };
         // One text at least must be under way for the consumer to have something to take.
         let window = if threads == 1 { 1 } else { (threads * prefetch).max(1) as u64 };
-        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), layout, window };
+        let shared = Shared { state: Mutex::new(state), changed: Bell::default(), layout, window };
         Self { shared: Arc::new(shared), threads: Threads::new(threads - 1), scratch: Scratch::default() }
     }
 
@@ -115,8 +116,7 @@ impl Ahead {
             let seq = state.taken;
             if let Some(made) = state.made.remove(&seq) {
                 state.taken += 1;
-                drop(state);
-                self.shared.changed.notify_all();
+                self.shared.changed.ring(&state);
                 return made.map(|made| Next::Made(Box::new(made)));
             }
             if state.ended && state.taken == state.cut {
@@ -129,12 +129,12 @@ impl Ahead {
                 Worked::Nothing if !wait => return Ok(Next::NotYet),
                 Worked::Nothing => {
                     let state = self.shared.lock();
-                    let waits = |state: &mut State| {
-                        let is_over = state.ended && state.cut == seq;
-                        !state.made.contains_key(&seq) && !is_over && !self.shared.has_work(state)
-                    };
-                    let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, waits);
-                    if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+                    let is_over = state.ended && state.cut == seq;
+                    if !state.made.contains_key(&seq)
+                        && !is_over
+                        && !self.shared.has_work(&state)
+                        && self.shared.changed.wait_at_most(PATIENCE, &self.shared.state, state).1
+                    {
                         return Ok(Next::NotYet);
                     }
                 }
@@ -163,8 +163,9 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         let shared = &self.shared;
         self.threads.end(|| {
-            shared.lock().closed = true;
-            shared.changed.notify_all();
+            let mut state = shared.lock();
+            state.closed = true;
+            shared.changed.ring(&state);
         });
     }
 }
@@ -181,9 +182,10 @@ impl Shared {
             match self.work(&mut scratch, true) {
                 Worked::Done | Worked::Waited => {}
                 Worked::Nothing => {
-                    let idle = |state: &mut State| !state.closed && !state.ended && !self.has_work(state);
-                    let state = self.changed.wait_while(self.lock(), idle);
-                    drop(state.unwrap_or_else(PoisonError::into_inner));
+                    let state = self.lock();
+                    if !state.closed && !state.ended && !self.has_work(&state) {
+                        drop(self.changed.wait(&self.state, state));
+                    }
                 }
             }
             let state = self.lock();
@@ -212,8 +214,7 @@ impl Shared {
         let mut state = self.lock();
         state.made.insert(seq, made);
         state.spare.extend(spare);
-        drop(state);
-        self.changed.notify_all();
+        self.changed.ring(&state);
         Worked::Done
     }
 
@@ -238,10 +239,10 @@ impl Shared {
         let seq = state.cut;
         state.cut += u64::from(matches!(fed, Ok(Fed::Piece(_)) | Err(_)));
         state.ended |= matches!(fed, Ok(Fed::End) | Err(_));
-        drop(state);
         if !matches!(fed, Ok(Fed::NotYet)) {
-            self.changed.notify_all();
+            self.changed.ring(&state);
         }
+        drop(state);
         (seq, fed)
     }
 
