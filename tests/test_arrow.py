@@ -271,6 +271,57 @@ def test_columns_that_nobody_needs_are_not_looked_at(give):
         rows(rl.from_arrow(give(wrong), time="t").window(rl.tumbling(2), by="k").agg(n=rl.count()))
 
 
+def test_columns_that_are_needed_by_way_of_others_are_read():
+    table = pa.table({"c": [5, 6, 7], "t": [1, 2, 9], "b": [1, 1, 2], "a": [7, 8, 9], "k": ["x", "y", "x"]})
+
+    def read():
+        return rl.from_arrow(table, time="t")
+
+    both = rl.merge(read().select("t", x=rl.col("a")), read().select("t", x=rl.col("c")))
+    assert rows(both) == [(1, 7), (1, 5), (2, 8), (2, 6), (9, 9), (9, 7)]
+    count = {"n": rl.count()}
+    early = rl.from_arrow(table).window(rl.tumbling(3), time=rl.col("t") - rl.col("b"))
+    assert rows(early.agg(**count)) == [(0, 3, 2), (6, 9, 1)]
+    assert rows(read().window(rl.session(rl.col("b")), by=(rl.col("c") > 5).alias("g")).agg(**count)) == [
+        (1, 2, False, 1), (2, 3, True, 1), (9, 11, True, 1),
+    ]  # fmt: skip
+    weighed = read().group_by().agg(m=rl.mean("a", weight="b"), s=rl.sum("c", where=rl.col("k") == "x"))
+    assert rows(weighed) == [(33 / 4, 12)]
+
+
+def test_rows_that_are_set_aside_have_all_columns():
+    table = pa.table({"c": [5, 6, 7], "t": [1, 20, 3], "k": ["x", "y", "x"]})
+    it = iter(rl.from_arrow(table, time="t").window(rl.tumbling(5), late="keep").agg(n=rl.count()))
+    assert rows(it) == [(0, 5, 1), (20, 25, 1)]
+    assert dicts(it.late) == [{"c": 7, "t": 3, "k": "x", "_reason": "late", "_missed": 1}]
+    guarded = rl.from_arrow(table, time="t").window(rl.tumbling(5), late="drop", max_ahead=5, ahead="keep")
+    it = iter(guarded.agg(n=rl.count()))
+    assert rows(it) == [(0, 5, 2)]
+    assert [row["k"] for row in dicts(it.late)] == ["y"]
+
+
+def test_a_slice_of_structs_is_read_from_where_it_begins():
+    structs = pa.StructArray.from_arrays([pa.array(range(9)), pa.array(range(100, 109))], ["t", "x"])
+    for at, count in [(0, 9), (1, 5), (4, 5), (8, 1), (9, 0)]:
+        piece = structs.slice(at, count)
+        for chunks in ([piece], [piece, structs.slice(0, 2)]):
+            stream = rl.from_arrow(pa.chunked_array(chunks, structs.type))
+            want = [row["x"] for chunk in chunks for row in chunk.to_pylist()]
+            assert rows(stream.select("x")) == [(x,) for x in want]
+            assert rows(stream.group_by().agg(x=rl.sum("x"))) == [(sum(want) if want else None,)]
+
+
+def test_texts_within_others_that_break_the_rules_are_refused():
+    wrong = texts([0, 1, 2], b"a\xff")
+    for array in (
+        pa.DictionaryArray.from_arrays(pa.array([0, 0]), wrong),
+        pa.ListArray.from_arrays([0, 1, 2], wrong),
+        pa.StructArray.from_arrays([wrong], ["a"]),
+    ):
+        with pytest.raises(ValueError, match="malformed Arrow data"):
+            list(rl.from_arrow(pa.table({"k": array})))
+
+
 @pytest.mark.parametrize("batch_rows", [None, 1, 2])
 @pytest.mark.parametrize("give", [pa.table, pa.record_batch])
 def test_rows_are_counted_where_no_column_is_needed(give, batch_rows):

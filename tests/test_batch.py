@@ -118,6 +118,20 @@ def test_codes_and_categories():
     assert [categories[code] if code >= 0 else None for code in codes] == ["x", None, "y", "x"]
 
 
+@pytest.mark.parametrize("texts", [["a"] * 200, ["b", *["a"] * 200], [*["a"] * 200, "b"], [*"ab" * 100, *"cba"]])
+def test_codes_are_in_the_order_in_which_texts_first_appear(texts):
+    for stream in (
+        rl.read_csv("".join(f"{text}\n" for text in ["s", *texts]).encode()),
+        rl.from_arrow(pa.table({"s": pa.array(texts).dictionary_encode()})),
+        rl.from_arrow(pa.table({"s": pa.DictionaryArray.from_arrays([ord(t) - 97 for t in texts], ["a", "b", "c"])})),
+        rl.from_arrow(pa.table({"s": pa.DictionaryArray.from_arrays([ord(t) - 97 for t in texts], ["a", "a", "a"])})),
+    ):
+        (one,) = list(stream)
+        known, seen = list(one["s"]), {}
+        codes = [seen.setdefault(text, len(seen)) for text in known]
+        assert one.codes("s").tolist() == codes and list(one.categories("s")) == list(seen)
+
+
 def test_bools():
     (one,) = list(rl.read_csv(b"b\ntrue\nfalse\ntrue\n"))
     assert one["b"].dtype == np.bool_ and one["b"].tolist() == [True, False, True]

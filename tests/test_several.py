@@ -180,17 +180,26 @@ def test_labels():
         at(3).windows({"a": rl.tumbling(10, label="right"), "b": rl.tumbling(20)})
 
 
+def test_rows_between_the_windows_of_all_kinds_are_told():
+    for times, between in [((0, 5, 6, 12), 2), ((0, 2, 11, 23), 1), ((3, 4), 2), ((0, 1), 0)]:
+        it = iter(at(*times).windows({"a": rl.hopping(2, 10), "b": rl.hopping(3, 10)}).agg(n=rl.count()))
+        list(it)
+        last = it.stats[-1]
+        assert (last["windowless"], last["aggregated"]) == (between, len(times) - between), times
+
+
 def test_keys_are_forgotten_and_their_numbers_given_to_others():
     count = 40_000
     data = {"t": np.arange(count), "k": [f"key {n}" for n in range(count)], "x": np.arange(count)}
     read = rl.from_batches([data], time="t", batch_rows=1000)
     specs = {"short": rl.tumbling(10), "long": rl.hopping(600, 200)}
     it = iter(read.windows(specs, by="k").agg(total=rl.sum("x")))
-    most, got = 0, []
+    most, state, got = 0, 0, []
     for batch in it:
-        most = max(most, list(it.stats)[-1]["live_keys"])
+        most, state = max(most, it.stats[-1]["live_keys"]), max(state, it.stats[-1]["state_bytes"])
         got += batch.rows()
     assert most < 2000 and len(got) == 4 * count
+    assert state < 1_000_000  # all keys would take more
     for name, spec in specs.items():
         alone = rows(read.window(spec, by="k").agg(total=rl.sum("x")))
         assert [row[1:] for row in got if row[0] == name] == alone
