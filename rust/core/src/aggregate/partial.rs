@@ -454,10 +454,14 @@ impl Partial for FloatSum {
 
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
-        if newer.wide != 0.0 {
+        let sum = two_sum(self.hi, newer.hi);
+        if sum.hi.is_finite() & (newer.wide == 0.0) {
+            self.hi = sum.hi;
+            self.lo += sum.lo;
+        } else {
             self.widen(newer.wide);
+            self.add(newer.hi);
         }
-        self.add(newer.hi);
         self.lo += newer.lo;
     }
 }
