@@ -14,9 +14,9 @@ struct Allocator;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
-/// From how many bytes on memory is the system's: more than any part of a batch has, as long as nobody asks for
-/// batches of a million rows.
-const LARGE: usize = 8 << 20;
+/// From how many bytes on memory is the system's: more than a part of a batch usually has, and so many that glibc
+/// always maps such a block by itself, which it moves as it grows and gives back when nobody uses it.
+const LARGE: usize = 32 << 20;
 
 fn is_large(bytes: usize) -> bool {
     bytes >= LARGE
