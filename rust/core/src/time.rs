@@ -24,7 +24,6 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
         _ if dtype.is_text() => {
             "it is text; of CSV, declare it a timestamp with schema= if it is one; of other data, make times of it before"
         }
-
         DataType::Null => "there are no values to tell its type from; declare it with schema=",
         _ => "event time is a timestamp, a date or an integer",
     };

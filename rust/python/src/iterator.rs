@@ -106,7 +106,7 @@ impl BatchIterator {
     /// Ends the iteration and lets go of files, threads and memory. No window that is open is closed.
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driven = py.detach(|| {
-            let _ = self.run().map(|mut run| run.close());
+            let _ = self.close_run();
             *lock(&self.kept) = None;
             let mut driver = lock(&self.driver);
             driver.closed = true;
@@ -234,6 +234,11 @@ impl BatchIterator {
         if self.is_here() { Ok(lock(&self.run)) } else { self.run.try_lock().map_err(|_| Error::Forked) }
     }
 
+    /// Ends the run, if it can be worked on.
+    fn close_run(&self) -> Result<(), Error> {
+        self.run().map(|mut run| run.close())
+    }
+
     /// Whether this is the process that runs it, and no forked child.
     fn is_here(&self) -> bool {
         self.process == std::process::id()
@@ -357,7 +362,7 @@ impl BatchIterator {
     /// Calls Python; its exceptions pass through and close the iterator.
     fn answer(&self, py: Python<'_>, call: impl FnOnce(Python<'_>) -> PyResult<()>) -> PyResult<()> {
         call(py).map_err(stopped).inspect_err(|_| {
-            let _ = enter(py, || self.run().map(|mut run| run.close()));
+            let _ = enter(py, || self.close_run());
             self.mark_closed();
         })
     }
@@ -400,10 +405,11 @@ impl Drop for BatchIterator {
     /// Threads are waited for while detached: one may be letting go of what Python gave, for which it attaches.
     fn drop(&mut self) {
         let _ = Python::try_attach(|py| {
-            py.detach(|| match self.run() {
-                Ok(mut run) => run.close(),
-                // Nobody knows in the middle of what it was.
-                Err(_) => std::mem::forget(Arc::clone(&self.run)),
+            py.detach(|| {
+                if self.close_run().is_err() {
+                    // Nobody knows in the middle of what it was.
+                    std::mem::forget(Arc::clone(&self.run));
+                }
             });
         });
     }

@@ -360,12 +360,8 @@ const WIDE: f64 = 18_446_744_073_709_551_616.0;
 impl FloatSum {
     #[cold]
     fn add_wide(&mut self, value: f64) {
-        if value.is_finite() {
-            self.widen(self.hi / WIDE);
-            self.hi = value;
-        } else {
-            self.wide += value;
-        }
+        let part = if value.is_finite() { std::mem::replace(&mut self.hi, value) / WIDE } else { value };
+        self.widen(part);
     }
 
     /// Adds to `wide`; its rounding error goes where those of the others are.

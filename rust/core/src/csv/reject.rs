@@ -121,16 +121,14 @@ pub(super) fn shown(text: &[u8]) -> String {
 
 /// What is wrong with a cell of this text, in words.
 fn reason(why: NoValue, dtype: &DataType, text: &str) -> String {
-    let zoned = moment::moment(text.as_bytes()).map(|moment| moment.zoned);
+    let zone_differs = |zone: bool| moment::moment(text.as_bytes()).is_some_and(|moment| moment.zoned != zone);
     match (why, dtype) {
         (NoValue::Null, _) => "null, but it is the event time".into(),
         (NoValue::NotUtf8, _) => "not UTF-8".into(),
-        (NoValue::Unlike, DataType::Timestamp(_, Some(_))) if zoned == Some(false) => {
-            "a time without a zone, where the column has one".into()
-        }
-        (NoValue::Unlike, DataType::Timestamp(_, None)) if zoned == Some(true) => {
-            "a time with a zone, where the column has none".into()
-        }
+        (NoValue::Unlike, DataType::Timestamp(_, zone)) if zone_differs(zone.is_some()) => match zone {
+            Some(_) => "a time without a zone, where the column has one".into(),
+            None => "a time with a zone, where the column has none".into(),
+        },
         (NoValue::Unlike, _) => {
             let name = dtype.to_string();
             let article = if name.starts_with(['i', 'u']) && !name.starts_with("ui") { "an" } else { "a" };
