@@ -9,6 +9,7 @@ use super::fused;
 use super::partial::Lift;
 use super::slots::{Streak, each};
 use super::sweep::{Step, Sweep};
+use crate::prefetch::{ahead, prefetch};
 
 /// The rows that are folded in one go, and where each of them goes.
 #[derive(Clone, Copy)]
@@ -177,14 +178,21 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
     }
 
     fn copy(&mut self, to: &[u32], other: &dyn Cells, from: &[u32]) {
-        let other = &Self::of(other).cells;
-        for (&to, &from) in to.iter().zip(from) {
-            self.cells[to as usize] = other[from as usize];
+        let (cells, other) = (&mut self.cells[..], &Self::of(other).cells[..]);
+        let ahead = ahead(other, from);
+        for (row, (&to, &from)) in to.iter().zip(from).enumerate() {
+            ahead.get(row).iter().for_each(|&&next| prefetch(other, next as usize));
+            cells[to as usize] = other[from as usize];
         }
     }
 
     fn clear(&mut self, slots: &[u32]) {
-        slots.iter().for_each(|&slot| self.cells[slot as usize] = P::EMPTY);
+        let cells = &mut self.cells[..];
+        let ahead = ahead(cells, slots);
+        for (row, &slot) in slots.iter().enumerate() {
+            ahead.get(row).iter().for_each(|&&next| prefetch(cells, next as usize));
+            cells[slot as usize] = P::EMPTY;
+        }
     }
 
     fn keep(&mut self, slots: &[u32]) {

@@ -5,6 +5,7 @@ use super::lower::Counted;
 use super::pick::{self, Pick};
 use super::slots::Streak;
 use super::sweep::{Step, Sweep};
+use crate::prefetch::{ahead, prefetch};
 
 /// How many rows each slot has, and how many of them each selection leaves out.
 ///
@@ -79,7 +80,12 @@ impl Counts {
 
     /// Counts the rows of a step, of which each selection picks some.
     pub(super) fn add(&mut self, step: pick::Step<'_>, picks: &[Pick]) {
-        picks[0].of(step).slots.iter().for_each(|&slot| self.rows[slot as usize] += 1);
+        let (rows, slots) = (&mut self.rows[..], picks[0].of(step).slots);
+        let ahead = ahead(rows, slots);
+        for (row, &slot) in slots.iter().enumerate() {
+            ahead.get(row).iter().for_each(|&&next| prefetch(rows, next as usize));
+            rows[slot as usize] += 1;
+        }
         let len = self.len();
         for (misses, pick) in self.misses.iter_mut().zip(picks).filter(|(_, pick)| !pick.missed().is_empty()) {
             misses.resize(len, 0);
@@ -164,7 +170,11 @@ impl Counts {
 
     /// Copies slots of others into slots.
     pub(super) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
-        to.iter().zip(from).for_each(|(&to, &from)| self.rows[to as usize] = other.rows[from as usize]);
+        let (rows, others, ahead) = (&mut self.rows[..], &other.rows[..], ahead(&other.rows, from));
+        for (row, (&to, &from)) in to.iter().zip(from).enumerate() {
+            ahead.get(row).iter().for_each(|&&next| prefetch(others, next as usize));
+            rows[to as usize] = others[from as usize];
+        }
         for (ours, other) in self.missing_in(other) {
             to.iter().zip(from).for_each(|(&to, &from)| ours[to as usize] = at(other, from));
         }

@@ -11,6 +11,7 @@ use super::moments::{Moments, Number};
 use super::partial::{Lift, Partial, key_of};
 use super::slots::Streak;
 use super::sweep::{Merge, Reaches, Run, Step, Sweep};
+use crate::prefetch::{ahead, prefetch};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
@@ -218,14 +219,23 @@ fn group<'a, P: Partial>(cells: &'a [P], slots: &[u32], empty: &'a P) -> [&'a P;
     group
 }
 
+/// Asks for the cells of a group.
+#[inline(always)]
+fn ask<P>(cells: &[P], group: Option<&[u32]>) {
+    group.unwrap_or_default().iter().for_each(|&place| prefetch(cells, place as usize));
+}
+
 #[inline(always)]
 fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
     cells.reserve(at.len());
     if P::GROUPED {
         let empty = &P::EMPTY;
-        for at in at.chunks(GROUP) {
-            let joined = P::joined(group(older, at, empty), group(newer, at, empty));
-            cells.extend_from_slice(&joined[..at.len()]);
+        let (mut next_older, mut next_newer) = (ahead(older, at).chunks(GROUP), ahead(newer, at).chunks(GROUP));
+        for own in at.chunks(GROUP) {
+            ask(older, next_older.next());
+            ask(newer, next_newer.next());
+            let joined = P::joined(group(older, own, empty), group(newer, own, empty));
+            cells.extend_from_slice(&joined[..own.len()]);
         }
     } else {
         for &at in at {
@@ -238,9 +248,13 @@ fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u
 fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
     if P::GROUPED {
         let empty = &P::EMPTY;
-        for (slots, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
-            let joined = P::joined(group(older, slots, empty), group(newer, at, empty));
-            put(cells, slots, &joined);
+        let (mut next_older, mut next_cells) =
+            (ahead(older, slots).chunks(GROUP), ahead(cells, slots).chunks(GROUP));
+        for (own, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
+            ask(older, next_older.next());
+            ask(cells, next_cells.next());
+            let joined = P::joined(group(older, own, empty), group(newer, at, empty));
+            put(cells, own, &joined);
             put(newer, at, &joined);
         }
     } else {
@@ -398,15 +412,18 @@ fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]
     let (slots, last_slots) = rows.slots.as_chunks::<UNROLLED>();
     let (times, last_times) = rows.times.as_chunks::<UNROLLED>();
     let (values, last_values) = values.as_chunks::<UNROLLED>();
-    // SAFETY: no slot is higher than the highest, and that one has just been found to be in the table.
-    let mut lift = |slot: u32, value, time| unsafe { cells.get_unchecked_mut(slot as usize) }.lift(value, time);
-    for ((slots, times), values) in slots.iter().zip(times).zip(values) {
+    let (ahead, _) = ahead(cells, rows.slots).as_chunks::<UNROLLED>();
+    for (at, ((slots, times), values)) in slots.iter().zip(times).zip(values).enumerate() {
+        if let Some(next) = ahead.get(at) {
+            next.iter().for_each(|&slot| prefetch(cells, slot as usize));
+        }
         for i in 0..UNROLLED {
-            lift(slots[i], values[i], times[i]);
+            // SAFETY: no slot is higher than the highest, and that one has just been found to be in the table.
+            unsafe { cells.get_unchecked_mut(slots[i] as usize) }.lift(values[i], times[i]);
         }
     }
     for ((&slot, &time), &value) in last_slots.iter().zip(last_times).zip(last_values) {
-        lift(slot, value, time);
+        cells[slot as usize].lift(value, time);
     }
 }
 
@@ -425,8 +442,10 @@ fn fold_streaks_each<P: Lift<V>, V: Value>(cells: &mut [P], streaks: &[Streak], 
 fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u32]) {
     if P::GROUPED {
         let empty = &P::EMPTY;
-        for (to, from) in to.chunks(GROUP).zip(from.chunks(GROUP)) {
-            put(cells, to, &P::joined(group(cells, to, empty), group(newer, from, empty)));
+        let mut next = ahead(newer, from).chunks(GROUP);
+        for (to, own) in to.chunks(GROUP).zip(from.chunks(GROUP)) {
+            ask(newer, next.next());
+            put(cells, to, &P::joined(group(cells, to, empty), group(newer, own, empty)));
         }
     } else {
         for (&to, &from) in to.iter().zip(from) {

@@ -87,7 +87,7 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
         Node::Window(spec) => window(spec, input, threads, name),
         Node::Rolling(spec) => rolling(spec, input, threads, name),
-        Node::GroupBy(spec) => group(spec, input, name),
+        Node::GroupBy(spec) => group(spec, input, threads, name),
         Node::Guard(spec) => guard(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) | Node::Merge(_) => {
             Err(Error::Internal(format!("{node} is not a stage")))
@@ -154,7 +154,7 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
     };
     let parts = Parts {
         by,
-        keys: Keys::new(&fields)?,
+        keys: Keys::new(&fields, threads)?,
         recipe,
         time: bound_time,
         lateness,
@@ -170,7 +170,13 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
     let (mut stage, mut schema) = operator(spec, input, timed, threads, parts)?;
     if let Some((fill, shape)) = fill {
         schema = Arc::clone(&shape.schema);
-        stage = Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields)?));
+        stage = Box::new(Filled::new(
+            stage,
+            grid_of(&spec.windows, &time)?,
+            fill,
+            shape,
+            Keys::new(&fields, threads)?,
+        ));
     }
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
 }
@@ -275,7 +281,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, threads: usize, name: String) ->
     let span = span(spec.frame, &time)?;
     let parts = Parts {
         by,
-        keys: Keys::new(&fields)?,
+        keys: Keys::new(&fields, threads)?,
         recipe,
         time: bound_time,
         lateness: spec.lateness.ticks(&time, "lateness")?,
@@ -362,14 +368,14 @@ fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Res
     Ok(Ruler::expanding(span, steps, origin % span + offset))
 }
 
-fn group(spec: &GroupSpec, input: &Carries, name: String) -> Result<Made> {
+fn group(spec: &GroupSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let (until, progress) = spec.every.map(|every| pace(every, input)).transpose()?.unzip();
     let fields_out = until.into_iter().chain(fields.iter().cloned()).chain(recipe.fields());
     let schema = Arc::new(Schema::new(fields_out.collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
-    let stage = Group::new(by, Keys::new(&fields)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
+    let stage = Group::new(by, Keys::new(&fields, threads)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
     Ok((Box::new(stage.paced(progress)), Carries { schema, time: None }))
 }
 

@@ -7,10 +7,12 @@ use crate::row::Scalar;
 use crate::types::{DataType, Field};
 
 mod byte_keys;
+mod bytes;
 mod code;
 mod local;
 mod near;
 mod numbers;
+mod search;
 mod word_keys;
 
 use byte_keys::ByteKeys;
@@ -26,19 +28,19 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// No keys, of these types.
+    /// No keys, of these types, which up to so many threads look up.
     ///
     /// # Errors
     /// [`Error::Schema`] for a type that has no hash.
-    pub(crate) fn new(columns: &[Field]) -> Result<Self> {
+    pub(crate) fn new(columns: &[Field], threads: usize) -> Result<Self> {
         for Field { name, dtype } in columns {
             if matches!(dtype, DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_)) {
                 return Err(Error::schema(&**name, dtype, "it cannot be a key; take a part of it that can"));
             }
         }
         Ok(match columns {
-            [Field { dtype, .. }] if code::is_word(dtype) => Self::Words(dtype.clone(), WordKeys::default()),
-            _ => Self::Bytes(ByteKeys::new(columns.iter().map(|field| field.dtype.clone()).collect())),
+            [Field { dtype, .. }] if code::is_word(dtype) => Self::Words(dtype.clone(), WordKeys::new(threads)),
+            _ => Self::Bytes(ByteKeys::new(columns.iter().map(|field| field.dtype.clone()).collect(), threads)),
         })
     }
 
@@ -71,7 +73,7 @@ impl Keys {
         match self {
             Self::Words(_, keys) => {
                 let words = words(&columns[0]).expect("values of the type are words");
-                keys.number(&words, columns[0].logical_nulls().as_ref())
+                keys.number(words, columns[0].logical_nulls())
             }
             Self::Bytes(keys) => keys.number(columns, rows),
         }
@@ -96,7 +98,7 @@ impl Keys {
     /// Lets go of all keys; numbers begin anew.
     pub(crate) fn clear(&mut self) {
         match self {
-            Self::Words(_, keys) => *keys = WordKeys::default(),
+            Self::Words(_, keys) => keys.clear(),
             Self::Bytes(keys) => keys.clear(),
         }
     }
@@ -114,13 +116,15 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use arrow_array::cast::AsArray;
     use arrow_array::types::Float64Type;
-    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, Int32Array, Int64Array, StringArray};
 
     use super::*;
+    use crate::aggregate::testing::mixed;
     use crate::column::Texts;
 
     #[test]
@@ -128,7 +132,7 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("a"), Some("")]));
         let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(f64::NAN), Some(-0.0), None]));
         let types = [Field::new("t", DataType::Text), Field::new("f", DataType::Float64)];
-        let mut keys = Keys::new(&types).expect("types that have a hash");
+        let mut keys = Keys::new(&types, 1).expect("types that have a hash");
         let numbers = keys.number(&[texts.clone(), floats.clone()], 4);
         assert_eq!(numbers, [0, 1, 0, 2]);
         let columns = keys.columns(&[2, 1, 0]);
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn keys_can_be_forgotten_again_after_their_bytes_are_gone() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["first", "second", "third", "a longer one"]));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
         assert_eq!(keys.number(std::slice::from_ref(&texts), 4), [0, 1, 2, 3]);
         keys.forget([3, 2, 1].into_iter());
         keys.forget([1, 2, 3].into_iter());
@@ -164,7 +168,7 @@ mod tests {
             (vec![text, float, Field::new("b", DataType::Bool)], vec![texts, floats, bools]),
         ];
         for (fields, columns) in all {
-            let keys = || Keys::new(&fields).expect("types that have a hash");
+            let keys = || Keys::new(&fields, 1).expect("types that have a hash");
             let row = |row| {
                 columns.iter().map(|column| Scalar::at(column, row).expect("a plain type")).collect::<Vec<_>>()
             };
@@ -181,7 +185,7 @@ mod tests {
     fn short_and_long_texts_are_told_apart() {
         let words = ["", "\0", "\0\0", "a", "a\0", "1234567", "12345678", "12345678\0", "a"];
         let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
         assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
     }
 
@@ -193,7 +197,7 @@ mod tests {
         let words: ArrayRef = Arc::new((0..count).map(scattered).collect::<Int64Array>());
         let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..count).map(|n| format!("key {n}"))));
         for (dtype, column) in [(DataType::Int64, words), (DataType::Text, texts)] {
-            let mut keys = Keys::new(&[Field::new("k", dtype)]).expect("a type that has a hash");
+            let mut keys = Keys::new(&[Field::new("k", dtype)], 1).expect("a type that has a hash");
             for when in ["new", "known"] {
                 assert!(keys.number(&[Arc::clone(&column)], count as usize).into_iter().eq(0..count), "{when}");
             }
@@ -203,11 +207,62 @@ mod tests {
     #[test]
     fn a_single_text_column_is_coded_in_order_of_appearance() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a")]));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)]).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
         let numbers = keys.number(&[texts], 3);
         let out = keys.columns(&[numbers[2], numbers[1], numbers[0], numbers[2]]);
         let coded = out[0].as_dictionary::<arrow_array::types::Int32Type>();
         assert_eq!(coded.keys().iter().collect::<Vec<_>>(), [Some(0), None, Some(1), Some(0)]);
         assert_eq!(Texts::of(&out[0]).get(2), "b");
+    }
+
+    /// Rows of these types, with nulls and keys that come more than once.
+    fn many(dtype: &DataType, state: &mut u64) -> ArrayRef {
+        let numbers = (0..60_000).map(|_| mixed(state) % 50_000);
+        let valid = numbers.map(|n| (n % 1000 > 0 || dtype == &DataType::Int32).then_some(n));
+        match dtype {
+            DataType::Text => Arc::new(valid.map(|n| n.map(text)).collect::<StringArray>()),
+            DataType::Int32 => Arc::new(valid.map(|n| n.map(|n| n as i32)).collect::<Int32Array>()),
+            _ => Arc::new(valid.collect::<Int64Array>()),
+        }
+    }
+
+    /// A text of a number, near or far.
+    fn text(n: i64) -> String {
+        if n % 3 == 0 { format!("a text that is longer: {n}") } else { n.to_string() }
+    }
+
+    #[test]
+    fn numbers_follow_from_the_rows_alone_on_any_number_of_threads() {
+        for dtype in [DataType::Int32, DataType::Int64, DataType::Text] {
+            let threads = [1, 2, 5];
+            let mut keys = threads.map(|threads| {
+                Keys::new(&[Field::new("k", dtype.clone())], threads).expect("a type that has a hash")
+            });
+            let (mut state, mut known) = (7, HashMap::new());
+            for _ in 0..4 {
+                let column = many(&dtype, &mut state);
+                let found = keys.each_mut().map(|keys| keys.number(std::slice::from_ref(&column), column.len()));
+                for (row, &number) in found[0].iter().enumerate() {
+                    let value = Scalar::at(&column, row).expect("a plain type");
+                    let next = known.len() as u32;
+                    assert_eq!(number, *known.entry(format!("{value:?}")).or_insert(next), "{dtype} in row {row}");
+                }
+                assert!(found.iter().all(|numbers| *numbers == found[0]), "{dtype}");
+                // Their numbers are given to others.
+                let gone = known.len() as u32 / 2..known.len() as u32;
+                keys.iter_mut().for_each(|keys| keys.forget(gone.clone()));
+                let again = keys.each_mut().map(|keys| keys.number(std::slice::from_ref(&column), column.len()));
+                assert!(again.iter().all(|numbers| *numbers == again[0]), "{dtype}");
+                keys.iter_mut().for_each(Keys::clear);
+                known.clear();
+                let back = keys.each_mut().map(|keys| keys.number(std::slice::from_ref(&column), column.len()));
+                assert!(back.iter().all(|numbers| *numbers == back[0]), "{dtype}");
+                known.extend(
+                    (0..column.len()).map(|row| {
+                        (format!("{:?}", Scalar::at(&column, row).expect("a plain type")), back[0][row])
+                    }),
+                );
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::hint::select_unpredictable;
 use super::calm::Calm;
 use crate::aggregate::NO_SLOT;
 use crate::memory;
+use crate::prefetch::{ahead, prefetch};
 
 /// A pane: its keys and their slots, in the order in which the keys came.
 pub(crate) struct Pane {
@@ -219,7 +220,11 @@ impl Panes {
         pane.slots.extend(self.free.drain(self.free.len() - room..).rev());
         pane.slots.push(NO_SLOT); // Looked at, but not taken, when all others have been.
         let (new_keys, new_slots) = (&mut pane.keys[known..], &pane.slots[known..]);
-        for (slot, &key) in slots[from..].iter_mut().zip(keys) {
+        let ahead = ahead(latest, keys);
+        for (row, (slot, &key)) in slots[from..].iter_mut().zip(keys).enumerate() {
+            if let Some(&next) = ahead.get(row) {
+                prefetch(latest, next as usize * ways + way);
+            }
             let latest = &mut latest[key as usize * ways + way];
             let (is_new, new_slot) = (latest.pane != id, new_slots[count]);
             *slot = select_unpredictable(is_new, new_slot, latest.slot);
@@ -282,8 +287,11 @@ impl Panes {
         slots.resize(from + keys.len(), 0);
         self.new.resize(keys.len(), 0);
         let (latest, new) = (&mut self.latest[..], &mut self.new[..]);
-        let new_slots = &self.free[self.free.len() - room - 1..];
+        let (new_slots, ahead) = (&self.free[self.free.len() - room - 1..], ahead(latest, keys));
         for (row, ((slot, &key), &tick)) in slots[from..].iter_mut().zip(keys).zip(ticks).enumerate() {
+            if let Some(&next) = ahead.get(row) {
+                prefetch(latest, next as usize * ways);
+            }
             let (pane, new_slot) = (calm.pane::<STARTS>(tick), new_slots[room - count]);
             let latest = &mut latest[key as usize * ways + (pane as usize & (ways - 1))];
             let is_new = latest.pane != pane;

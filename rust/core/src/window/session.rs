@@ -23,8 +23,8 @@ use crate::types::DataType;
 /// How many rows a round has where nothing ends it before.
 pub(super) const ROUND: usize = 8192;
 
-/// For how many rows in order what is known of their keys is fetched together.
-const FETCHED: usize = 128;
+/// For how many rows in order what is known of their keys is asked for together.
+const ASKED: usize = 64;
 
 /// The tables: of the sessions, and of one slot, for what is combined into another slot.
 const SESSIONS: usize = 0;
@@ -124,16 +124,17 @@ impl SessionWindow {
     /// Gives slots to the next rows of a batch that is in order.
     fn walk_next(&mut self, current: &mut Rows) -> Result<()> {
         let end = current.end.min(current.row + ROUND);
+        self.sessions.ask(&current.numbers[current.row..end.min(current.row + ASKED)]);
         while current.row < end {
-            let until = end.min(current.row + FETCHED);
-            self.sessions.fetch(&current.numbers[current.row..until]);
-            self.walk_fetched(current, until)?;
+            let until = end.min(current.row + ASKED);
+            self.sessions.ask(&current.numbers[until..end.min(until + ASKED)]);
+            self.walk_until(current, until)?;
         }
         Ok(())
     }
 
-    /// Gives slots to rows whose keys have been fetched.
-    fn walk_fetched(&mut self, current: &mut Rows, end: usize) -> Result<()> {
+    /// Gives slots to rows for whose keys has been asked.
+    fn walk_until(&mut self, current: &mut Rows, end: usize) -> Result<()> {
         while current.row < end {
             let (start, slots) = (current.row, self.slots.len());
             let at = (self.mark.watermark().unwrap_or(i64::MIN), self.mark.lateness());

@@ -356,7 +356,7 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
     let shape = &parts.shape;
     Ok(Parts {
         by: Vec::new(),
-        keys: Keys::new(&[])?,
+        keys: Keys::new(&[], 1)?,
         recipe: parts.recipe.clone(),
         time: None,
         lateness: parts.lateness,

@@ -3,6 +3,8 @@
 //! It holds half of each hash beside the number, so that it grows without a look at the keys, in the order in which
 //! it lies; and so that keys which are not there are told by the table alone, mostly.
 
+use crate::prefetch::prefetch;
+
 /// A table by open addressing. It knows no keys: who asks compares.
 #[derive(Default)]
 pub(super) struct Numbers {
@@ -14,6 +16,13 @@ pub(super) struct Numbers {
 
 /// How many keys are looked up together: while one waits for memory, so do the others.
 pub(super) const GROUP: usize = 64;
+
+/// How far a search has come, in a table of so many slots.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Step {
+    at: usize,
+    slots: usize,
+}
 
 /// No number.
 pub(super) const NONE: u32 = u32::MAX;
@@ -44,29 +53,38 @@ impl Numbers {
         (at + 1) & (self.slots.len() - 1)
     }
 
-    /// What stands where the search for a hash begins. Who looks for a [`GROUP`] asks this for all of it first.
+    /// Asks for what stands where the search for a hash begins. Who looks for a [`GROUP`] does this for all of it
+    /// first.
     #[inline(always)]
-    pub(super) fn begin(&self, hash: u64) -> u64 {
-        self.slots.get(self.home(hash)).copied().unwrap_or(0)
+    pub(super) fn ask(&self, hash: u64) {
+        prefetch(&self.slots, self.home(hash));
     }
 
-    /// The first number with such a hash on the way from there; [`NONE`] if there is none.
+    /// The first number with such a hash, [`NONE`] if there is none; and how far the search for it came.
     #[inline(always)]
-    pub(super) fn first(&self, mut slot: u64, hash: u64) -> u32 {
+    pub(super) fn first(&self, hash: u64) -> (u32, Step) {
         let mut at = self.home(hash);
+        let mut slot = self.slots.get(at).copied().unwrap_or(0);
         while slot != 0 && !fits(slot, hash) {
             at = self.after(at);
             slot = self.slots[at];
         }
-        number(slot)
+        (number(slot), Step { at, slots: self.slots.len() })
     }
 
-    /// The number with this hash that is looked for; else where it would go in.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<u32, usize> {
+    /// Asks for what stands at a step.
+    pub(super) fn ask_on(&self, step: Step) {
+        prefetch(&self.slots, step.at);
+    }
+
+    /// The number with this hash that is looked for, which is not found before this step if nothing has been taken
+    /// out since; else where it would go in.
+    #[inline]
+    pub(super) fn find(&self, step: Step, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<u32, usize> {
         if self.slots.is_empty() {
             return Err(0);
         }
-        let mut at = self.home(hash);
+        let mut at = if step.slots == self.slots.len() { step.at } else { self.home(hash) };
         while self.slots[at] != 0 {
             if fits(self.slots[at], hash) && is_it(number(self.slots[at])) {
                 return Ok(number(self.slots[at]));
@@ -154,10 +172,14 @@ mod tests {
             let hash = (u64::MAX - key % 7) << 32 | key;
             let number = key as u32;
             let grows = round / 2000 % 2 == 0;
-            let first = numbers.first(numbers.begin(hash), hash);
+            let (first, step) = numbers.first(hash);
             let alike = known.range(hash >> 32 << 32..=hash | u64::from(u32::MAX)).map(|(_, &number)| number);
             assert!(alike.clone().any(|number| number == first) || first == NONE && alike.count() == 0);
-            match numbers.find(hash, |n| n == number) {
+            assert_eq!(
+                numbers.find(step, hash, |n| n == number),
+                numbers.find(Step::default(), hash, |n| n == number)
+            );
+            match numbers.find(Step::default(), hash, |n| n == number) {
                 Ok(found) => {
                     assert_eq!(Some(&found), known.get(&hash));
                     if !grows || key.is_multiple_of(3) {
@@ -173,6 +195,10 @@ mod tests {
             numbers.shrink();
             assert_eq!(numbers.len, known.len());
         }
-        assert!(known.iter().all(|(&hash, &number)| numbers.find(hash, |n| n == number) == Ok(number)));
+        assert!(
+            known
+                .iter()
+                .all(|(&hash, &number)| numbers.find(Step::default(), hash, |n| n == number) == Ok(number))
+        );
     }
 }

@@ -1,85 +1,161 @@
 //! [`WordKeys`]: keys of one column whose values are words of 64 bits.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use foldhash::fast::RandomState;
 
-use super::numbers::{GROUP, Numbers};
+use super::numbers::{GROUP, NONE, Numbers, Step};
+use super::search::{Found, Known, Left, Search};
+use crate::prefetch::prefetch;
 
 /// All words that are held, by number.
-#[derive(Default)]
 pub(crate) struct WordKeys {
-    table: Numbers,
-    hasher: RandomState,
-    /// The word of each number; of null, or of a number that is free, any.
-    words: Vec<i64>,
+    known: Words,
+    search: Search<Words>,
     null: Option<u32>,
     free: Vec<u32>,
 }
 
+/// Words with numbers.
+#[derive(Default)]
+struct Words {
+    table: Numbers,
+    hasher: RandomState,
+    /// The word of each number; of null, or of a number that is free, any.
+    words: Vec<i64>,
+}
+
+/// The words of rows, where they are not null.
+#[derive(Clone)]
+struct Rows {
+    words: ScalarBuffer<i64>,
+    nulls: Option<NullBuffer>,
+}
+
+impl Rows {
+    fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+}
+
+impl Known for Words {
+    type Rows = Rows;
+
+    fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    fn find(&self, rows: &Rows, piece: Range<usize>) -> Found {
+        let mut found = Found::with_room(piece.len());
+        if rows.nulls.is_some() {
+            for row in piece {
+                match rows.is_null(row) {
+                    true => found.leave(),
+                    false => self.find_all(&[rows.words[row]], &mut found),
+                }
+            }
+            return found;
+        }
+        let (groups, rest) = rows.words[piece].as_chunks::<GROUP>();
+        groups.iter().for_each(|words| self.find_all(words, &mut found));
+        rest.iter().for_each(|&word| self.find_all(&[word], &mut found));
+        found
+    }
+}
+
+impl Words {
+    /// Looks some words up, step by step for all of them: while one waits for memory, so do the others.
+    #[inline(always)]
+    fn find_all<const N: usize>(&self, words: &[i64; N], found: &mut Found) {
+        let hashes = words.map(|word| self.hash(word));
+        hashes.iter().for_each(|&hash| self.table.ask(hash));
+        let firsts = hashes.map(|hash| self.table.first(hash));
+        firsts.iter().for_each(|&(first, _)| prefetch(&self.words, first as usize));
+        let numbers: [u32; N] = std::array::from_fn(|at| match firsts[at] {
+            (first, _) if self.words.get(first as usize) == Some(&words[at]) => first,
+            _ => NONE,
+        });
+        let row = found.numbers.len();
+        found.numbers.extend_from_slice(&numbers);
+        for at in (0..N).filter(|&at| numbers[at] == NONE) {
+            found.left.push(Left { row: row + at, hash: hashes[at], step: firsts[at].1 });
+        }
+    }
+
+    fn hash(&self, word: i64) -> u64 {
+        self.hasher.hash_one(word)
+    }
+}
+
 impl WordKeys {
+    /// None yet, which up to so many threads look up.
+    pub(super) fn new(threads: usize) -> Self {
+        Self { known: Words::default(), search: Search::new(threads), null: None, free: Vec::new() }
+    }
+
     /// How many numbers have been given out.
     pub(super) fn len(&self) -> usize {
-        self.words.len()
+        self.known.len()
     }
 
     /// How many keys are held.
     pub(super) fn held(&self) -> usize {
-        self.words.len() - self.free.len()
+        self.len() - self.free.len()
     }
 
     /// Roughly how much memory they take.
     pub(super) fn memory(&self) -> usize {
-        self.table.memory() + size_of_val(&self.words[..]) + self.free.capacity() * 4
+        self.known.table.memory() + size_of_val(&self.known.words[..]) + self.free.capacity() * 4
     }
 
     /// The word of a number; `None` for null.
     pub(super) fn word(&self, number: u32) -> Option<i64> {
-        (self.null != Some(number)).then(|| self.words[number as usize])
+        (self.null != Some(number)).then(|| self.known.words[number as usize])
     }
 
     /// The number of each row's key.
-    pub(super) fn number(&mut self, words: &[i64], nulls: Option<&NullBuffer>) -> Vec<u32> {
-        let mut numbers = Vec::with_capacity(words.len());
-        if let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) {
-            numbers.extend(words.iter().zip(nulls).map(|(&word, is_valid)| match is_valid {
-                true => self.find_or_add(word, self.hasher.hash_one(word)),
-                false => self.of_null(),
-            }));
-            return numbers;
+    pub(super) fn number(&mut self, words: ScalarBuffer<i64>, nulls: Option<NullBuffer>) -> Vec<u32> {
+        let rows = Rows { words, nulls: nulls.filter(|nulls| nulls.null_count() > 0) };
+        let mut numbers = Vec::with_capacity(rows.words.len());
+        while numbers.len() < rows.words.len() {
+            for found in self.search.find(&mut self.known, &rows, numbers.len()..rows.words.len()) {
+                self.settle(&rows, found, &mut numbers);
+            }
         }
-        let (groups, rest) = words.as_chunks::<GROUP>();
-        groups.iter().for_each(|words| self.number_group(words, &mut numbers));
-        numbers.extend(rest.iter().map(|&word| self.find_or_add(word, self.hasher.hash_one(word))));
         numbers
     }
 
-    /// The numbers of a group of words, step by step for all of them.
-    fn number_group(&mut self, words: &[i64; GROUP], numbers: &mut Vec<u32>) {
-        let hashes = words.map(|word| self.hasher.hash_one(word));
-        let begun = hashes.map(|hash| self.table.begin(hash));
-        let firsts: [u32; GROUP] = std::array::from_fn(|at| self.table.first(begun[at], hashes[at]));
-        let found = firsts.map(|first| self.words.get(first as usize).copied());
-        for at in 0..GROUP {
-            let is_it = found[at] == Some(words[at]);
-            numbers.push(if is_it { firsts[at] } else { self.find_or_add(words[at], hashes[at]) });
+    /// Adds the numbers of the next rows to those before, with new ones for keys that have none.
+    fn settle(&mut self, rows: &Rows, found: Found, numbers: &mut Vec<u32>) {
+        let start = numbers.len();
+        numbers.extend(found.numbers);
+        for group in found.left.chunks(GROUP) {
+            group.iter().for_each(|left| self.known.table.ask_on(left.step));
+            for left in group {
+                let row = start + left.row;
+                numbers[row] = match rows.is_null(row) {
+                    true => self.of_null(),
+                    false => self.find_or_add(rows.words[row], left.hash, left.step),
+                };
+            }
         }
     }
 
     /// The number of a word, or of null.
     pub(super) fn number_one(&mut self, word: Option<i64>) -> u32 {
         match word {
-            Some(word) => self.find_or_add(word, self.hasher.hash_one(word)),
+            Some(word) => self.find_or_add(word, self.known.hash(word), Step::default()),
             None => self.of_null(),
         }
     }
 
-    fn find_or_add(&mut self, word: i64, hash: u64) -> u32 {
-        let words = &self.words;
-        self.table.find(hash, |number| words[number as usize] == word).unwrap_or_else(|at| {
+    fn find_or_add(&mut self, word: i64, hash: u64, step: Step) -> u32 {
+        let words = &self.known.words;
+        self.known.table.find(step, hash, |number| words[number as usize] == word).unwrap_or_else(|at| {
             let number = self.take(word);
-            self.table.insert(at, hash, number);
+            self.known.table.insert(at, hash, number);
             number
         })
     }
@@ -94,10 +170,11 @@ impl WordKeys {
 
     /// A number for a word.
     fn take(&mut self, word: i64) -> u32 {
-        let number = self.free.pop().unwrap_or(self.words.len() as u32);
-        match self.words.get_mut(number as usize) {
+        let words = &mut self.known.words;
+        let number = self.free.pop().unwrap_or(words.len() as u32);
+        match words.get_mut(number as usize) {
             Some(old) => *old = word,
-            None => self.words.push(word),
+            None => words.push(word),
         }
         number
     }
@@ -106,12 +183,18 @@ impl WordKeys {
     pub(super) fn forget(&mut self, numbers: impl Iterator<Item = u32>) {
         for number in numbers {
             let was_null = self.null.take_if(|null| *null == number).is_some();
+            let hash = self.known.hash(self.known.words[number as usize]);
             // It may be asked to be forgotten again.
-            if was_null || self.table.remove(self.hasher.hash_one(self.words[number as usize]), number) {
+            if was_null || self.known.table.remove(hash, number) {
                 self.free.push(number);
             }
         }
-        self.table.shrink();
+        self.known.table.shrink();
+    }
+
+    /// Lets go of all keys; numbers begin anew.
+    pub(super) fn clear(&mut self) {
+        (self.known, self.null, self.free) = (Words::default(), None, Vec::new());
     }
 }
 
@@ -121,17 +204,17 @@ mod tests {
 
     #[test]
     fn words_keep_their_numbers_until_they_are_forgotten() {
-        let mut keys = WordKeys::default();
+        let mut keys = WordKeys::new(1);
         let words: Vec<i64> = (0..1000).map(|i| (i % 400) * (1 << 40) - 7).collect();
-        let numbers = keys.number(&words, None);
+        let numbers = keys.number(words.clone().into(), None);
         assert!(numbers.iter().zip(0..).all(|(&number, row)| number == row % 400));
         let valid: NullBuffer = (0..4).map(|row| row % 2 > 0).collect::<Vec<_>>().into();
-        assert_eq!(keys.number(&words[..4], Some(&valid)), [400, 1, 400, 3]);
+        assert_eq!(keys.number(words[..4].to_vec().into(), Some(valid)), [400, 1, 400, 3]);
         assert_eq!((keys.word(400), keys.word(3), keys.held()), (None, Some(words[3]), 401));
         keys.forget([3, 400, 3, 400].into_iter());
         assert_eq!((keys.held(), keys.len()), (399, 401));
         // A word that looks like the one that null had.
-        assert_eq!(keys.number(&[5, words[3], words[4]], None), [400, 3, 4]);
-        assert_eq!(keys.number(&[0], Some(&vec![false].into())), [401]);
+        assert_eq!(keys.number(vec![5, words[3], words[4]].into(), None), [400, 3, 4]);
+        assert_eq!(keys.number(vec![0].into(), Some(vec![false].into())), [401]);
     }
 }

@@ -2,10 +2,9 @@
 //! they leave behind is found by going over them once more, which gives these in the order of their ends without sorting
 //! them. Rows whose sessions are not due by then wait, to be gone over again.
 
-use std::hint::black_box;
-
 use super::{Birth, Lane, NO_ROW, Sessions};
 use crate::aggregate::NO_SLOT;
+use crate::prefetch::prefetch;
 
 /// Rows in order, before which no row had a later time.
 #[derive(Clone, Copy)]
@@ -29,10 +28,10 @@ pub(super) struct Waiting {
 const FEW: usize = 4096;
 
 impl Sessions {
-    /// Has what is known of keys near. It comes from afar for all of them at once; one row after the other would have
+    /// Asks for what is known of keys. It comes from afar for all of them at once; one row after the other would have
     /// to wait for its own.
-    pub(crate) fn fetch(&self, keys: &[u32]) {
-        black_box(keys.iter().fold(0, |all, &key| all ^ self.lanes[key as usize].slot));
+    pub(crate) fn ask(&self, keys: &[u32]) {
+        keys.iter().for_each(|&key| prefetch(&self.lanes, key as usize));
     }
 
     /// Gives slots to rows in order, up to the first of which [`accept`](Self::accept) has to be asked, when the
