@@ -316,9 +316,7 @@ def test_threads_that_share_an_iterator_get_each_item_once(threads):
         rl.read_csv(b"x\n" + b"".join(b"%d\n" % n for n in range(3000)), batch_rows=10),
         rl.read_csv(Watched(b"x\n" + b"".join(b"%d\n" % n for n in range(3000))), batch_rows=10),
         rl.from_batches(({"x": np.arange(n, n + 10)} for n in range(0, 3000, 10)), schema=COUNTING),
-        rl.from_rows({"x": n} for n in range(3000))
-        .map_batches(lambda batch: batch, schema=COUNTING)
-        .rebatch(10),
+        rl.from_rows({"x": n} for n in range(3000)).map_batches(lambda batch: batch, schema=COUNTING).rebatch(10),
     ):
         got = share(iter(stream), threads)
         assert sorted(x for mine in got for x in mine) == list(range(3000))
@@ -363,6 +361,8 @@ SOURCES_OF_LARGE = {
     "read_csv": lambda: rl.read_csv(
         b"t\n" + b"".join(b"%d\n" % t for t in range(LARGE)), time="t", batch_rows=LARGE, threads=1
     ),
+    "map_batches": lambda: rl.from_batches([{"t": [0]}], time="t").map_batches(lambda _: {"t": np.arange(LARGE)}),
+    "rebatch": lambda: rl.from_arrow(pa.table({"t": range(LARGE)}), time="t").rebatch(LARGE),
 }
 
 

@@ -251,6 +251,12 @@ impl Batch {
         &self.origin
     }
 
+    /// It in pieces of so many rows, without a copy; one without rows is one piece.
+    pub(crate) fn pieces(self, most: usize) -> impl Iterator<Item = Self> {
+        let rows = self.rows;
+        (0..rows.max(1)).step_by(most).map(move |start| self.slice(start, most.min(rows - start)))
+    }
+
     /// `len` rows from `start`, without a copy.
     #[must_use]
     pub fn slice(&self, start: usize, len: usize) -> Self {

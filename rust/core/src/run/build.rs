@@ -13,6 +13,7 @@ use crate::memory;
 use crate::plan::{
     self, BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
 };
+use crate::source::rows_at_a_time;
 use crate::stage::{Filter, Ledger, Limit, Passing, Patience, Project, Rebatch, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
@@ -46,12 +47,13 @@ pub(crate) type Made = (Box<dyn Stage>, Carries);
 pub(crate) struct Maker {
     node: Node,
     threads: usize,
+    seen: bool,
 }
 
 impl Maker {
-    /// For this node, which may use so many threads.
-    pub(crate) fn new(node: Node, threads: usize) -> Self {
-        Self { node, threads }
+    /// For this node, which may use so many threads, and whose batches somebody sees or nobody.
+    pub(crate) fn new(node: Node, threads: usize, seen: bool) -> Self {
+        Self { node, threads, seen }
     }
 
     /// The stage for an input that looks like this batch.
@@ -60,7 +62,7 @@ impl Maker {
     /// As [`make`].
     pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
         let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
-        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.threads)?.0)
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.threads, self.seen)?.0)
     }
 
     /// The ledger of a stage that has not seen anything.
@@ -69,12 +71,12 @@ impl Maker {
     }
 }
 
-/// The stage of a node over an input, which may use so many threads.
+/// The stage of a node over an input, which may use so many threads, and whose batches somebody sees or nobody.
 ///
 /// # Errors
 /// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
 /// twice.
-pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made> {
+pub(crate) fn make(node: &Node, input: &Carries, threads: usize, seen: bool) -> Result<Made> {
     let name = node.to_string();
     match node {
         Node::Select(columns) => project(columns, input, name),
@@ -83,7 +85,7 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize) -> Result<Made>
             let bound = condition.bind_condition(&input.schema)?;
             Ok((Box::new(Passing::new(Filter(bound), name)), input.clone()))
         }
-        Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(*rows, name)), input.clone())),
+        Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(rows_at_a_time(*rows, seen), name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
         Node::Window(spec) => window(spec, input, threads, name),
         Node::Rolling(spec) => rolling(spec, input, threads, name),

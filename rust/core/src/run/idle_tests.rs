@@ -26,7 +26,7 @@ fn operator(windows: &Windows, lateness: i64) -> Box<dyn Stage> {
         ..WindowSpec::new(windows.clone(), vec![("n".into(), Aggregate::new(Function::Count, None))])
     };
     let time = Some(EventTimeOf { column: None, dtype: DataType::Int64 });
-    make(&Node::Window(Box::new(spec)), &Carries { schema: schema(), time }, 1).expect("a good plan").0
+    make(&Node::Window(Box::new(spec)), &Carries { schema: schema(), time }, 1, true).expect("a good plan").0
 }
 
 fn batch(times: &[i64]) -> Batch {

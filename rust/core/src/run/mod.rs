@@ -93,8 +93,10 @@ enum Work {
     Unmade(Box<Maker>),
     Map {
         id: usize,
-        /// What it has given: a batch, and the error of the row behind it, if one is in error.
+        /// What it has given, in pieces, and the error of the row behind it, if one is in error.
         answers: VecDeque<Result<Batch>>,
+        /// How many rows a piece has at most.
+        most: usize,
         /// What it has been declared to give, or what it has given first.
         schema: Option<Arc<Schema>>,
         categories: Option<Categories>,
@@ -233,7 +235,7 @@ impl Run {
     /// If it does not look as declared.
     pub fn mapped(&mut self, batch: Batch) -> Result<()> {
         match self.mapping.take().map(|at| &mut self.nodes[at].work) {
-            Some(Work::Map { answers, schema, categories, calls, time, ledger, .. }) => {
+            Some(Work::Map { answers, most, schema, categories, calls, time, ledger, .. }) => {
                 let name = result_of(ledger, *calls - 1);
                 let known = schema.get_or_insert_with(|| Arc::clone(batch.schema()));
                 known.check(batch.schema()).map_err(|error| error.within(&name))?;
@@ -241,10 +243,9 @@ impl Run {
                 let (batch, full) = categories.adopt(named(batch, &name), known);
                 let good = batch.slice(0, full.map_or(batch.rows(), |full| full.row));
                 let (good, untimed) = prepared::retimed(good, time.as_deref());
-                ledger.rows_out += good.rows() as u64;
                 let place = |row| Place { source: Some(name), row: Some(row as u64), ..Place::default() };
                 let failure = untimed.or(full.map(|full| categories.too_many(full, place(full.row))));
-                answers.extend([Ok(good)].into_iter().chain(failure.map(Err)));
+                answers.extend(good.pieces(*most).map(Ok).chain(failure.map(Err)));
                 Ok(())
             }
             _ => Ok(()), // closed meanwhile
@@ -345,10 +346,16 @@ impl Run {
     }
 
     fn pull_map(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
-        if let Work::Map { answers, .. } = &mut self.nodes[at].work
-            && let Some(answer) = answers.pop_front()
+        if let Work::Map { answers, ledger, .. } = &mut self.nodes[at].work
+            && !answers.is_empty()
         {
-            return answer.map(Flow::Batch);
+            // A piece counts as a batch of a source does.
+            if !std::mem::take(&mut turn.fresh) {
+                return Ok(Flow::Later);
+            }
+            let batch = answers.pop_front().transpose()?;
+            ledger.rows_out += batch.as_ref().map_or(0, |batch| batch.rows() as u64);
+            return Ok(batch.map_or(Flow::Later, Flow::Batch));
         }
         let input = self.nodes[at].inputs[0];
         loop {

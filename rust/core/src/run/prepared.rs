@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
-use crate::source::{self, Csv, CsvHead, HostBatches, Sample};
+use crate::source::{self, Csv, CsvHead, HostBatches, Sample, rows_at_a_time};
 use crate::stage::Ledger;
 use crate::threads::cores;
 use crate::time;
@@ -147,7 +147,7 @@ impl Prepared {
             (Node::Merge(spec), _) => Ok(Some(merge(spec, &inputs)?.1)),
             (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
             (_, None) => Ok(None),
-            (node, Some(input)) => Ok(Some(make(node, input, 1)?.1)),
+            (node, Some(input)) => Ok(Some(make(node, input, 1, true)?.1)),
         }
     }
 
@@ -187,14 +187,14 @@ impl Prepared {
             nodes.push(RunNode::new(work, Vec::new()));
             return Ok(Some(carries));
         }
-        let seen = match plan.node {
+        let inputs_seen = match plan.node {
             Node::Map(_) => true,
             Node::Window(_) | Node::GroupBy(_) | Node::Rebatch(_) | Node::Merge(_) => false,
             _ => seen,
         };
         let (mut inputs, mut carried) = (Vec::new(), Vec::new());
         for input in &plan.inputs {
-            carried.push(self.build(input, seen, leaf, nodes)?);
+            carried.push(self.build(input, inputs_seen, leaf, nodes)?);
             inputs.push(nodes.len() - 1);
         }
         let (work, carries) = match &plan.node {
@@ -202,7 +202,7 @@ impl Prepared {
                 let (stage, carries) = merge(spec, &carried)?;
                 (Work::Stage(stage), Some(carries))
             }
-            node => stage(node, carried.swap_remove(0), threads(&self.plan))?,
+            node => stage(node, carried.swap_remove(0), threads(&self.plan), seen)?,
         };
         nodes.push(RunNode::new(work, inputs));
         Ok(carries)
@@ -238,8 +238,9 @@ impl Prepared {
     }
 }
 
-/// The work of a node that has an input, and may use so many threads, and what comes out of it.
-fn stage(node: &Node, input: Option<Carries>, threads: usize) -> Result<(Work, Option<Carries>)> {
+/// The work of a node that has an input, may use so many threads, and whose batches somebody sees or nobody; and what
+/// comes out of it.
+fn stage(node: &Node, input: Option<Carries>, threads: usize, seen: bool) -> Result<(Work, Option<Carries>)> {
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
@@ -248,6 +249,7 @@ fn stage(node: &Node, input: Option<Carries>, threads: usize) -> Result<(Work, O
             let work = Work::Map {
                 id: map.id,
                 answers: VecDeque::new(),
+                most: rows_at_a_time(usize::MAX, seen),
                 schema,
                 categories: None,
                 calls: 0,
@@ -257,10 +259,10 @@ fn stage(node: &Node, input: Option<Carries>, threads: usize) -> Result<(Work, O
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
-            let (stage, carries) = make(node, &input, threads)?;
+            let (stage, carries) = make(node, &input, threads, seen)?;
             (Work::Stage(stage), Some(carries))
         }
-        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), threads))), None),
+        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), threads, seen))), None),
     })
 }
 

@@ -26,9 +26,9 @@ pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
 pub use unread::Sample;
 
-/// How many rows a batch has at most, of a source that was asked for so many: if nobody sees the batches no more than is
-/// usual, so that no step takes long.
-fn rows_at_a_time(asked: usize, seen: bool) -> usize {
+/// How many rows a batch has at most where so many were asked for: if nobody sees the batches no more than is usual, so
+/// that no step takes long.
+pub(crate) fn rows_at_a_time(asked: usize, seen: bool) -> usize {
     if seen { asked } else { asked.min(BATCH_ROWS) }
 }
 
