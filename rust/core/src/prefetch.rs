@@ -13,6 +13,14 @@ pub(crate) fn ahead<'a, T>(values: &[T], places: &'a [u32]) -> &'a [u32] {
     if size_of_val(values) > FAR { places.get(AHEAD..).unwrap_or_default() } else { &[] }
 }
 
+/// Asks for the values at these places.
+#[inline(always)]
+pub(crate) fn ask<'a, T>(values: &[T], places: impl IntoIterator<Item = &'a u32>) {
+    for &place in places {
+        prefetch(values, place as usize);
+    }
+}
+
 /// Has the processor bring a value to the first-level cache while the program goes on. There need not be one.
 #[inline(always)]
 pub(crate) fn prefetch<T>(values: &[T], at: usize) {
@@ -39,7 +47,7 @@ mod tests {
     fn asking_changes_nothing_wherever_it_is_asked() {
         let values = [1u64, 2, 3];
         [0, 2, 3, 1 << 20, usize::MAX / 8, usize::MAX].iter().for_each(|&at| prefetch(&values, at));
-        prefetch(&[0u8; 0], 0);
+        ask(&[0u8; 0], &[0, u32::MAX]);
         let many = vec![7u8; FAR + 1];
         let rows: Vec<u32> = (0..AHEAD as u32 + 2).collect();
         assert_eq!(ahead(&many, &rows), &rows[AHEAD..]);

@@ -9,7 +9,7 @@ use super::fused;
 use super::partial::Lift;
 use super::slots::{Streak, each};
 use super::sweep::{Step, Sweep};
-use crate::prefetch::{ahead, prefetch};
+use crate::prefetch::{ahead, ask};
 
 /// The rows that are folded in one go, and where each of them goes.
 #[derive(Clone, Copy)]
@@ -181,7 +181,7 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         let (cells, other) = (&mut self.cells[..], &Self::of(other).cells[..]);
         let ahead = ahead(other, from);
         for (row, (&to, &from)) in to.iter().zip(from).enumerate() {
-            ahead.get(row).iter().for_each(|&&next| prefetch(other, next as usize));
+            ask(other, ahead.get(row));
             cells[to as usize] = other[from as usize];
         }
     }
@@ -190,7 +190,7 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         let cells = &mut self.cells[..];
         let ahead = ahead(cells, slots);
         for (row, &slot) in slots.iter().enumerate() {
-            ahead.get(row).iter().for_each(|&&next| prefetch(cells, next as usize));
+            ask(cells, ahead.get(row));
             cells[slot as usize] = P::EMPTY;
         }
     }

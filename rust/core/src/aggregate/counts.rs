@@ -5,7 +5,7 @@ use super::lower::Counted;
 use super::pick::{self, Pick};
 use super::slots::Streak;
 use super::sweep::{Step, Sweep};
-use crate::prefetch::{ahead, prefetch};
+use crate::prefetch::{ahead, ask};
 
 /// How many rows each slot has, and how many of them each selection leaves out.
 ///
@@ -83,7 +83,7 @@ impl Counts {
         let (rows, slots) = (&mut self.rows[..], picks[0].of(step).slots);
         let ahead = ahead(rows, slots);
         for (row, &slot) in slots.iter().enumerate() {
-            ahead.get(row).iter().for_each(|&&next| prefetch(rows, next as usize));
+            ask(rows, ahead.get(row));
             rows[slot as usize] += 1;
         }
         let len = self.len();
@@ -172,7 +172,7 @@ impl Counts {
     pub(super) fn copy(&mut self, to: &[u32], other: &Self, from: &[u32]) {
         let (rows, others, ahead) = (&mut self.rows[..], &other.rows[..], ahead(&other.rows, from));
         for (row, (&to, &from)) in to.iter().zip(from).enumerate() {
-            ahead.get(row).iter().for_each(|&&next| prefetch(others, next as usize));
+            ask(others, ahead.get(row));
             rows[to as usize] = others[from as usize];
         }
         for (ours, other) in self.missing_in(other) {

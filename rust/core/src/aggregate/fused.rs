@@ -11,7 +11,7 @@ use super::moments::{Moments, Number};
 use super::partial::{Lift, Partial, key_of};
 use super::slots::Streak;
 use super::sweep::{Merge, Reaches, Run, Step, Sweep};
-use crate::prefetch::{ahead, prefetch};
+use crate::prefetch::{ahead, ask};
 
 /// Lifts each value into the cell of its row.
 pub(super) fn fold<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]) {
@@ -219,12 +219,6 @@ fn group<'a, P: Partial>(cells: &'a [P], slots: &[u32], empty: &'a P) -> [&'a P;
     group
 }
 
-/// Asks for the cells of a group.
-#[inline(always)]
-fn ask<P>(cells: &[P], group: Option<&[u32]>) {
-    group.unwrap_or_default().iter().for_each(|&place| prefetch(cells, place as usize));
-}
-
 #[inline(always)]
 fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u32]) {
     cells.reserve(at.len());
@@ -232,8 +226,8 @@ fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u
         let empty = &P::EMPTY;
         let (mut next_older, mut next_newer) = (ahead(older, at).chunks(GROUP), ahead(newer, at).chunks(GROUP));
         for own in at.chunks(GROUP) {
-            ask(older, next_older.next());
-            ask(newer, next_newer.next());
+            ask(older, next_older.next().unwrap_or_default());
+            ask(newer, next_newer.next().unwrap_or_default());
             let joined = P::joined(group(older, own, empty), group(newer, own, empty));
             cells.extend_from_slice(&joined[..own.len()]);
         }
@@ -251,8 +245,8 @@ fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mu
         let (mut next_older, mut next_cells) =
             (ahead(older, slots).chunks(GROUP), ahead(cells, slots).chunks(GROUP));
         for (own, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
-            ask(older, next_older.next());
-            ask(cells, next_cells.next());
+            ask(older, next_older.next().unwrap_or_default());
+            ask(cells, next_cells.next().unwrap_or_default());
             let joined = P::joined(group(older, own, empty), group(newer, at, empty));
             put(cells, own, &joined);
             put(newer, at, &joined);
@@ -414,9 +408,7 @@ fn fold_each<P: Lift<V>, V: Value>(cells: &mut [P], rows: Rows<'_>, values: &[V]
     let (values, last_values) = values.as_chunks::<UNROLLED>();
     let (ahead, _) = ahead(cells, rows.slots).as_chunks::<UNROLLED>();
     for (at, ((slots, times), values)) in slots.iter().zip(times).zip(values).enumerate() {
-        if let Some(next) = ahead.get(at) {
-            next.iter().for_each(|&slot| prefetch(cells, slot as usize));
-        }
+        ask(cells, ahead.get(at).map_or(&[][..], |next| &next[..]));
         for i in 0..UNROLLED {
             // SAFETY: no slot is higher than the highest, and that one has just been found to be in the table.
             unsafe { cells.get_unchecked_mut(slots[i] as usize) }.lift(values[i], times[i]);
@@ -444,7 +436,7 @@ fn combine_each<P: Partial>(cells: &mut [P], to: &[u32], newer: &[P], from: &[u3
         let empty = &P::EMPTY;
         let mut next = ahead(newer, from).chunks(GROUP);
         for (to, own) in to.chunks(GROUP).zip(from.chunks(GROUP)) {
-            ask(newer, next.next());
+            ask(newer, next.next().unwrap_or_default());
             put(cells, to, &P::joined(group(cells, to, empty), group(newer, own, empty)));
         }
     } else {

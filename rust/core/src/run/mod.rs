@@ -346,16 +346,16 @@ impl Run {
     }
 
     fn pull_map(&mut self, at: usize, turn: &mut Turn) -> Result<Flow> {
-        if let Work::Map { answers, ledger, .. } = &mut self.nodes[at].work
-            && !answers.is_empty()
-        {
+        if let Work::Map { answers, ledger, .. } = &mut self.nodes[at].work {
             // A piece counts as a batch of a source does.
-            if !std::mem::take(&mut turn.fresh) {
+            if !answers.is_empty() && !std::mem::take(&mut turn.fresh) {
                 return Ok(Flow::Later);
             }
-            let batch = answers.pop_front().transpose()?;
-            ledger.rows_out += batch.as_ref().map_or(0, |batch| batch.rows() as u64);
-            return Ok(batch.map_or(Flow::Later, Flow::Batch));
+            if let Some(answer) = answers.pop_front() {
+                let batch = answer?;
+                ledger.rows_out += batch.rows() as u64;
+                return Ok(Flow::Batch(batch));
+            }
         }
         let input = self.nodes[at].inputs[0];
         loop {

@@ -4,7 +4,7 @@
 
 use super::{Birth, Lane, NO_ROW, Sessions};
 use crate::aggregate::NO_SLOT;
-use crate::prefetch::prefetch;
+use crate::prefetch;
 
 /// Rows in order, before which no row had a later time.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl Sessions {
     /// Asks for what is known of keys. It comes from afar for all of them at once; one row after the other would have
     /// to wait for its own.
     pub(crate) fn ask(&self, keys: &[u32]) {
-        keys.iter().for_each(|&key| prefetch(&self.lanes, key as usize));
+        prefetch::ask(&self.lanes, keys);
     }
 
     /// Gives slots to rows in order, up to the first of which [`accept`](Self::accept) has to be asked, when the
