@@ -245,11 +245,14 @@ mod tests {
             let new = |threads| Keys::new(&[Field::new("k", dtype.clone())], threads).expect("a type with a hash");
             let (mut all, mut state) = ([1, 2, 5].map(new), 7);
             for _ in 0..4 {
-                let (column, mut known) = (many(&dtype, &mut state), HashMap::new());
-                for (row, number) in alike(&mut all, &column).into_iter().enumerate() {
-                    let key = format!("{:?}", Scalar::at(&column, row).expect("a plain type"));
-                    let next = known.len() as u32;
-                    assert_eq!(number, *known.entry(key).or_insert(next), "{dtype} in row {row}");
+                let mut known = HashMap::new();
+                // Of the second column so many keys are known that several threads look.
+                for column in [many(&dtype, &mut state), many(&dtype, &mut state)] {
+                    for (row, number) in alike(&mut all, &column).into_iter().enumerate() {
+                        let key = format!("{:?}", Scalar::at(&column, row).expect("a plain type"));
+                        let next = known.len() as u32;
+                        assert_eq!(number, *known.entry(key).or_insert(next), "{dtype} in row {row}");
+                    }
                 }
                 let half = known.len() as u32 / 2;
                 all.iter_mut().for_each(|keys| keys.forget(half..2 * half));
