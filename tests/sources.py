@@ -7,6 +7,9 @@ from itertools import pairwise
 
 from reference_csv import split
 
+SQUARES = b"t,x\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(1000))
+"""A CSV file of a thousand rows."""
+
 
 class Trickle:
     """A file object over a generator that gives at most `size` bytes a read."""

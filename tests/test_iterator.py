@@ -4,7 +4,6 @@ import contextlib
 import gc
 import itertools
 import os
-import signal
 import threading
 import time
 import weakref
@@ -15,9 +14,8 @@ import pytest
 
 import rillet as rl
 from compare import rows
-from sources import Watched
+from sources import SQUARES, Watched
 
-DATA = b"t,x\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(1000))
 COUNTING = {"x": "int64"}
 
 
@@ -37,7 +35,7 @@ def batches(count, seen=None):
 
 
 def test_building_a_stream_opens_and_reads_nothing(tmp_path):
-    file = Watched(DATA)
+    file = Watched(SQUARES)
     calls = []
 
     def source():
@@ -51,7 +49,7 @@ def test_building_a_stream_opens_and_reads_nothing(tmp_path):
     ]
     grown = [plan.filter(rl.col("x") > 0).window(rl.tumbling(10)).agg(n=rl.count()) for plan in plans]
     assert [repr(plan) for plan in grown] and file.reads == 0 and calls == []
-    (tmp_path / "later.csv").write_bytes(DATA)
+    (tmp_path / "later.csv").write_bytes(SQUARES)
     assert rows(grown[0])[0] == (0, 10, 9)
 
 
@@ -87,10 +85,10 @@ def test_files_are_read_ahead_no_further_than_declared(tmp_path):
 
 def test_a_re_readable_source_starts_anew(tmp_path):
     target = tmp_path / "a.csv"
-    target.write_bytes(DATA)
+    target.write_bytes(SQUARES)
     for stream in (
         rl.read_csv(target),
-        rl.read_csv(DATA),
+        rl.read_csv(SQUARES),
         rl.from_rows([{"x": 1}] * 3),
         rl.from_batches(lambda: batches(3)),
         rl.from_batches([{"x": np.arange(3)}]),
@@ -101,7 +99,7 @@ def test_a_re_readable_source_starts_anew(tmp_path):
 
 def test_a_one_shot_source_says_so(tmp_path):
     for stream in (
-        rl.read_csv(Watched(DATA)),
+        rl.read_csv(Watched(SQUARES)),
         rl.from_batches(batches(3)),
         rl.from_rows(row for row in [{"x": 1}]),
     ):
@@ -112,7 +110,7 @@ def test_a_one_shot_source_says_so(tmp_path):
 
 def test_a_schema_of_a_one_shot_source_costs_no_rows():
     for stream in (
-        rl.read_csv(Watched(DATA)),
+        rl.read_csv(Watched(SQUARES)),
         rl.from_batches(batches(1000)),
         rl.from_rows({"x": n} for n in range(1000)),
     ):
@@ -121,7 +119,7 @@ def test_a_schema_of_a_one_shot_source_costs_no_rows():
 
 
 def test_an_iterator_is_its_own_iterator_and_stays_exhausted():
-    it = iter(rl.read_csv(DATA, batch_rows=400))
+    it = iter(rl.read_csv(SQUARES, batch_rows=400))
     assert iter(it) is it
     assert [len(batch) for batch in it] == [400, 400, 200]
     for _ in range(3):
@@ -133,7 +131,7 @@ def test_an_iterator_is_its_own_iterator_and_stays_exhausted():
 
 
 def test_next_of_a_closed_iterator_ends():
-    it = iter(rl.read_csv(DATA, batch_rows=10))
+    it = iter(rl.read_csv(SQUARES, batch_rows=10))
     next(it)
     it.close()
     it.close()
@@ -146,7 +144,7 @@ def test_with_closes(tmp_path):
     with iter(rl.from_batches(batches(10, seen), schema=COUNTING)) as it:
         next(it)
     assert seen == [0, "closed"] and list(it) == []
-    with pytest.raises(ZeroDivisionError), iter(rl.read_csv(DATA)) as it:
+    with pytest.raises(ZeroDivisionError), iter(rl.read_csv(SQUARES)) as it:
         raise ZeroDivisionError
     assert list(it) == []
 
@@ -161,7 +159,7 @@ def test_break_closes_the_generator_of_the_user():
 
 def test_files_that_were_given_stay_open_and_files_that_were_opened_are_closed(tmp_path):
     target = tmp_path / "a.csv"
-    target.write_bytes(DATA * 100)
+    target.write_bytes(SQUARES * 100)
     with target.open("rb") as file:
         list(rl.read_csv(file))
         assert not file.closed
@@ -199,7 +197,7 @@ def test_a_callback_in_a_cycle_is_collected():
             return batch
 
     function = Function()
-    function.stream = rl.read_csv(DATA).map_batches(function)
+    function.stream = rl.read_csv(SQUARES).map_batches(function)
     next(iter(function.stream))
     gone = weakref.ref(function)
     del function
@@ -248,7 +246,7 @@ def test_base_exceptions_of_a_function_pass_through(error):
     def function(batch):
         raise error
 
-    it = iter(rl.read_csv(DATA).map_batches(function, schema={"x": "int64"}))
+    it = iter(rl.read_csv(SQUARES).map_batches(function, schema={"x": "int64"}))
     with pytest.raises(error):
         next(it)
     assert list(it) == []
@@ -259,7 +257,7 @@ def test_a_stop_iteration_of_a_function_is_no_silent_end():
         raise StopIteration
 
     with pytest.raises(RuntimeError):
-        list(rl.read_csv(DATA).map_batches(function, schema={"x": "int64"}))
+        list(rl.read_csv(SQUARES).map_batches(function, schema={"x": "int64"}))
 
 
 def test_next_from_inside_its_own_callback_is_an_error():
@@ -271,7 +269,7 @@ def test_next_from_inside_its_own_callback_is_an_error():
         caught.append(error.value)
         return batch
 
-    it = iter(rl.read_csv(DATA, batch_rows=500).map_batches(function, schema={"t": "int64", "x": "int64"}))
+    it = iter(rl.read_csv(SQUARES, batch_rows=500).map_batches(function, schema={"t": "int64", "x": "int64"}))
     assert len(list(it)) == 2 and len(caught) == 2
 
 
@@ -343,7 +341,7 @@ def test_stats_and_close_answer_while_another_thread_waits():
 
 def test_many_iterators_at_once(tmp_path):
     target = tmp_path / "a.csv"
-    target.write_bytes(DATA)
+    target.write_bytes(SQUARES)
     runs = [iter(rl.read_csv(target, batch_rows=100)) for _ in range(50)]
     sums = [0] * len(runs)
     for _ in range(10):
@@ -380,169 +378,6 @@ def test_a_step_takes_in_no_more_rows_than_usual_where_nobody_sees_the_batches(s
     assert max(b - a for a, b in itertools.pairwise(taken)) <= 65_536
 
 
-# -------------------------------------------------- signals, exits, forks
-
-
-def test_exit_with_a_live_iterator_is_silent(run, tmp_path):
-    target = tmp_path / "a.csv"
-    target.write_bytes(DATA * 200)
-    script = """
-import sys, rillet as rl
-it = iter(rl.read_csv(sys.argv[1], batch_rows=100))
-next(it)
-held = [next(it) for _ in range(3)]
-"""
-    for ending in (
-        "",
-        "sys.exit(0)",
-        "import threading; threading.Thread(target=list, args=[it], daemon=True).start()",
-    ):
-        done = run(script + ending, target)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-INTERRUPTED = """
-import sys, time, rillet as rl
-it = iter(rl.read_csv({source}, schema={{"x": "int64"}}, batch_rows=1000))
-print("ready", flush=True)
-try:
-    for batch in it:
-        pass
-    print("ended")
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-
-
-def interrupt(child, after):
-    """Sends Ctrl-C to a child that is ready; gives its output and how long it took."""
-    assert child.stdout.readline() == "ready\n", child.stderr.read()
-    time.sleep(after)
-    sent = time.monotonic()
-    child.send_signal(signal.SIGINT)
-    child.wait(10)
-    return child.stdout.read(), time.monotonic() - sent
-
-
-def test_ctrl_c_is_answered_while_blocked_on_a_pipe(start):
-    reading, writing = os.pipe()
-    try:
-        os.write(writing, b"x\n" + b"1\n" * 20_000)
-        child = start(INTERRUPTED.format(source="'-'"), stdin=reading)
-        output, seconds = interrupt(child, 0.5)
-    finally:
-        os.close(reading)
-        os.close(writing)
-    assert output == "interrupted\n" and seconds < 2
-
-
-def test_ctrl_c_is_answered_while_reading(start, tmp_path):
-    target = tmp_path / "large.csv"
-    with target.open("wb") as file:
-        file.write(b"x\n")
-        for _ in range(100):
-            file.write(b"1234567\n" * 100_000)
-    child = start(INTERRUPTED.format(source=f"[{str(target)!r}] * 50"))
-    output, seconds = interrupt(child, 0.3)
-    assert output == "interrupted\n" and seconds < 2
-
-
-def test_a_keyboard_interrupt_loses_nothing(tmp_path):
-    os.mkfifo(tmp_path / "fifo")
-    writing = os.open(tmp_path / "fifo", os.O_RDWR)  # so that neither end waits for the other
-    main = threading.get_ident()
-    timer = threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT))
-    got = []
-    with os.fdopen(writing, "wb") as pipe:
-        pipe.write(b"x\n" + b"7\n" * 50)
-        pipe.flush()
-        it = iter(rl.read_csv(tmp_path / "fifo", schema={"x": "int64"}, batch_rows=1))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            for batch in it:
-                got += batch["x"].tolist()
-        pipe.write(b"8\n")
-        pipe.flush()
-        got += next(it)["x"].tolist()
-    got += [x for batch in it for x in batch["x"].tolist()]
-    assert got == [7] * 50 + [8]
-
-
-def test_a_forked_child_gets_an_error_or_works(run, tmp_path):
-    target = tmp_path / "a.csv"
-    target.write_bytes(DATA * 100)
-    script = """
-import os, sys, warnings
-warnings.simplefilter("ignore")
-import rillet as rl
-stream = rl.read_csv(sys.argv[1], batch_rows=100, check="used", schema={"t": "string", "x": "string"})
-it = iter(stream)
-next(it)
-child = os.fork()
-if child == 0:
-    try:
-        next(it)
-    except rl.ForkError:
-        pass
-    fresh = sum(map(len, stream))
-    os._exit(0 if fresh > 1000 else 3)
-_, status = os.waitpid(child, 0)
-print(os.waitstatus_to_exitcode(status), 100 + sum(map(len, it)))
-"""
-    done = run(script, target)
-    lines = DATA.count(b"\n") * 100 - 1
-    assert (done.stdout, done.stderr) == (f"0 {lines}\n", "")
-
-
-ASKED = {
-    "next": "next(it)",
-    "poll": "it.poll()",
-    "watermark": "it.watermark",
-    "stats": "it.stats",
-    "repr": "repr(it)",
-    "late": "list(it.late)",
-    "close": "it.close()",
-    "dropped": "del globals()['it']",
-}
-
-
-@pytest.mark.parametrize("what", ASKED)
-def test_a_child_that_was_forked_in_the_middle_of_a_step_does_not_hang(run, what):
-    script = """
-import os, signal, sys, threading, warnings
-warnings.simplefilter("ignore")
-import numpy as np
-import rillet as rl
-
-def batches():
-    for n in range(10**9):
-        yield {"t": np.arange(n * 50_000, (n + 1) * 50_000), "k": np.arange(50_000) % 5000}
-
-it = iter(rl.from_batches(batches, time="t").window(rl.hopping(500, 10), by="k").agg(n=rl.count()))
-
-def fork():
-    for _ in range(10):
-        child = os.fork()
-        if child == 0:
-            signal.alarm(10)
-            try:
-                exec(sys.argv[1])
-            except rl.ForkError:
-                pass
-            os._exit(0)
-        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-
-codes, forks = [], threading.Thread(target=fork)
-next(it)
-forks.start()
-while forks.is_alive():
-    next(it)
-print(codes)
-"""
-    done = run(script, ASKED[what], timeout=150)
-    assert (done.stdout, done.stderr) == (f"{[0] * 10}\n", "")
-
-
 # ----------------------------------------------------------- bookkeeping
 
 
@@ -566,7 +401,7 @@ def test_the_ledger_of_a_reader():
 
 
 def test_stats_look_like_a_table():
-    it = iter(rl.read_csv(DATA, time="t").filter(rl.col("x") > 10).window(rl.tumbling(10)).agg(n=rl.count()))
+    it = iter(rl.read_csv(SQUARES, time="t").filter(rl.col("x") > 10).window(rl.tumbling(10)).agg(n=rl.count()))
     list(it)
     names = [stage["name"] for stage in it.stats]
     assert len(names) == 3 and names[0] == "read_csv" and "filter" in names[1] and "window" in names[2]
