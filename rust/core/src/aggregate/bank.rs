@@ -44,7 +44,6 @@ pub(super) enum Task {
     Join {
         table: usize,
         slots: Vec<u32>,
-        older: usize,
         newer: usize,
         at: Vec<u32>,
     },
@@ -153,9 +152,9 @@ impl Bank {
                 let [ours, older, newer] = self.several([*table, *older, *newer]);
                 ours.append(&**older, &**newer, at);
             }
-            Task::Join { table, slots, older, newer, at } => {
-                let [ours, older, newer] = self.several([*table, *older, *newer]);
-                ours.join(slots, &**older, &mut **newer, at);
+            Task::Join { table, slots, newer, at } => {
+                let [ours, newer] = self.several([*table, *newer]);
+                ours.join(slots, &mut **newer, at);
             }
             Task::Copy { table, to, other, from } => {
                 let [ours, other] = self.several([*table, *other]);

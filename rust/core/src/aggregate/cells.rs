@@ -73,9 +73,8 @@ pub(crate) trait Cells: Send {
     fn combine(&mut self, to: &[u32], newer: &dyn Cells, from: &[u32]);
     /// Appends the combinations of cells of two tables, of which the second is the newer.
     fn append(&mut self, older: &dyn Cells, newer: &dyn Cells, at: &[u32]);
-    /// Puts into cells, and into those of the newer that they are made of, the combinations of the same
-    /// cells of the older and of these.
-    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]);
+    /// Puts into cells, and into newer ones of another table, what they come to together.
+    fn join(&mut self, slots: &[u32], newer: &mut dyn Cells, at: &[u32]);
     /// Carries out steps, of which none is a run, one after the other.
     fn merge(&mut self, steps: &[Step]);
     /// Whether [`sweep`](Self::sweep) is known.
@@ -158,9 +157,9 @@ impl<P: Lift<V>, V: Value> Cells for Store<P, V> {
         fused::append(&mut self.cells, &Self::of(older).cells, &Self::of(newer).cells, at);
     }
 
-    fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
+    fn join(&mut self, slots: &[u32], newer: &mut dyn Cells, at: &[u32]) {
         let newer: &mut Self = newer.any_mut().downcast_mut().expect("cells of one plan are of one type");
-        fused::join(&mut self.cells, slots, &Self::of(older).cells, &mut newer.cells, at);
+        fused::join(&mut self.cells, slots, &mut newer.cells, at);
     }
 
     fn merge(&mut self, steps: &[Step]) {

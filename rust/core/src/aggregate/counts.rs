@@ -135,9 +135,9 @@ impl Counts {
         }
     }
 
-    /// Puts into slots, and into those of the newer that they are made of, the sums of both.
-    pub(super) fn join(&mut self, slots: &[u32], older: &Self, newer: &mut Self, at: &[u32]) {
-        newer.combine(at, older, slots);
+    /// Puts into slots, and into those of others, their sums.
+    pub(super) fn join(&mut self, slots: &[u32], newer: &mut Self, at: &[u32]) {
+        newer.combine(at, self, slots);
         self.copy(slots, newer, at);
     }
 

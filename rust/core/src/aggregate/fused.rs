@@ -58,15 +58,14 @@ pub(super) fn append<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], a
     append_each(cells, older, newer, at);
 }
 
-/// Puts into cells, and into those of the newer that they are made of, the combinations of the same cells
-/// of the older and of these.
-pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
+/// Puts into cells, and into newer ones of another table, what they come to together.
+pub(super) fn join<P: Partial>(cells: &mut [P], slots: &[u32], newer: &mut [P], at: &[u32]) {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
-        return unsafe { join_fma(cells, slots, older, newer, at) };
+        return unsafe { join_fma(cells, slots, newer, at) };
     }
-    join_each(cells, slots, older, newer, at);
+    join_each(cells, slots, newer, at);
 }
 
 /// Carries out steps, of which none is a run, one after the other.
@@ -167,8 +166,8 @@ fn append_fma<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u3
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
-    join_each(cells, slots, older, newer, at);
+fn join_fma<P: Partial>(cells: &mut [P], slots: &[u32], newer: &mut [P], at: &[u32]) {
+    join_each(cells, slots, newer, at);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -239,21 +238,18 @@ fn append_each<P: Partial>(cells: &mut Vec<P>, older: &[P], newer: &[P], at: &[u
 }
 
 #[inline(always)]
-fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], older: &[P], newer: &mut [P], at: &[u32]) {
+fn join_each<P: Partial>(cells: &mut [P], slots: &[u32], newer: &mut [P], at: &[u32]) {
     if P::GROUPED {
-        let empty = &P::EMPTY;
-        let (mut next_older, mut next_cells) =
-            (ahead(older, slots).chunks(GROUP), ahead(cells, slots).chunks(GROUP));
+        let (empty, mut next) = (&P::EMPTY, ahead(cells, slots).chunks(GROUP));
         for (own, at) in slots.chunks(GROUP).zip(at.chunks(GROUP)) {
-            ask(older, next_older.next().unwrap_or_default());
-            ask(cells, next_cells.next().unwrap_or_default());
-            let joined = P::joined(group(older, own, empty), group(newer, at, empty));
+            ask(cells, next.next().unwrap_or_default());
+            let joined = P::joined(group(cells, own, empty), group(newer, at, empty));
             put(cells, own, &joined);
             put(newer, at, &joined);
         }
     } else {
         for (&slot, &at) in slots.iter().zip(at) {
-            let [joined] = P::joined([&older[slot as usize]], [&newer[at as usize]]);
+            let [joined] = P::joined([&cells[slot as usize]], [&newer[at as usize]]);
             (cells[slot as usize], newer[at as usize]) = (joined, joined);
         }
     }

@@ -154,8 +154,7 @@ macro_rules! chosen_cells {
                 self.combine(&to, newer, at);
             }
 
-            fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
-                self.copy(slots, older, slots);
+            fn join(&mut self, slots: &[u32], newer: &mut dyn Cells, at: &[u32]) {
                 self.combine(slots, newer, at);
                 newer.copy(at, self, slots);
             }

@@ -128,12 +128,11 @@ impl Table {
         }
     }
 
-    /// Puts into slots, and into those of the newer that they are made of, the combinations of the same
-    /// slots of the older and of these.
-    pub(crate) fn join(&mut self, slots: &[u32], older: &Self, newer: &mut Self, at: &[u32]) {
-        self.counts.join(slots, &older.counts, &mut newer.counts, at);
-        for ((cells, older), newer) in self.parts.iter_mut().zip(&older.parts).zip(&mut newer.parts) {
-            cells.join(slots, &**older, &mut **newer, at);
+    /// Puts into slots, and into newer ones of another table, what they come to together.
+    pub(crate) fn join(&mut self, slots: &[u32], newer: &mut Self, at: &[u32]) {
+        self.counts.join(slots, &mut newer.counts, at);
+        for (cells, newer) in self.parts.iter_mut().zip(&mut newer.parts) {
+            cells.join(slots, &mut **newer, at);
         }
     }
 

@@ -127,13 +127,12 @@ impl Tables {
         self.add(Task::Append { table, older, newer, at }, rows);
     }
 
-    /// Puts into slots, and into those of the newer that they are made of, the combinations of the same
-    /// slots of the older and of these.
-    pub(crate) fn join(&mut self, table: usize, slots: Vec<u32>, older: usize, newer: usize, at: Vec<u32>) {
-        let [ours, first, second] = self.several([table, older, newer]);
-        ours.join(&slots, first, second, &at);
+    /// Puts into slots, and into newer ones of another table, what they come to together.
+    pub(crate) fn join(&mut self, table: usize, slots: Vec<u32>, newer: usize, at: Vec<u32>) {
+        let [ours, others] = self.several([table, newer]);
+        ours.join(&slots, others, &at);
         let rows = at.len();
-        self.add(Task::Join { table, slots, older, newer, at }, rows);
+        self.add(Task::Join { table, slots, newer, at }, rows);
     }
 
     /// Copies slots of another table into slots of one.
@@ -282,7 +281,8 @@ mod tests {
             let times = (0..ROWS as i64).collect::<Vec<_>>().into();
             tables.fold(0, &Arc::new(inputs), 0, Slots::Each(slots(&mut state)), &times);
             tables.combine(1, all.clone(), 0, all.clone());
-            tables.join(2, all.clone(), 0, 1, all.clone());
+            tables.copy(2, all.clone(), 0, all.clone());
+            tables.join(2, all.clone(), 1, all.clone());
             tables.append(3, 1, 2, all.clone());
             tables.copy(0, vec![3], 2, vec![4]);
             tables.clear(0, vec![round, 20]);
@@ -311,7 +311,8 @@ mod tests {
             let times: Vec<i64> = (0..ROWS as i64).collect();
             table.fold(Fold { inputs: &inputs, start: 0, slots: &slots(&mut state), times: Some(&times) });
             one.combine(&all, &table, &all);
-            two.join(&all, &table, &mut one, &all);
+            two.copy(&all, &table, &all);
+            two.join(&all, &mut one, &all);
             three.append(&one, &two, &all);
             table.copy(&[3], &two, &[4]);
             table.clear(&[round, 20]);

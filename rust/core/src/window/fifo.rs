@@ -25,7 +25,7 @@ pub(crate) const PANES: usize = 0;
 const FRONTS: [usize; 2] = [1, 2];
 /// By place, in turns: the panes behind a cut, up to the last one of the window, and those behind the next cut.
 const BACKS: [usize; 2] = [3, 4];
-/// By slot: the pane and all newer ones up to the cut.
+/// By slot: the pane and all newer ones up to the cut, where the panes themselves may be asked for again.
 const SUFFIXES: usize = 5;
 /// The results.
 pub(crate) const RESULTS: usize = 6;
@@ -42,6 +42,8 @@ struct Front {
 /// The combined panes of the windows that are open.
 pub(crate) struct Fifo {
     grid: Grid,
+    /// The table in which a pane becomes the combination of itself and all newer ones up to the cut.
+    suffixes: usize,
     /// Of the cut of the latest window, and of the next one.
     fronts: [Front; 2],
     backs: [usize; 2],
@@ -58,10 +60,11 @@ pub(crate) struct Fifo {
 }
 
 impl Fifo {
-    /// Nothing combined yet.
-    pub(crate) fn new(grid: Grid) -> Self {
+    /// Nothing combined yet. Where panes that have been combined may get more rows, they are kept as they are, too.
+    pub(crate) fn new(grid: Grid, rows_may_miss_windows: bool) -> Self {
         Self {
             grid,
+            suffixes: if rows_may_miss_windows { SUFFIXES } else { PANES },
             fronts: FRONTS.map(|table| Front { table, heads: Vec::new() }),
             backs: BACKS,
             next: Vec::new(),
@@ -83,6 +86,7 @@ impl Fifo {
     /// Notes that a key got a row in this pane, which may be combined already.
     pub(crate) fn touch(&mut self, pane: i64, key: u32) {
         if self.last.is_some_and(|last| pane <= last) {
+            assert_eq!(self.suffixes, SUFFIXES, "a row that missed a window is an error");
             self.changed.push(key);
         }
     }
@@ -146,7 +150,7 @@ impl Fifo {
             tables.grow(front.table, places.len());
         }
         self.backs.into_iter().for_each(|back| tables.grow(back, places.len()));
-        tables.grow(SUFFIXES, panes.slots());
+        tables.grow(self.suffixes, panes.slots());
         if self.next.len() < panes.slots() {
             self.next.resize(panes.slots(), NO_SLOT);
         }
@@ -202,7 +206,10 @@ impl Fifo {
         for (&slot, &place) in slots.iter().zip(&places) {
             self.next[slot as usize] = std::mem::replace(&mut heads[place as usize], slot);
         }
-        tables.join(SUFFIXES, slots, PANES, *table, places);
+        if self.suffixes != PANES {
+            tables.copy(self.suffixes, slots.clone(), PANES, slots.clone());
+        }
+        tables.join(self.suffixes, slots, *table, places);
     }
 
     /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
@@ -238,7 +245,7 @@ impl Fifo {
             }
         }
         tables.clear(*table, ends);
-        tables.copy(*table, to, SUFFIXES, from);
+        tables.copy(*table, to, self.suffixes, from);
     }
 
     /// Combines anew what has changed since it was combined.
@@ -343,10 +350,10 @@ pub(super) mod tests {
             }
         }
 
-        fn join(&mut self, slots: &[u32], older: &dyn Cells, newer: &mut dyn Cells, at: &[u32]) {
+        fn join(&mut self, slots: &[u32], newer: &mut dyn Cells, at: &[u32]) {
             count(slots.len());
             for (&slot, &at) in slots.iter().zip(at) {
-                self.0[slot as usize] = [&words(older)[slot as usize][..], &words(newer)[at as usize]].concat();
+                self.0[slot as usize].extend(&words(newer)[at as usize]);
             }
             newer.copy(at, self, slots);
         }
@@ -423,9 +430,10 @@ pub(super) mod tests {
 
     /// Sends rows of a few keys through windows, and holds each window to the rows that lie in it, in their
     /// order.
-    fn check(grid: Grid, gap: i64) {
+    fn check(grid: Grid, gap: i64, rows_may_miss_windows: bool) {
         let mut tables = tables(&Words::default(), TABLES);
-        let (mut fifo, mut panes, mut places) = (Fifo::new(grid), Panes::new(), Places::default());
+        let (mut fifo, mut panes, mut places) =
+            (Fifo::new(grid, rows_may_miss_windows), Panes::new(), Places::default());
         let (mut time, mut state, mut rows, mut closed) =
             (0, grid.panes() as u64 * 31 + gap as u64, Vec::new(), i64::MIN);
         panes.prepare(5, 1);
@@ -466,7 +474,7 @@ pub(super) mod tests {
     /// a step and at most.
     fn cost(grid: Grid, steps: i64, keys: u32) -> (f64, f64) {
         let mut tables = tables(&Words::default(), TABLES);
-        let (mut fifo, mut panes, mut places) = (Fifo::new(grid), Panes::new(), Places::default());
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, false), Panes::new(), Places::default());
         panes.prepare(keys as usize, 1);
         combined();
         let (mut all, mut most) = (0, 0);
@@ -508,12 +516,12 @@ pub(super) mod tests {
     fn windows_hold_their_rows_in_order() {
         for (size, step) in [(2, 1), (10, 1), (10, 3), (7, 2), (60, 7), (12, 4)] {
             for gap in [2, 5, 40] {
-                check(Grid::new(size, step, 0), gap);
+                [false, true].map(|missed| check(Grid::new(size, step, 0), gap, missed));
             }
         }
         for (size, step, offset) in [(2, 1, 0), (10, 1, 3), (10, 5, 7), (60, 10, 25)] {
             for gap in [2, 5, 40] {
-                check(Grid::expanding(size, step, offset), gap);
+                [false, true].map(|missed| check(Grid::expanding(size, step, offset), gap, missed));
             }
         }
     }

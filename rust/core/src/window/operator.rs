@@ -88,7 +88,7 @@ pub(crate) struct Window {
 impl Window {
     /// An operator that has seen nothing, and works on up to so many threads.
     pub(crate) fn new(ruler: Ruler, parts: Parts, threads: usize) -> Self {
-        let fifo = (ruler.grid().panes() > 1).then(|| Fifo::new(ruler.grid()));
+        let fifo = (ruler.grid().panes() > 1).then(|| Fifo::new(ruler.grid(), parts.late != Late::Error));
         let tables = Tables::new(&parts.recipe, if fifo.is_some() { TABLES } else { 1 }, threads);
         Self {
             clock: Clock::new(ruler.clone(), parts.lateness),

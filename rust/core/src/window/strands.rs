@@ -98,7 +98,7 @@ impl Strands {
         while strand.ready < panes.min(self.grid.cuts()) {
             strand.ready += 1;
             let slot = strand.slots[(end - strand.ready) as usize];
-            self.suffixes.join(&[slot], table, front, &[key]);
+            chain(&mut self.suffixes, slot, table, front, key);
         }
     }
 
@@ -140,7 +140,7 @@ impl Strands {
         back.clear(&[key]);
         self.suffixes.grow(table.len());
         for &slot in strand.slots.iter().rev() {
-            self.suffixes.join(&[slot], table, front, &[key]);
+            chain(&mut self.suffixes, slot, table, front, key);
         }
         for start in starts {
             let pane = self.grid.pane(start).expect("a window's first row is in a pane");
@@ -154,6 +154,12 @@ impl Strands {
         let tables = self.fronts.iter().chain(&self.backs).chain([&self.suffixes, &self.results]);
         tables.map(Table::bytes).sum::<usize>() + size_of_val(&self.strands[..]) + self.room * 4
     }
+}
+
+/// Puts a pane in front of those before a cut that have been combined so far.
+fn chain(suffixes: &mut Table, slot: u32, table: &Table, front: &mut Table, key: u32) {
+    suffixes.copy(&[slot], table, &[slot]);
+    suffixes.join(&[slot], front, &[key]);
 }
 
 #[cfg(test)]
