@@ -53,16 +53,44 @@ macro_rules! integer_number {
 
 integer_number!(i64, u64);
 
+/// How many values there are; its sign tells whether one of them was not finite, which saves a word in each cell.
+#[derive(Clone, Copy, Debug)]
+struct Tally(f64);
+
+impl Tally {
+    const NONE: Self = Self(0.0);
+
+    /// Of one value.
+    #[inline(always)]
+    fn of(value: impl Number) -> Self {
+        Self(if value.is_finite() { 1.0 } else { -1.0 })
+    }
+
+    #[inline(always)]
+    fn count(self) -> f64 {
+        self.0.abs()
+    }
+
+    #[inline(always)]
+    fn is_broken(self) -> bool {
+        self.0.is_sign_negative()
+    }
+
+    #[inline(always)]
+    fn with(self, other: Self) -> Self {
+        let sign = (self.0.to_bits() | other.0.to_bits()) & (1 << 63);
+        Self(f64::from_bits((self.count() + other.count()).to_bits() | sign))
+    }
+}
+
 /// The moments about the first value: the sums of `x - pivot` and of its square, in [`Double`]s.
 ///
 /// The pivot is one of the values, so `Σ(x - pivot)² ≤ (n + 1)·Σ(x - mean)²`: the subtraction that gives
 /// the variance loses at most a factor of `n + 1` of the 106 bits, whatever the data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moments<V> {
-    count: f64,
+    tally: Tally,
     pivot: V,
-    /// Whether some value was an infinity or a NaN.
-    broken: bool,
     sum: Double,
     squares: Double,
 }
@@ -96,8 +124,7 @@ impl<V: Number> Moments<V> {
     #[inline(always)]
     fn add(&mut self, value: V) {
         let distance = value.minus(self.pivot);
-        self.count += 1.0;
-        self.broken |= !value.is_finite();
+        self.tally = self.tally.with(Tally::of(value));
         self.sum = self.sum.with(distance);
         self.squares = self.squares.with(distance.times(distance));
     }
@@ -106,12 +133,12 @@ impl<V: Number> Moments<V> {
     /// has no value.
     #[inline(always)]
     fn with(&self, newer: &Self, (sum, squares): (Double, Double)) -> Self {
-        let only = select_unpredictable(self.count == 0.0, newer, self);
-        let both = self.count > 0.0 && newer.count > 0.0;
+        let (ours, theirs) = (self.tally.count(), newer.tally.count());
+        let only = select_unpredictable(ours == 0.0, newer, self);
+        let both = ours > 0.0 && theirs > 0.0;
         Self {
-            count: self.count + newer.count,
+            tally: self.tally.with(newer.tally),
             pivot: only.pivot,
-            broken: self.broken | newer.broken,
             sum: sum.or(only.sum, both),
             squares: squares.or(only.squares, both),
         }
@@ -126,13 +153,13 @@ impl<V: Number> Moments<V> {
         for i in 0..N {
             sums.set(i, group[i].sum);
             squares.set(i, group[i].squares);
-            counts[i] = group[i].count;
+            counts[i] = group[i].tally.count();
         }
         for i in 0..N {
             variances[i] = variance::<V>(sums.get(i), squares.get(i), counts[i], counts[i] - ddof);
         }
         for i in 0..N {
-            variances[i] = if group[i].broken { f64::NAN } else { variances[i] };
+            variances[i] = if group[i].tally.is_broken() { f64::NAN } else { variances[i] };
         }
         variances
     }
@@ -140,9 +167,8 @@ impl<V: Number> Moments<V> {
 
 impl<V: Number> Partial for Moments<V> {
     const EMPTY: Self = Self {
-        count: 0.0,
+        tally: Tally::NONE,
         pivot: V::ZERO,
-        broken: false,
         sum: Double { hi: 0.0, lo: 0.0 },
         squares: Double { hi: 0.0, lo: 0.0 },
     };
@@ -155,12 +181,12 @@ impl<V: Number> Partial for Moments<V> {
     /// All are about the next row, of which the newer ones are too: then no pivot has to be moved.
     #[inline(always)]
     fn chain(cells: &mut [Self], next: &Self) {
-        if next.count == 0.0 {
+        if next.tally.count() == 0.0 {
             return partial::chain(cells);
         }
         let mut newer = Self { pivot: next.pivot, ..Self::EMPTY };
         for cell in cells.iter_mut().rev() {
-            if cell.count > 0.0 {
+            if cell.tally.count() > 0.0 {
                 newer.add(cell.pivot);
             }
             *cell = newer;
@@ -180,7 +206,7 @@ impl<V: Number> Partial for Moments<V> {
             newer_sums.set(i, newer[i].sum);
             newer_squares.set(i, newer[i].squares);
             ways.set(i, newer[i].pivot.minus(older[i].pivot));
-            counts[i] = newer[i].count;
+            counts[i] = newer[i].tally.count();
         }
         for i in 0..N {
             let newer = (newer_sums.get(i), newer_squares.get(i));
@@ -199,7 +225,7 @@ impl<V: Number> Partial for Moments<V> {
 impl<V: Number> Lift<V> for Moments<V> {
     #[inline(always)]
     fn lift(&mut self, value: V, _: i64) {
-        self.pivot = if self.count == 0.0 { value } else { self.pivot };
+        self.pivot = if self.tally.count() == 0.0 { value } else { self.pivot };
         self.add(value);
     }
 

@@ -516,12 +516,14 @@ pub(super) mod tests {
     fn windows_hold_their_rows_in_order() {
         for (size, step) in [(2, 1), (10, 1), (10, 3), (7, 2), (60, 7), (12, 4)] {
             for gap in [2, 5, 40] {
-                [false, true].map(|missed| check(Grid::new(size, step, 0), gap, missed));
+                [false, true].into_iter().for_each(|missed| check(Grid::new(size, step, 0), gap, missed));
             }
         }
         for (size, step, offset) in [(2, 1, 0), (10, 1, 3), (10, 5, 7), (60, 10, 25)] {
             for gap in [2, 5, 40] {
-                [false, true].map(|missed| check(Grid::expanding(size, step, offset), gap, missed));
+                [false, true]
+                    .into_iter()
+                    .for_each(|missed| check(Grid::expanding(size, step, offset), gap, missed));
             }
         }
     }
