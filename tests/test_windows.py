@@ -489,7 +489,7 @@ def test_state_has_a_limit_while_results_go_out():
 
 
 def test_a_window_that_goes_out_piece_by_piece_is_counted_until_it_has():
-    keys = np.arange(200_000)
+    keys = np.arange(200_000) * 1_000_003
     batches = [{"t": keys * 0, "k": keys}, {"t": [100], "k": [0]}]
     it = iter(rl.from_batches(batches, time="t").window(rl.tumbling(10), by="k").agg(n=rl.count()))
     while list(it.stats)[-1]["aggregated"] < len(keys):

@@ -9,6 +9,7 @@ use crate::types::{DataType, Field};
 mod byte_keys;
 mod bytes;
 mod code;
+mod dense;
 mod local;
 mod near;
 mod numbers;
@@ -121,7 +122,7 @@ mod tests {
 
     use arrow_array::cast::AsArray;
     use arrow_array::types::Float64Type;
-    use arrow_array::{BooleanArray, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, Int32Array, Int64Array, StringArray, UInt32Array};
 
     use super::*;
     use crate::aggregate::testing::mixed;
@@ -215,14 +216,15 @@ mod tests {
         assert_eq!(Texts::of(&out[0]).get(2), "b");
     }
 
-    /// Rows of these types, with nulls and keys that come more than once.
+    /// Rows of these types, with nulls and keys that come more than once; words of 64 bits do not lie close together.
     fn many(dtype: &DataType, state: &mut u64) -> ArrayRef {
         let numbers = (0..60_000).map(|_| mixed(state) % 50_000);
         let valid = numbers.map(|n| (n % 1000 > 0 || dtype == &DataType::Int32).then_some(n));
         match dtype {
             DataType::Text => Arc::new(valid.map(|n| n.map(text)).collect::<StringArray>()),
             DataType::Int32 => Arc::new(valid.map(|n| n.map(|n| n as i32)).collect::<Int32Array>()),
-            _ => Arc::new(valid.collect::<Int64Array>()),
+            DataType::UInt32 => Arc::new(valid.map(|n| n.map(|n| n as u32)).collect::<UInt32Array>()),
+            _ => Arc::new(valid.map(|n| n.map(|n| n << 40)).collect::<Int64Array>()),
         }
     }
 
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn numbers_follow_from_the_rows_alone_on_any_number_of_threads() {
-        for dtype in [DataType::Int32, DataType::Int64, DataType::Text] {
+        for dtype in [DataType::Int32, DataType::UInt32, DataType::Int64, DataType::Text] {
             let new = |threads| Keys::new(&[Field::new("k", dtype.clone())], threads).expect("a type with a hash");
             let (mut all, mut state) = ([1, 2, 5].map(new), 7);
             for _ in 0..4 {

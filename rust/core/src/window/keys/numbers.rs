@@ -94,11 +94,27 @@ impl Numbers {
         Err(at)
     }
 
+    /// Whether it will grow by the next number.
+    pub(super) fn is_full(&self) -> bool {
+        (self.len + 1) * 4 > self.slots.len() * 3
+    }
+
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The numbers, in no order that means anything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.slots.iter().filter(|&&slot| slot != 0).map(|&slot| number(slot))
+    }
+
     /// Puts a number in, which is not there, where [`find`](Self::find) says.
     pub(super) fn insert(&mut self, at: usize, hash: u64, number: u32) {
         let slot = hash >> 32 << 32 | u64::from(number + 1);
+        let grows = self.is_full();
         self.len += 1;
-        if self.len * 4 > self.slots.len() * 3 {
+        if grows {
             self.resize((self.slots.len() * 2).max(64));
             self.put(slot);
         } else {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use foldhash::fast::RandomState;
 
+use super::dense::{self, Dense};
 use super::numbers::{GROUP, NONE, Numbers, Step};
 use super::search::{Found, Known, Left, Search};
 use crate::prefetch::prefetch;
@@ -19,12 +20,34 @@ pub(crate) struct WordKeys {
 }
 
 /// Words with numbers.
-#[derive(Default)]
 struct Words {
     table: Numbers,
+    /// What there is instead of the table where words lie close together.
+    dense: Option<Dense>,
+    /// The least and the greatest word that has been added.
+    range: (i64, i64),
     hasher: RandomState,
     /// The word of each number; of null, or of a number that is free, any.
     words: Vec<i64>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            table: Numbers::default(),
+            dense: None,
+            range: NO_RANGE,
+            hasher: RandomState::default(),
+            words: Vec::new(),
+        }
+    }
+}
+
+/// The range of no words.
+const NO_RANGE: (i64, i64) = (i64::MAX, i64::MIN);
+
+fn with((least, greatest): (i64, i64), word: i64) -> (i64, i64) {
+    (least.min(word), greatest.max(word))
 }
 
 /// The words of rows, where they are not null.
@@ -53,19 +76,35 @@ impl Known for Words {
             for row in piece {
                 match rows.is_null(row) {
                     true => found.leave(),
-                    false => self.find_all(&[rows.words[row]], &mut found),
+                    false => match &self.dense {
+                        Some(dense) => self.find_close(dense, &rows.words[row..=row], &mut found),
+                        None => self.find_all(&[rows.words[row]], &mut found),
+                    },
                 }
             }
             return found;
         }
-        let (groups, rest) = rows.words[piece].as_chunks::<GROUP>();
-        groups.iter().for_each(|words| self.find_all(words, &mut found));
-        rest.iter().for_each(|&word| self.find_all(&[word], &mut found));
+        match &self.dense {
+            Some(dense) => self.find_close(dense, &rows.words[piece], &mut found),
+            None => {
+                let (groups, rest) = rows.words[piece].as_chunks::<GROUP>();
+                groups.iter().for_each(|words| self.find_all(words, &mut found));
+                rest.iter().for_each(|&word| self.find_all(&[word], &mut found));
+            }
+        }
         found
     }
 }
 
 impl Words {
+    /// Looks words up that lie close together.
+    fn find_close(&self, dense: &Dense, words: &[i64], found: &mut Found) {
+        let before = found.numbers.len();
+        dense.find(words, &mut found.numbers);
+        let new = (before..).zip(words).filter(|&(row, _)| found.numbers[row] == NONE);
+        found.left.extend(new.map(|(row, &word)| Left { row, hash: self.hash(word), step: Step::default() }));
+    }
+
     /// Looks some words up, step by step for all of them: while one waits for memory, so do the others.
     #[inline(always)]
     fn find_all<const N: usize>(&self, words: &[i64; N], found: &mut Found) {
@@ -87,6 +126,71 @@ impl Words {
     fn hash(&self, word: i64) -> u64 {
         self.hasher.hash_one(word)
     }
+
+    /// The number of a word, if it has one; else where it would go into the table.
+    fn find_one(&self, word: i64, hash: u64, step: Step) -> Result<u32, usize> {
+        match self.dense.as_ref().map(|dense| dense.get(word)) {
+            None => self.table.find(step, hash, |number| self.words[number as usize] == word),
+            Some(NONE) => Err(0),
+            Some(number) => Ok(number),
+        }
+    }
+
+    /// Notes the number of a word that has had none.
+    fn add(&mut self, word: i64, number: u32, hash: u64, at: usize) {
+        self.range = with(self.range, word);
+        if self.dense.is_none() && self.table.is_full() && dense::is_close(self.range, self.table.len() + 1) {
+            let words = self.table.iter().map(|number| (self.words[number as usize], number));
+            (self.dense, self.table) = (Some(Dense::new(self.range, words)), Numbers::default());
+        }
+        match self.dense.as_mut().map(|dense| dense.add(word, number)) {
+            None => self.table.insert(at, hash, number),
+            Some(true) => {}
+            Some(false) => {
+                self.scatter();
+                self.insert(word, number);
+            }
+        }
+    }
+
+    /// Has words in the table that do not lie close together any more.
+    fn scatter(&mut self) {
+        let Some(dense) = self.dense.take() else { return };
+        self.range = NO_RANGE;
+        dense.iter().for_each(|(word, number)| self.insert(word, number));
+    }
+
+    /// Puts a word, which is not there, into the table.
+    fn insert(&mut self, word: i64, number: u32) {
+        self.range = with(self.range, word);
+        let hash = self.hash(word);
+        if let Err(at) = self.table.find(Step::default(), hash, |_| false) {
+            self.table.insert(at, hash, number);
+        }
+    }
+
+    /// Takes a number from a word, if it has it.
+    fn remove(&mut self, word: i64, number: u32) -> bool {
+        match &mut self.dense {
+            Some(dense) => dense.remove(word, number),
+            None => self.table.remove(self.hasher.hash_one(word), number),
+        }
+    }
+
+    /// Gives memory back if there is much more than it takes.
+    fn shrink(&mut self) {
+        if self.dense.as_ref().is_some_and(Dense::is_sparse) {
+            self.scatter();
+        }
+        self.table.shrink();
+        if self.table.len() == 0 && self.dense.is_none() {
+            self.range = NO_RANGE;
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.table.memory() + self.dense.as_ref().map_or(0, Dense::memory) + size_of_val(&self.words[..])
+    }
 }
 
 impl WordKeys {
@@ -107,7 +211,7 @@ impl WordKeys {
 
     /// Roughly how much memory they take.
     pub(super) fn memory(&self) -> usize {
-        self.known.table.memory() + size_of_val(&self.known.words[..]) + self.free.capacity() * 4
+        self.known.memory() + self.free.capacity() * 4
     }
 
     /// The word of a number; `None` for null.
@@ -152,10 +256,9 @@ impl WordKeys {
     }
 
     fn find_or_add(&mut self, word: i64, hash: u64, step: Step) -> u32 {
-        let words = &self.known.words;
-        self.known.table.find(step, hash, |number| words[number as usize] == word).unwrap_or_else(|at| {
+        self.known.find_one(word, hash, step).unwrap_or_else(|at| {
             let number = self.take(word);
-            self.known.table.insert(at, hash, number);
+            self.known.add(word, number, hash, at);
             number
         })
     }
@@ -183,13 +286,12 @@ impl WordKeys {
     pub(super) fn forget(&mut self, numbers: impl Iterator<Item = u32>) {
         for number in numbers {
             let was_null = self.null.take_if(|null| *null == number).is_some();
-            let hash = self.known.hash(self.known.words[number as usize]);
             // It may be asked to be forgotten again.
-            if was_null || self.known.table.remove(hash, number) {
+            if was_null || self.known.remove(self.known.words[number as usize], number) {
                 self.free.push(number);
             }
         }
-        self.known.table.shrink();
+        self.known.shrink();
     }
 
     /// Lets go of all keys; numbers begin anew.
@@ -201,6 +303,7 @@ impl WordKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::testing::mixed;
 
     #[test]
     fn words_keep_their_numbers_until_they_are_forgotten() {
@@ -216,5 +319,37 @@ mod tests {
         // A word that looks like the one that null had.
         assert_eq!(keys.number(vec![5, words[3], words[4]].into(), None), [400, 3, 4]);
         assert_eq!(keys.number(vec![0].into(), Some(vec![false].into())), [401]);
+    }
+
+    /// Looks words up and forgets some, and holds their numbers to those that a map has.
+    fn check(word: impl Fn(u64) -> i64, is_dense: &[bool]) {
+        let (mut keys, mut state, mut known, mut seen) =
+            (WordKeys::new(2), 3, std::collections::HashMap::<i64, u32>::new(), Vec::new());
+        for round in 0..60 {
+            let words: Vec<i64> = (0..700).map(|_| word(mixed(&mut state) as u64)).collect();
+            let numbers = keys.number(words.clone().into(), None);
+            for (&word, &number) in words.iter().zip(&numbers) {
+                assert_eq!(*known.entry(word).or_insert(number), number);
+                assert_eq!(keys.word(number), Some(word));
+            }
+            assert_eq!(known.values().collect::<std::collections::HashSet<_>>().len(), known.len());
+            assert_eq!(keys.held(), known.len());
+            seen.push(keys.known.dense.is_some());
+            if round % 4 == 3 {
+                let kept = |number: u32| round % 8 == 3 && number.is_multiple_of(8);
+                keys.forget(known.values().copied().filter(|&number| !kept(number)));
+                known.retain(|_, number| kept(*number));
+            }
+        }
+        is_dense.iter().for_each(|is| assert!(seen.contains(is), "dense or not, {is} was to be seen"));
+    }
+
+    #[test]
+    fn words_have_their_numbers_whether_they_lie_close_together_or_not() {
+        check(|n| (n % 900) as i64 - 400, &[true]);
+        check(|n| n as i64, &[false]);
+        check(|n| if n.is_multiple_of(1500) { n as i64 } else { (n % 2000) as i64 }, &[true, false]);
+        check(|n| i64::MAX - (n % 300) as i64, &[true]);
+        check(|n| i64::MIN + (n % 5000) as i64, &[true, false]);
     }
 }
