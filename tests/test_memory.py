@@ -21,9 +21,13 @@ rows, aggs = rl.from_batches(batches, time="t"), {"n": rl.count(), "mean": rl.me
 it = iter(eval(sys.argv[1]).agg(**aggs))
 it.poll()
 before = grown() - it.stats[-1]["state_bytes"]
-while it.stats[-1]["state_bytes"] < 120e6:
+ratios, due = [], 120e6
+while due < 300e6:
     it.poll()
-print(it.stats[-1]["state_bytes"] / (grown() - before))
+    if (state := it.stats[-1]["state_bytes"]) > due:
+        ratios.append(state / (grown() - before))
+        due = state * 1.1
+print(min(ratios), max(ratios))
 """
 
 LINUX = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only there a process says what it takes")
@@ -43,7 +47,8 @@ KINDS = {
 def test_state_bytes_are_what_the_process_grew_by(run, kind):
     # Else the allocator keeps what is free for a while.
     done = run(SCRIPT, KINDS[kind], env=os.environ | {"MIMALLOC_PURGE_DELAY": "0"}, timeout=60)
-    assert done.stderr == "" and 0.9 < float(done.stdout) < 1.1
+    least, most = map(float, done.stdout.split())
+    assert done.stderr == "" and 0.9 < least and most < 1.1
 
 
 GIVEN_BACK = """

@@ -22,6 +22,8 @@ pub(crate) struct Pane {
     pub(crate) keys: Vec<u32>,
     /// Their slots.
     pub(crate) slots: Vec<u32>,
+    /// How many keys it has had, at most, when its memory was another pane's.
+    most: usize,
     /// The slots of keys that are not among the latest.
     pushed_out: HashMap<u32, u32>,
 }
@@ -29,7 +31,8 @@ pub(crate) struct Pane {
 impl Pane {
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        (self.keys.capacity() + self.slots.capacity()) * 4 + memory::of_map(&self.pushed_out)
+        // What of the capacity has never been used is not there yet.
+        self.most.max(self.keys.len()) * 8 + memory::of_map(&self.pushed_out)
     }
 }
 
@@ -122,6 +125,7 @@ impl Panes {
                 id,
                 keys: Vec::new(),
                 slots: Vec::new(),
+                most: 0,
                 pushed_out: HashMap::new(),
             });
             pane.id = id;
@@ -349,6 +353,7 @@ impl Panes {
 
     /// Gives back the memory of a pane that was taken out. Of those with few keys, many may be open at a time.
     pub(crate) fn reuse(&mut self, mut pane: Pane) {
+        pane.most = pane.most.max(pane.keys.len());
         pane.keys.clear();
         pane.slots.clear();
         pane.pushed_out = HashMap::new();

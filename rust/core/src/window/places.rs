@@ -115,7 +115,7 @@ impl Places {
 
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
-        size_of_val(&self.keys[..]) + self.order.capacity() * 4
+        size_of_val(&self.keys[..]) + size_of_val(&self.order[..])
     }
 }
 

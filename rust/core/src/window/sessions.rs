@@ -112,6 +112,8 @@ pub(crate) struct Sessions {
     latest: Vec<u64>,
     /// Rows that are to be gone over again, in the order of their times.
     waiting: VecDeque<Waiting>,
+    /// How many of its places have been used: what of its capacity has not is not there yet.
+    waited: usize,
     /// Sessions that were due at this watermark are closed.
     until: i64,
     /// The sessions of a key beside the one in its lane: when they are due, and their slots.
@@ -138,6 +140,7 @@ impl Sessions {
             births: Vec::new(),
             latest: Vec::new(),
             waiting: VecDeque::new(),
+            waited: 0,
             until: i64::MIN,
             more: HashMap::new(),
             calendar: Calendar::new(span / BUCKETS),
@@ -287,9 +290,9 @@ impl Sessions {
     /// Roughly how much memory they take.
     pub(crate) fn memory(&self) -> usize {
         size_of_val(&self.lanes[..])
-            + self.births.capacity() * size_of::<Birth>()
-            + self.latest.capacity() * 8
-            + self.waiting.capacity() * size_of::<Waiting>()
+            + size_of_val(&self.births[..])
+            + size_of_val(&self.latest[..])
+            + self.waited.min(self.waiting.capacity()) * size_of::<Waiting>()
             + memory::of_map(&self.more)
             + self.more.values().map(|more| more.capacity() * size_of::<(i64, u32)>()).sum::<usize>()
             + self.calendar.memory()

@@ -36,7 +36,7 @@ impl Dense {
 
     /// Roughly how much memory it takes.
     pub(super) fn memory(&self) -> usize {
-        self.numbers.capacity() * 4
+        size_of_val(&self.numbers[..])
     }
 
     fn at(&self, word: i64) -> usize {

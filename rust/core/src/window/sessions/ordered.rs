@@ -66,7 +66,8 @@ impl Sessions {
     /// Closes the sessions that are due at this watermark and whose latest rows are among these, which have these
     /// slots. Must follow [`close`](Self::close).
     pub(crate) fn close_rows(&mut self, rows: Ordered<'_>, slots: &[u32], watermark: i64) {
-        let Self { span, births, latest, waiting, closed, live, .. } = self;
+        let Self { span, births, latest, waiting, waited, closed, live, .. } = self;
+        let before = (waiting.capacity(), waiting.len());
         let (births, latest, open) = (&births[..], &mut latest[..], *live + closed.len());
         closed.reserve(slots.len());
         for (row, ((&key, &time), &slot)) in (rows.first..).zip(rows.keys.iter().zip(rows.times).zip(slots)) {
@@ -82,6 +83,9 @@ impl Sessions {
             }
         }
         *live = open - closed.len();
+        // It goes round in its places, and into new ones when it grows.
+        let grew = waiting.capacity() > before.0;
+        *waited = if grew { waiting.len() } else { *waited + waiting.len() - before.1 };
         if waiting.len() > FEW + 2 * *live {
             waiting.retain(|row| latest[row.slot as usize] == row.row);
         }
