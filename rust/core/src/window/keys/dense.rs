@@ -138,7 +138,7 @@ mod tests {
             for number in 1..20_000 {
                 // Around the first word, up to a little further than others may be.
                 let far = (known.len() as i64 * 3 + 4).min(299);
-                let word = start + mixed(&mut state).rem_euclid(2 * far) - far;
+                let word = start + (mixed(&mut state).rem_euclid(2 * far) - far);
                 let (found, range) =
                     (dense.get(word), (dense.first, dense.first + (dense.numbers.len() - 1) as i64));
                 assert_eq!(known.get(&word).copied().unwrap_or(NONE), found);
