@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 /// How many rows ahead to ask: of so many what they wait for comes at once.
-const AHEAD: usize = 32;
+pub(crate) const AHEAD: usize = 32;
 
 /// Values of fewer bytes are in the second-level cache as it is, if they are in use.
 const FAR: usize = 1 << 19;

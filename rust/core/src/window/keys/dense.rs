@@ -3,13 +3,10 @@
 //! Each stands at its word's distance from the first, so that no hash is worked out and no word compared.
 
 use super::numbers::NONE;
-use crate::prefetch::prefetch;
+use crate::prefetch::{AHEAD, prefetch};
 
 /// How many words there may be for each that has a number: four take 16 bytes, as much as a table of hashes does.
 const SPREAD: u64 = 4;
-
-/// How many words before it is needed a number is asked for.
-const AHEAD: usize = 32;
 
 /// The numbers of some words.
 pub(super) struct Dense {

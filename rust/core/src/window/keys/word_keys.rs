@@ -20,34 +20,16 @@ pub(crate) struct WordKeys {
 }
 
 /// Words with numbers.
+#[derive(Default)]
 struct Words {
     table: Numbers,
     /// What there is instead of the table where words lie close together.
     dense: Option<Dense>,
-    /// The least and the greatest word that has been added.
-    range: (i64, i64),
+    /// The least and the greatest word that has been put into the table, or has left it for `dense`.
+    range: Option<(i64, i64)>,
     hasher: RandomState,
     /// The word of each number; of null, or of a number that is free, any.
     words: Vec<i64>,
-}
-
-impl Default for Words {
-    fn default() -> Self {
-        Self {
-            table: Numbers::default(),
-            dense: None,
-            range: NO_RANGE,
-            hasher: RandomState::default(),
-            words: Vec::new(),
-        }
-    }
-}
-
-/// The range of no words.
-const NO_RANGE: (i64, i64) = (i64::MAX, i64::MIN);
-
-fn with((least, greatest): (i64, i64), word: i64) -> (i64, i64) {
-    (least.min(word), greatest.max(word))
 }
 
 /// The words of rows, where they are not null.
@@ -72,24 +54,14 @@ impl Known for Words {
 
     fn find(&self, rows: &Rows, piece: Range<usize>) -> Found {
         let mut found = Found::with_room(piece.len());
-        if rows.nulls.is_some() {
-            for row in piece {
-                match rows.is_null(row) {
-                    true => found.leave(),
-                    false => match &self.dense {
-                        Some(dense) => self.find_close(dense, &rows.words[row..=row], &mut found),
-                        None => self.find_all(&[rows.words[row]], &mut found),
-                    },
-                }
-            }
+        if rows.nulls.is_none() {
+            self.find_words(&rows.words[piece], &mut found);
             return found;
         }
-        match &self.dense {
-            Some(dense) => self.find_close(dense, &rows.words[piece], &mut found),
-            None => {
-                let (groups, rest) = rows.words[piece].as_chunks::<GROUP>();
-                groups.iter().for_each(|words| self.find_all(words, &mut found));
-                rest.iter().for_each(|&word| self.find_all(&[word], &mut found));
+        for row in piece {
+            match rows.is_null(row) {
+                true => found.leave(),
+                false => self.find_words(&rows.words[row..=row], &mut found),
             }
         }
         found
@@ -97,6 +69,15 @@ impl Known for Words {
 }
 
 impl Words {
+    fn find_words(&self, words: &[i64], found: &mut Found) {
+        if let Some(dense) = &self.dense {
+            return self.find_close(dense, words, found);
+        }
+        let (groups, rest) = words.as_chunks::<GROUP>();
+        groups.iter().for_each(|words| self.find_all(words, found));
+        rest.iter().for_each(|&word| self.find_all(&[word], found));
+    }
+
     /// Looks words up that lie close together.
     fn find_close(&self, dense: &Dense, words: &[i64], found: &mut Found) {
         let before = found.numbers.len();
@@ -138,10 +119,8 @@ impl Words {
 
     /// Notes the number of a word that has had none.
     fn add(&mut self, word: i64, number: u32, hash: u64, at: usize) {
-        self.range = with(self.range, word);
-        if self.dense.is_none() && self.table.is_full() && dense::is_close(self.range, self.table.len() + 1) {
-            let words = self.table.iter().map(|number| (self.words[number as usize], number));
-            (self.dense, self.table) = (Some(Dense::new(self.range, words)), Numbers::default());
+        if self.dense.is_none() {
+            self.gather(word);
         }
         match self.dense.as_mut().map(|dense| dense.add(word, number)) {
             None => self.table.insert(at, hash, number),
@@ -153,16 +132,31 @@ impl Words {
         }
     }
 
+    /// Has no table any more if it would grow by a word, and all lie close together.
+    fn gather(&mut self, word: i64) {
+        let range = self.widen(word);
+        if self.table.is_full() && dense::is_close(range, self.table.len() + 1) {
+            let words = self.table.iter().map(|number| (self.words[number as usize], number));
+            (self.dense, self.table) = (Some(Dense::new(range, words)), Numbers::default());
+        }
+    }
+
+    /// Takes a word into the range.
+    fn widen(&mut self, word: i64) -> (i64, i64) {
+        let (least, greatest) = self.range.unwrap_or((word, word));
+        *self.range.insert((least.min(word), greatest.max(word)))
+    }
+
     /// Has words in the table that do not lie close together any more.
     fn scatter(&mut self) {
         let Some(dense) = self.dense.take() else { return };
-        self.range = NO_RANGE;
+        self.range = None;
         dense.iter().for_each(|(word, number)| self.insert(word, number));
     }
 
     /// Puts a word, which is not there, into the table.
     fn insert(&mut self, word: i64, number: u32) {
-        self.range = with(self.range, word);
+        self.widen(word);
         let hash = self.hash(word);
         if let Err(at) = self.table.find(Step::default(), hash, |_| false) {
             self.table.insert(at, hash, number);
@@ -173,7 +167,7 @@ impl Words {
     fn remove(&mut self, word: i64, number: u32) -> bool {
         match &mut self.dense {
             Some(dense) => dense.remove(word, number),
-            None => self.table.remove(self.hasher.hash_one(word), number),
+            None => self.table.remove(self.hash(word), number),
         }
     }
 
@@ -184,7 +178,7 @@ impl Words {
         }
         self.table.shrink();
         if self.table.len() == 0 && self.dense.is_none() {
-            self.range = NO_RANGE;
+            self.range = None;
         }
     }
 
