@@ -9,8 +9,9 @@ import rillet as rl
 class Pipe:
     """A named pipe with columns `t` and `x`, and who writes into it."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, **options):
         self.path = folder / name
+        self.options = options
         os.mkfifo(self.path)
         self.file = os.fdopen(os.open(self.path, os.O_RDWR), "wb", buffering=0)
         self.write("t,x\n")
@@ -20,9 +21,9 @@ class Pipe:
         self.file.write(text.encode())
 
     def stream(self, **options):
-        """The stream of what is written, in batches of one row."""
+        """The stream of what is written."""
         schema = {"t": "int64", "x": "string"}
-        return rl.read_csv(self.path, time="t", schema=schema, batch_rows=1, **options)
+        return rl.read_csv(self.path, time="t", schema=schema, **self.options, **options)
 
 
 def polled(it, seconds):

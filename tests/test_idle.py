@@ -12,9 +12,9 @@ from live import Pipe, polled
 N = {"n": rl.count()}
 
 
-@pytest.fixture
-def pipe(tmp_path):
-    pipe = Pipe(tmp_path, "pipe")
+@pytest.fixture(params=[{"batch_rows": 1}, {}], ids=str)
+def pipe(request, tmp_path):
+    pipe = Pipe(tmp_path, "pipe", **request.param)
     yield pipe
     pipe.file.close()
 

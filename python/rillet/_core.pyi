@@ -479,6 +479,10 @@ class Plan:
     def is_enough(self, sample: bytes, complete: bool) -> bool:
         """Whether so much of a file is enough to know its columns."""
 
+    @property
+    def sources(self) -> int:
+        """How many sources it has."""
+
     def pushed(self, host: int) -> Plan:
         """The same stages over the object of this number, instead of their source."""
 
@@ -490,14 +494,25 @@ class Plan:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class Opened:
+    """What has been opened of a source that can be read only once: all streams that are made of the source share it."""
+
+    def __new__(cls) -> Self: ...
+
+@final
 class Prepared:
     """A plan that has been checked against the schemas of its sources."""
 
-    def __new__(cls, plan: Plan, offers: Sequence[Schema | ArrowStream | tuple[bytes, bool] | None]) -> Self:
+    def __new__(
+        cls,
+        plan: Plan,
+        offers: Sequence[Schema | ArrowStream | tuple[bytes, bool] | None],
+        opened: Sequence[Opened],
+    ) -> Self:
         """Opens the sources.
 
         ``offers`` has, for each Python object of the plan, its schema, Arrow data as it is, the first bytes of a file
-        and whether they are all, or ``None`` for a function.
+        and whether they are all, or ``None`` for a function; ``opened`` has what is open of each source.
         """
 
     @property

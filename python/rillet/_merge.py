@@ -42,4 +42,5 @@ def merge(*streams: Stream, idle_timeout: Any = None) -> Stream:
         if not isinstance(stream, Stream):
             raise ArgumentTypeError(f"merge takes streams, not {type(stream).__name__}")
     plan = _core.Plan.merge([stream._plan for stream in streams], idle_timeout)
-    return Stream(plan, tuple(host for stream in streams for host in stream._hosts))
+    hosts = tuple(host for stream in streams for host in stream._hosts)
+    return Stream(plan, hosts, tuple(opened for stream in streams for opened in stream._opened))

@@ -62,7 +62,8 @@ def read_csv(
     check
         Which columns can make a row bad: those that the plan uses, or ``"all"``.
     batch_rows
-        How many rows a batch has, exactly, but for the last.
+        How many rows a batch has, exactly, but for the last. Windows, groups and merges see rows of a pipe, or of
+        standard input, as they come, however few.
     threads, prefetch
         How many threads decode, and how many the windows after it work on (as many as there are cores), and how
         many batches each that decodes may be ahead (2). The

@@ -22,11 +22,15 @@ class Stream:
     [[np.int64(4)]]
     """
 
-    __slots__ = ("_hosts", "_plan", "_prepared", "_schema")
+    __slots__ = ("_hosts", "_opened", "_plan", "_prepared", "_schema")
 
-    def __init__(self, plan: _core.Plan, hosts: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, plan: _core.Plan, hosts: tuple[Any, ...] = (), opened: tuple[_core.Opened, ...] | None = None
+    ) -> None:
         self._plan = plan
         self._hosts = hosts
+        # One for each source, which all streams that are made of it share.
+        self._opened = tuple(_core.Opened() for _ in range(plan.sources)) if opened is None else opened
         self._prepared: _core.Prepared | None = None
         self._schema: Schema | None = None
 
@@ -47,7 +51,8 @@ class Stream:
         return prepared.run([host.start() if isinstance(host, Host) else host for host in self._hosts])
 
     def _prepare(self) -> _core.Prepared:
-        return _core.Prepared(self._plan, [host.offer() if isinstance(host, Host) else None for host in self._hosts])
+        offers = [host.offer() if isinstance(host, Host) else None for host in self._hosts]
+        return _core.Prepared(self._plan, offers, self._opened)
 
     def operator(self, schema: Mapping[str, str] | None = None) -> Operator:
         """The stages of this stream for a loop of one's own: rows are pushed, and what they bring about comes back.
@@ -86,7 +91,7 @@ class Stream:
         """
         plan = self._plan.pushed(len(self._hosts))
         known = self._prepare().source_schema if schema is None else Schema(schema)
-        prepared = _core.Prepared(plan, [*[None] * len(self._hosts), known])
+        prepared = _core.Prepared(plan, [*[None] * len(self._hosts), known], [_core.Opened()])
         return prepared.operator([None if isinstance(host, Host) else host for host in self._hosts])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -154,7 +159,7 @@ class Stream:
         name = getattr(function, "__name__", type(function).__name__)
         declared = None if schema is None else Schema(schema)
         plan = self._plan.map_batches(len(self._hosts), name, declared)
-        return Stream(plan, (*self._hosts, function))
+        return Stream(plan, (*self._hosts, function), self._opened)
 
     def rebatch(self, n: int) -> "Stream":
         """Batches of exactly ``n`` rows, but for the last.
@@ -525,7 +530,7 @@ class Stream:
         return Grouped(self, make)
 
     def _then(self, plan: _core.Plan) -> "Stream":
-        return Stream(plan, self._hosts)
+        return Stream(plan, self._hosts, self._opened)
 
 
 class Grouped:

@@ -30,7 +30,7 @@ pub use error::{Error, Result};
 pub use plan::Plan;
 pub use row::Scalar;
 pub use run::{Call, Offer, Prepared, Pushed, Run, Step, is_enough};
-pub use source::{Sample, Supply};
+pub use source::{Opened, Sample, Supply};
 pub use stage::Ledger;
 pub use types::{DataType, Field, Schema, TimeUnit};
 pub use value::Value;

@@ -48,7 +48,7 @@ mod _core {
     #[pymodule_export]
     use crate::pickle::restore;
     #[pymodule_export]
-    use crate::plan::{PyPlan, PyPrepared};
+    use crate::plan::{PyOpened, PyPlan, PyPrepared};
     #[pymodule_export]
     use crate::schema::Schema;
 

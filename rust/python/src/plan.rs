@@ -8,7 +8,7 @@ use rillet_core::plan::{
     Ahead, Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Merge, Node, OnError, Plan,
     ReadCsv, Revisions, RollingSpec, WindowSpec,
 };
-use rillet_core::{DataType, Error, Late, Length, Offer, Prepared, Sample, Schema, is_enough};
+use rillet_core::{DataType, Error, Late, Length, Offer, Opened, Prepared, Sample, Schema, is_enough};
 
 use crate::arrow::ArrowStream;
 use crate::choice::choice;
@@ -232,6 +232,12 @@ impl PyPlan {
         self.then(py, Node::GroupBy(Box::new(spec)))
     }
 
+    /// How many sources it has.
+    #[getter]
+    fn sources(&self) -> usize {
+        self.0.leaves().len()
+    }
+
     /// The same stages over the object of this number, instead of their source.
     fn pushed(&self, py: Python<'_>, host: usize) -> PyResult<Self> {
         self.0.pushed(host).map(Self).map_err(|error| to_py(py, &error))
@@ -356,6 +362,18 @@ fn text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
+/// What has been opened of a source that can be read only once. All streams that are made of the source share it.
+#[pyclass(frozen, module = "rillet._core", name = "Opened")]
+pub struct PyOpened(Arc<Opened>);
+
+#[pymethods]
+impl PyOpened {
+    #[new]
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+}
+
 /// A plan that has been checked against the schemas of its sources.
 #[pyclass(frozen, module = "rillet._core", name = "Prepared")]
 pub struct PyPrepared(Prepared);
@@ -363,14 +381,26 @@ pub struct PyPrepared(Prepared);
 #[pymethods]
 impl PyPrepared {
     /// Opens the sources. `offers` has, for each Python object of the plan, its schema, Arrow data as it is, the first
-    /// bytes of a file and whether they are all, or `None` for a function.
+    /// bytes of a file and whether they are all, or `None` for a function; `opened` has what is open of each source.
     #[new]
-    fn new(py: Python<'_>, plan: &Bound<'_, PyPlan>, offers: Vec<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let mut known = offers.iter().map(offer).collect::<PyResult<Vec<_>>>()?;
-        let plan = Arc::clone(&plan.get().0);
-        let missing = || Error::Internal("an object of the plan is missing".into());
-        let take = move |id: usize| known.get_mut(id).and_then(Option::take).ok_or_else(missing);
-        enter(py, || Prepared::new(plan, take)).map(Self)
+    fn new(
+        py: Python<'_>,
+        plan: &Bound<'_, PyPlan>,
+        offers: Vec<Bound<'_, PyAny>>,
+        opened: Vec<Bound<'_, PyOpened>>,
+    ) -> PyResult<Self> {
+        let (plan, opened) = (&plan.get().0, opened.iter().map(|opened| Arc::clone(&opened.get().0)));
+        let opened: Vec<_> = opened.collect();
+        loop {
+            let mut known = offers.iter().map(offer).collect::<PyResult<Vec<_>>>()?;
+            let missing = || Error::Internal("an object of the plan is missing".into());
+            let take = move |id: usize| known.get_mut(id).and_then(Option::take).ok_or_else(missing);
+            if let Some(prepared) = enter(py, || Prepared::open(plan, take, &opened))? {
+                return Ok(Self(prepared));
+            }
+            // What a pipe has brought is kept, also from Ctrl-C.
+            py.check_signals()?;
+        }
     }
 
     /// The columns that come out.

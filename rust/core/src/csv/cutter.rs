@@ -27,7 +27,7 @@ impl Default for Limits {
 /// fill [`Cutter::space`], say how much with [`Cutter::filled`], then call [`Cutter::cut`] until it
 /// has no more; at the end of the input call [`Cutter::finish`] until it has no more.
 ///
-/// Where it cuts depends on the bytes alone, never on how they were fed.
+/// Where it cuts depends on the bytes alone, never on how they were fed, but for [`Cutter::cut_short`].
 #[derive(Debug)]
 pub struct Cutter {
     dialect: Dialect,
@@ -110,6 +110,22 @@ impl Cutter {
             return Err(self.too_much_text());
         }
         Ok((self.survey.rows == self.goal).then(|| self.take()))
+    }
+
+    /// A text of the whole rows that the bytes so far hold, fewer than it should have, for whoever cannot wait for more;
+    /// `None` if they hold none.
+    ///
+    /// # Errors
+    /// As [`Cutter::cut`].
+    pub fn cut_short(&mut self) -> Result<Option<Text>> {
+        if self.survey.rows == 0 {
+            return Ok(None);
+        }
+        let goal = std::mem::replace(&mut self.goal, self.survey.rows);
+        self.survey = Survey::new(self.begin);
+        let text = self.cut();
+        self.goal = goal;
+        text
     }
 
     /// The next of the last texts, the input being at its end. A last one may have fewer rows, and

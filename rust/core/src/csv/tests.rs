@@ -37,6 +37,8 @@ struct Setup {
     layout: Layout,
     rows: usize,
     level: Level,
+    /// Whether whole rows are taken after each piece, however few they are.
+    prompt: bool,
 }
 
 fn layout(dtypes: &[DataType], on_error: OnError, comment: bool) -> Layout {
@@ -52,7 +54,7 @@ fn layout(dtypes: &[DataType], on_error: OnError, comment: bool) -> Layout {
 
 /// Feeds the bytes in pieces of these sizes, over and over.
 fn read(bytes: &[u8], feeds: &[usize], setup: &Setup) -> Table {
-    let Setup { layout, rows, level } = setup;
+    let Setup { layout, rows, level, prompt } = setup;
     let mut cutter = Cutter::new(layout.dialect, Limits::default(), *rows, Start::default()).with_level(*level);
     let (mut table, mut scratch, mut rest) = (Table::default(), Scratch::new(*level), bytes);
     table.columns = vec![Vec::new(); layout.columns.len()];
@@ -62,7 +64,10 @@ fn read(bytes: &[u8], feeds: &[usize], setup: &Setup) -> Table {
         cutter.space(n)[..n].copy_from_slice(&rest[..n]);
         cutter.filled(n);
         rest = &rest[n..];
-        let next = |cutter: &mut Cutter| if n == 0 { cutter.finish() } else { cutter.cut() }.expect("no limit");
+        let next = |cutter: &mut Cutter| {
+            let cut = if n == 0 { cutter.finish() } else { cutter.cut() }.expect("no limit");
+            if cut.is_none() && *prompt && n > 0 { cutter.cut_short().expect("no limit") } else { cut }
+        };
         while let Some(text) = next(&mut cutter) {
             let decoded = decode(&text, layout, &mut scratch);
             take(&mut table, decoded, &text);
@@ -194,7 +199,7 @@ fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<()
     let dtypes = [DataType::Text, DataType::Int64, DataType::Float64];
     let mut expected = twin(bytes, &dtypes, comment);
     for level in Level::available() {
-        let setup = Setup { layout: layout(&dtypes, OnError::Keep, comment), rows, level };
+        let setup = Setup { layout: layout(&dtypes, OnError::Keep, comment), rows, level, prompt: false };
         let got = read(bytes, feeds, &setup);
         prop_assert_eq!(&got.columns, &expected.columns);
         prop_assert_eq!(&got.starts, &expected.starts);
@@ -203,7 +208,10 @@ fn check(bytes: &[u8], feeds: &[usize], rows: usize, comment: bool) -> Result<()
             |table: &Table| table.rejects.iter().map(|bad| (bad.place.row, bad.value.clone())).collect::<Vec<_>>();
         prop_assert_eq!(rows_of(&got), rows_of(&expected));
         prop_assert!(got.texts.iter().rev().skip(1).all(|&n| n == rows) || got.texts.last() == Some(&0));
-        let setup = Setup { layout: layout(&dtypes, OnError::Error, comment), rows, level };
+        let prompt = read(bytes, feeds, &Setup { prompt: true, ..setup });
+        prop_assert!(prompt.texts.iter().all(|&n| n <= rows));
+        prop_assert_eq!(Table { texts: Vec::new(), ..prompt }, Table { texts: Vec::new(), ..got });
+        let setup = Setup { layout: layout(&dtypes, OnError::Error, comment), rows, level, prompt: false };
         let stopped = read(bytes, feeds, &setup);
         let before =
             expected.rejects.first().map_or(expected.starts.len() as u64, |bad| bad.place.row.expect("known"));
@@ -266,6 +274,7 @@ proptest! {
             layout: layout(&[DataType::Text, DataType::Text, DataType::Text], OnError::Error, false),
             rows: 7,
             level: Level::best(),
+            prompt: false,
         };
         let table = read(&bytes, &[13], &setup);
         prop_assert_eq!(&table.error, &None);
@@ -314,7 +323,8 @@ fn errors_tell_where() {
     let text = b"a,1,1\n\n\"b\n\",x,2\n\"c\",2,\xff\n";
     let dtypes = [DataType::Text, DataType::Int64, DataType::Float64];
     let read_with = |on_error| {
-        let setup = Setup { layout: layout(&dtypes, on_error, false), rows: 10, level: Level::best() };
+        let setup =
+            Setup { layout: layout(&dtypes, on_error, false), rows: 10, level: Level::best(), prompt: false };
         read(text, &[5], &setup)
     };
     let Some(Error::BadRow(bad)) = read_with(OnError::Error).error else { panic!("no error") };
@@ -335,7 +345,11 @@ fn many_columns_and_long_rows() {
         ..layout(&[], OnError::Error, false)
     };
     for level in Level::available() {
-        let table = read(row.repeat(3).as_bytes(), &[1 << 20], &Setup { layout: layout.clone(), rows: 2, level });
+        let table = read(
+            row.repeat(3).as_bytes(),
+            &[1 << 20],
+            &Setup { layout: layout.clone(), rows: 2, level, prompt: false },
+        );
         assert_eq!(table.texts, [2, 1]);
         assert_eq!(table.columns[1].len(), 3);
     }
@@ -354,7 +368,11 @@ fn values_between_quotes_are_values() {
         let mut layout = layout(&types, OnError::Error, false);
         layout.dialect = Dialect::new(b',', Some(quote as u8), None).expect("a dialect");
         for level in Level::available() {
-            let table = read(text.as_bytes(), &[4096], &Setup { layout: layout.clone(), rows: 2000, level });
+            let table = read(
+                text.as_bytes(),
+                &[4096],
+                &Setup { layout: layout.clone(), rows: 2000, level, prompt: false },
+            );
             assert_eq!(table.error, None, "{quote} {every}");
             let expected: Vec<_> = (0..1500).map(|i| Some((20 + i % 9).to_string())).collect();
             assert_eq!(table.columns[0], expected, "{quote} {every} {level:?}");
@@ -379,7 +397,7 @@ fn many_distinct_texts_become_plain() {
 fn spelled_nulls_count_only_unquoted() {
     let mut layout = layout(&[DataType::Int64, DataType::Text], OnError::Error, false);
     layout.columns.iter_mut().for_each(|column| column.nulls = vec![b"-999".to_vec(), b"NA".to_vec()]);
-    let setup = Setup { layout, rows: 10, level: Level::best() };
+    let setup = Setup { layout, rows: 10, level: Level::best(), prompt: false };
     let table = read(b"-999,NA\n\"-999\",\"NA\"\nNA,-999\n5,NAN\n", &[100], &setup);
     assert_eq!(table.error, None);
     let text = |text: &str| Some(text.to_owned());

@@ -240,6 +240,17 @@ impl Plan {
         own || self.inputs.iter().any(|input| input.has_calendar())
     }
 
+    /// Whether some node looks at the clock on the wall.
+    pub(crate) fn is_live(&self) -> bool {
+        let own = match &self.node {
+            Node::Window(spec) => spec.idle_timeout,
+            Node::Rolling(spec) => spec.idle_timeout,
+            Node::Merge(spec) => spec.idle_timeout,
+            _ => None,
+        };
+        own.is_some() || self.inputs.iter().any(|input| input.is_live())
+    }
+
     /// The leaves of the tree, in the order in which they are read.
     pub fn leaves(&self) -> Vec<&Node> {
         match self.inputs.is_empty() {

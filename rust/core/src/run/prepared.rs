@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
-use crate::source::{self, Csv, CsvHead, HostBatches, Sample, rows_at_a_time};
+use crate::source::{self, Csv, CsvHead, HostBatches, Opened, Sample, rows_at_a_time};
 use crate::stage::Ledger;
 use crate::threads::cores;
 use crate::time;
@@ -29,8 +29,8 @@ pub enum Offer {
 
 /// A leaf of the plan, before it is read.
 enum Leaf {
-    /// Taken by the run; files can be opened anew for another.
-    Csv(Box<Mutex<Option<CsvHead>>>),
+    /// Taken by the run; files can be opened anew for another, but not what is read only once.
+    Csv(Box<Mutex<Option<CsvHead>>>, Arc<Opened>),
     /// What an object of the host has, and what is asked of it.
     Host { has: Arc<Schema>, wanted: Arc<Schema> },
 }
@@ -53,12 +53,33 @@ impl Prepared {
     /// # Errors
     /// What is found wrong with the sources or the plan.
     pub fn new(plan: Arc<Plan>, mut offer: impl FnMut(usize) -> Result<Offer>) -> Result<Self> {
+        let opened: Vec<Arc<Opened>> = plan.leaves().iter().map(|_| Arc::default()).collect();
+        loop {
+            if let Some(prepared) = Self::open(&plan, &mut offer, &opened)? {
+                return Ok(prepared);
+            }
+        }
+    }
+
+    /// The same, where there may be others that are made of the sources, which share what has been opened of each; `None`
+    /// if a pipe has not brought enough yet to know its columns. What it has brought is kept.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn open(
+        plan: &Arc<Plan>,
+        mut offer: impl FnMut(usize) -> Result<Offer>,
+        opened: &[Arc<Opened>],
+    ) -> Result<Option<Self>> {
         let plan = plan.guarded()?;
         let needed = needed(&plan);
         let mut leaves = Vec::new();
-        for node in plan.leaves() {
+        for (node, opened) in plan.leaves().into_iter().zip(opened) {
             leaves.push(match node {
-                Node::ReadCsv(read) => csv_leaf(read, &mut offer)?,
+                Node::ReadCsv(read) => match csv_leaf(read, &mut offer, opened)? {
+                    Some(leaf) => leaf,
+                    None => return Ok(None),
+                },
                 Node::Host(host) => match offer(host.id)? {
                     Offer::Schema(schema) => {
                         let has = Arc::new(schema);
@@ -80,7 +101,7 @@ impl Prepared {
         let mut prepared = Self { plan, leaves, carries: None, needed };
         let plan = Arc::clone(&prepared.plan);
         prepared.carries = prepared.check(&plan, &mut 0)?;
-        Ok(prepared)
+        Ok(Some(prepared))
     }
 
     /// The columns that come out.
@@ -154,7 +175,7 @@ impl Prepared {
     /// What a leaf carries.
     fn leaf(&self, node: &Node, at: usize) -> Result<Carries> {
         let (schema, column) = match (node, &self.leaves[at]) {
-            (Node::ReadCsv(read), Leaf::Csv(head)) => {
+            (Node::ReadCsv(read), Leaf::Csv(head, _)) => {
                 let head = head.lock().unwrap_or_else(PoisonError::into_inner);
                 let head = head.as_ref().ok_or_else(|| Error::Internal("a source was taken too early".into()))?;
                 (Arc::clone(&head.schema), read.time.as_deref())
@@ -210,9 +231,10 @@ impl Prepared {
 
     fn start(&self, node: &Node, at: usize, seen: bool) -> Result<(Work, Carries)> {
         match (node, &self.leaves[at]) {
-            (Node::ReadCsv(read), Leaf::Csv(head)) => {
+            (Node::ReadCsv(read), Leaf::Csv(head, opened)) => {
                 let taken = head.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let mut head = taken.map_or_else(|| CsvHead::open(read), Ok)?;
+                let head = taken.map_or_else(|| CsvHead::open(read, opened), |head| Ok(Some(head)))?;
+                let mut head = head.ok_or_else(|| Error::Internal("a source has forgotten its columns".into()))?;
                 head.narrow(self.needed.as_ref());
                 let host = match read.input {
                     CsvInput::Host { id } => Some(id),
@@ -225,7 +247,7 @@ impl Prepared {
                         EventTimeOf { column: Some(Arc::clone(&field.name)), dtype: field.dtype.clone() }
                     }),
                 };
-                let source = Box::new(Csv::start(read, head, seen)?);
+                let source = Box::new(Csv::start(read, head, seen, self.plan.is_live())?);
                 Ok((Work::Source { source, host }, carries))
             }
             (Node::Host(host), Leaf::Host { wanted, .. }) => {
@@ -285,18 +307,22 @@ pub(super) fn retimed(batch: Batch, column: Option<&str>) -> (Batch, Option<Erro
     time::timed(&batch, at)
 }
 
-fn csv_leaf(read: &ReadCsv, offer: &mut impl FnMut(usize) -> Result<Offer>) -> Result<Leaf> {
+fn csv_leaf(
+    read: &ReadCsv,
+    offer: &mut impl FnMut(usize) -> Result<Offer>,
+    opened: &Arc<Opened>,
+) -> Result<Option<Leaf>> {
     read.check()?;
     let head = match read.input {
         CsvInput::Host { id } => match offer(id)? {
             Offer::Schema(_) | Offer::Columns(_) => {
                 return Err(Error::Internal("a file was offered a schema".into()));
             }
-            Offer::Sample(sample) => CsvHead::hosted(read, sample)?,
+            Offer::Sample(sample) => Some(CsvHead::hosted(read, sample)?),
         },
-        _ => CsvHead::open(read)?,
+        _ => CsvHead::open(read, opened)?,
     };
-    Ok(Leaf::Csv(Box::new(Mutex::new(Some(head)))))
+    Ok(head.map(|head| Leaf::Csv(Box::new(Mutex::new(Some(head))), Arc::clone(opened))))
 }
 
 /// Whether a sample of a file tells what must be known before reading it.

@@ -33,18 +33,21 @@ pub(crate) struct Csv {
 }
 
 impl Csv {
-    /// Starts over what `head` has found. `seen` says that somebody sees the batches.
+    /// Starts over what `head` has found. `seen` says that somebody sees the batches, and `live` that somebody looks at the
+    /// clock meanwhile.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, seen: bool) -> Result<Self> {
+    pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, seen: bool, live: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
+        // A file of the host does not say whether it would have to wait.
+        let prompt = (live || !seen) && !from_host;
         let threads = if from_host { 1 } else { read.threads.unwrap_or_else(cores) };
         let layout = head.layout.clone();
         let uneven = head.files.len() > 1 || read.on_error != OnError::Error;
-        let feeder = Feeder::new(read, &mut head, rows_at_a_time(read.batch_rows, seen))?;
+        let feeder = Feeder::new(read, &mut head, rows_at_a_time(read.batch_rows, seen), prompt)?;
         let total = feeder.bytes_waiting();
-        let rebatch = (seen && uneven).then(|| Rebatch::new(read.batch_rows, String::new()));
+        let rebatch = (seen && uneven && !prompt).then(|| Rebatch::new(read.batch_rows, String::new()));
         let ledger = Ledger { bytes_total: total, ..Ledger::new("read_csv") };
         Ok(Self {
             categories: Categories::new(&head.schema),

@@ -36,6 +36,8 @@ pub(crate) struct Feeder {
     head: Head,
     limits: Limits,
     batch_rows: usize,
+    /// Whether rows of a pipe that has no more for now go out, however few they are.
+    prompt: bool,
     names: Vec<String>,
     waiting: VecDeque<Unread>,
     current: Option<Current>,
@@ -54,15 +56,18 @@ struct Current {
 }
 
 impl Feeder {
-    /// Takes the files that `head` is of, to be cut into batches of so many rows.
+    /// Takes the files that `head` is of, to be cut into batches of so many rows, or of fewer where a pipe has no more for
+    /// now and the rows are to be `prompt`.
     ///
     /// # Errors
-    /// If the arguments do not fit.
-    pub(crate) fn new(read: &ReadCsv, head: &mut CsvHead, batch_rows: usize) -> Result<Self> {
+    /// If the arguments do not fit; [`Error::Consumed`](crate::Error::Consumed) if somebody else reads a pipe.
+    pub(crate) fn new(read: &ReadCsv, head: &mut CsvHead, batch_rows: usize, prompt: bool) -> Result<Self> {
+        head.files.iter_mut().try_for_each(Unread::take)?;
         Ok(Self {
             head: head_options(read)?,
             limits: Limits { max_line: read.max_line, ..Limits::default() },
             batch_rows,
+            prompt,
             names: head.names.clone(),
             waiting: std::mem::take(&mut head.files),
             current: None,
@@ -128,7 +133,11 @@ impl Feeder {
                 None if current.ended => self.current = None,
                 None => match current.fill(wait)? {
                     Got::Bytes(len) => self.bytes_read += len as u64,
-                    Got::Nothing => return Ok(Fed::NotYet),
+                    Got::Nothing if !self.prompt => return Ok(Fed::NotYet),
+                    Got::Nothing => {
+                        let text = current.cutter.cut_short().map_err(|error| locate(error, &source))?;
+                        return Ok(text.map_or(Fed::NotYet, |text| Fed::Piece(Box::new(Piece { text, source }))));
+                    }
                 },
             }
         }

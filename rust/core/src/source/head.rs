@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::opened::Opened;
 use super::unread::{Sample, Unread};
 use crate::csv::{self, Dialect, Head, Inferred, Layout, Sampling};
 use crate::error::{Error, Result};
@@ -26,16 +27,17 @@ pub(crate) struct CsvHead {
 }
 
 impl CsvHead {
-    /// Opens the source and reads samples, up to that of the first file with rows.
+    /// Opens the source, of which these pipes have been, and reads samples, up to that of the first file with rows; `None`
+    /// if not enough has come yet.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Argument`] and others for what is not CSV or does not fit the arguments.
-    pub(crate) fn open(read: &ReadCsv) -> Result<Self> {
-        let mut files = Unread::all(&read.input)?;
+    pub(crate) fn open(read: &ReadCsv, opened: &Arc<Opened>) -> Result<Option<Self>> {
+        let files = Unread::all(&read.input, opened)?;
         let (mut fields, mut reasons) = (Vec::new(), Vec::new());
-        for file in &mut files {
+        for file in &files {
             let source = file.name().to_owned();
-            let inferred = file.look(|sample| infer(read, sample, &source))?;
+            let Some(inferred) = file.look(|sample| infer(read, sample, &source))? else { return Ok(None) };
             inferred.header.check(&names(&fields)).map_err(|error| locate(error, &source))?;
             if !inferred.fields.is_empty() {
                 (fields, reasons) = (inferred.fields, inferred.reasons);
@@ -44,7 +46,7 @@ impl CsvHead {
                 break;
             }
         }
-        Self::new(read, (fields, reasons), files)
+        Self::new(read, (fields, reasons), files).map(Some)
     }
 
     /// What is known of a file of the host by the sample that it has read.

@@ -11,6 +11,7 @@ mod feeder;
 mod head;
 mod host;
 mod input;
+mod opened;
 mod unread;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) use categories::Categories;
 pub(crate) use csv::Csv;
 pub(crate) use head::{CsvHead, infer};
 pub(crate) use host::HostBatches;
+pub use opened::Opened;
 pub use unread::Sample;
 
 /// How many rows a batch has at most where so many were asked for: if nobody sees the batches no more than is usual, so

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::input::{Got, Input};
+use super::opened::{OneShot, Opened};
 use crate::error::{Error, Result};
 use crate::plan::CsvInput;
 
 /// The first bytes of a source.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -20,9 +21,14 @@ pub struct Sample {
 /// A file of which no row has been read yet.
 pub(crate) struct Unread {
     from: From,
-    /// The input and what has been read of it, if it cannot be read again.
-    opened: Option<(Input, Sample)>,
+    /// Where it is once it has been opened, if it can be read only once.
+    opened: Arc<Opened>,
+    /// The input, and what has been read of it, if a run has taken it.
+    taken: Option<(Input, Sample)>,
 }
+
+/// The standard input, of which there is one.
+static STDIN: LazyLock<Arc<Opened>> = LazyLock::new(Arc::default);
 
 /// Where a file is.
 enum From {
@@ -33,13 +39,14 @@ enum From {
 }
 
 impl Unread {
-    /// The files of a source, in order.
+    /// The files of a source, in order, of which these have been opened.
     ///
     /// # Errors
     /// [`Error::Argument`] and [`Error::Io`] if there are none; [`Error::Consumed`] for a file of the host, which
     /// is [`hosted`](Self::hosted) where it has not been read yet.
-    pub(crate) fn all(input: &CsvInput) -> Result<VecDeque<Self>> {
-        let of = |from| Self { from, opened: None };
+    pub(crate) fn all(input: &CsvInput, opened: &Arc<Opened>) -> Result<VecDeque<Self>> {
+        let opened = if matches!(input, CsvInput::Stdin) { &*STDIN } else { opened };
+        let of = |from| Self { from, opened: Arc::clone(opened), taken: None };
         Ok(match input {
             CsvInput::Paths(paths) => expand(paths)?.into_iter().map(|path| of(From::Path(path))).collect(),
             CsvInput::Bytes(bytes) => [of(From::Memory(Arc::clone(bytes)))].into(),
@@ -53,7 +60,7 @@ impl Unread {
 
     /// A file of the host, which has read so much of it.
     pub(crate) fn hosted(sample: Sample) -> Self {
-        Self { from: From::Host, opened: Some((Input::Host, sample)) }
+        Self { from: From::Host, opened: Arc::default(), taken: Some((Input::Host, sample)) }
     }
 
     /// What users call it.
@@ -77,30 +84,49 @@ impl Unread {
         }
     }
 
-    /// Shows ever more of its first bytes until they are enough.
+    /// Shows ever more of its first bytes until they are enough; `None` if they are not yet, and no more has come.
     ///
     /// # Errors
     /// [`Error::Io`], and what `look` finds wrong.
-    pub(crate) fn look<T>(&mut self, mut look: impl FnMut(&Sample) -> Result<Option<T>>) -> Result<T> {
-        let (mut input, mut sample) = (self.input()?, Sample::default());
-        loop {
-            if let Some(seen) = look(&sample)? {
-                self.opened = input.is_one_shot().then_some((input, sample));
-                return Ok(seen);
-            }
-            sample.extend(&mut input)?;
+    pub(crate) fn look<T>(&self, look: impl FnMut(&Sample) -> Result<Option<T>>) -> Result<Option<T>> {
+        let mut opened = self.opened.lock();
+        if let Some(known) = opened.get_mut(self.name()) {
+            return known.look(look);
         }
+        let input = self.input()?;
+        match input.is_one_shot() {
+            true => opened.entry(self.name().to_owned()).or_insert(OneShot::new(input)).look(look),
+            false => OneShot::new(input).look(look),
+        }
+    }
+
+    /// Takes it, if it can be read only once and has been opened.
+    ///
+    /// # Errors
+    /// [`Error::Consumed`] if somebody else has taken it.
+    pub(crate) fn take(&mut self) -> Result<()> {
+        if self.taken.is_none()
+            && let Some(known) = self.opened.lock().get_mut(self.name())
+        {
+            self.taken = Some(known.take()?);
+        }
+        Ok(())
     }
 
     /// Opens it, unless it is open.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`], and those of [`take`](Self::take).
     pub(crate) fn open(mut self) -> Result<(Input, Sample)> {
-        match self.opened.take() {
-            Some(opened) => Ok(opened),
-            None => Ok((self.input()?, Sample::default())),
+        self.take()?;
+        if let Some(taken) = self.taken.take() {
+            return Ok(taken);
         }
+        let input = self.input()?;
+        if input.is_one_shot() {
+            self.opened.lock().insert(self.name().to_owned(), OneShot::taken());
+        }
+        Ok((input, Sample::default()))
     }
 
     fn input(&self) -> Result<Input> {
@@ -117,9 +143,15 @@ impl Unread {
 const SAMPLE: usize = 1 << 20;
 
 impl Sample {
-    /// Reads on, doubling the sample.
-    fn extend(&mut self, input: &mut Input) -> Result<()> {
-        self.read(input, self.bytes.len().max(SAMPLE)).map(drop)
+    /// Reads on until the sample has doubled, or there is no more for now.
+    pub(super) fn grow(&mut self, input: &mut Input) -> Result<Got> {
+        let goal = (2 * self.bytes.len()).max(SAMPLE);
+        loop {
+            let got = self.read(input, goal - self.bytes.len())?;
+            if !matches!(got, Got::Bytes(1..)) || self.bytes.len() == goal {
+                return Ok(got);
+            }
+        }
     }
 
     /// Reads at most `len` bytes more.

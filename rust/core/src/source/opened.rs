@@ -1,0 +1,72 @@
+//! [`Opened`]: what has been opened of a source that can be read only once.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::input::{Got, Input};
+use super::unread::Sample;
+use crate::error::{Error, Result};
+
+/// The pipes of a source that have been opened. All that is made of the source shares it, so that what has been read of a
+/// pipe to know its columns is there for whoever reads its rows, and nobody reads them twice.
+#[derive(Default)]
+pub struct Opened(Mutex<HashMap<String, OneShot>>);
+
+/// A pipe that has been opened.
+pub(super) struct OneShot {
+    /// Until a run takes it.
+    input: Option<Input>,
+    /// Its first bytes.
+    sample: Sample,
+}
+
+impl Opened {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, OneShot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OneShot {
+    /// One of which nothing has been read.
+    pub(super) fn new(input: Input) -> Self {
+        Self { input: Some(input), sample: Sample::default() }
+    }
+
+    /// One that a run has taken at once.
+    pub(super) fn taken() -> Self {
+        Self { input: None, sample: Sample::default() }
+    }
+
+    /// Shows ever more of the first bytes until they are enough; `None` if they are not yet, and no more has come.
+    ///
+    /// # Errors
+    /// [`Error::Io`], what `look` finds wrong, and [`Error::Consumed`] if more is read by somebody else.
+    pub(super) fn look<T>(&mut self, mut look: impl FnMut(&Sample) -> Result<Option<T>>) -> Result<Option<T>> {
+        loop {
+            let seen = self.sample.bytes.len();
+            if let Some(found) = look(&self.sample)? {
+                return Ok(Some(found));
+            }
+            let input = self.input.as_mut().ok_or_else(consumed)?;
+            let got = self.sample.grow(input)?;
+            if matches!(got, Got::Nothing) && self.sample.bytes.len() == seen {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes it out, with what has been read of it.
+    ///
+    /// # Errors
+    /// [`Error::Consumed`] if somebody has.
+    pub(super) fn take(&mut self) -> Result<(Input, Sample)> {
+        let input = self.input.take().ok_or_else(consumed)?;
+        Ok((input, self.sample.clone()))
+    }
+}
+
+fn consumed() -> Error {
+    let message = "a pipe can be read only once, and it is being read, or has been; if somebody writes into it anew, \
+                   make a new stream of it";
+    Error::Consumed(message.into())
+}
