@@ -117,7 +117,8 @@ def window(
     """One row per window and key. `time` is a column, or a function of the row.
 
     `holding` gives, of a time, the windows (start, end) that hold it: by
-    default those of `size` and `step`. A row is accepted by the windows that
+    default those of `size` and `step`. Edges are integers as large as they
+    come to, however narrow the column. A row is accepted by the windows that
     have not closed; then its mark moves the watermark; then the windows with
     end <= watermark close, or < where they have their end, in order of their
     ends: event time comes to all instants, however far a mark is from the one

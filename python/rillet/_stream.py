@@ -202,7 +202,7 @@ class Stream:
 
         Out come ``window_start``, ``window_end``, the keys and the aggregates: a row for each window and key that has
         rows, as soon as the watermark has passed the window's end. The watermark is the latest time so far, less the
-        lateness.
+        lateness. The edges have the type of the event time; where that is an integer of any width, they are int64.
 
         With ``early=``, ``early_rows=`` or ``refine_for=`` a window and key may have several rows. Two more columns
         come last: ``revision``, an int64 that counts them from 0, and ``is_final``, a bool that only the last of them

@@ -1,5 +1,7 @@
 //! Event time: which columns can be one, and their ticks.
 
+use std::ops::RangeInclusive;
+
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ScalarBuffer;
 
@@ -28,6 +30,20 @@ pub(crate) fn check(column: &str, dtype: &DataType) -> Result<()> {
         _ => "event time is a timestamp, a date or an integer",
     };
     Err(Error::schema(column, dtype, format!("it cannot be the event time: {hint}")))
+}
+
+/// The type of times that are computed of such ones, as the edges of windows are: like all that is computed of
+/// integers, those of integers have 64 bits, so that none is beyond what the column holds.
+pub(crate) fn computed(dtype: &DataType) -> DataType {
+    if dtype.is_integer() { DataType::Int64 } else { dtype.clone() }
+}
+
+/// The ticks that times computed of such ones may have.
+pub(crate) fn range(dtype: &DataType) -> RangeInclusive<i64> {
+    match dtype {
+        DataType::Date => i32::MIN.into()..=i32::MAX.into(),
+        _ => i64::MIN..=i64::MAX,
+    }
 }
 
 /// The first row of an event time column that has none.

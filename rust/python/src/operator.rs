@@ -407,7 +407,11 @@ impl Operator {
             return Err(value_error(py, message));
         };
         if time.is_instance_of::<PyInt>() && !time.is_instance_of::<PyBool>() {
-            return time.extract().map_err(|_| value_error(py, "advance: a time must fit in 64 bits"));
+            let (ticks, bits) = match dtype {
+                DataType::Date => (time.extract().map(|days: i32| days.into()), 32),
+                _ => (time.extract(), 64),
+            };
+            return ticks.map_err(|_| value_error(py, &format!("advance: a time must fit in {bits} bits")));
         }
         let ticks = match dtype {
             _ if time.is_instance_of::<PyBool>() => Err("not a time".into()),

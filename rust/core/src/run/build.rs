@@ -142,8 +142,9 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
     let lateness = spec.lateness.ticks(&time, "lateness")?;
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
-    let edges = if is_count { &DataType::Int64 } else { &time };
-    let fill = spec.fill.map(|fill| fill_of(fill, spec, &time, &fields, &recipe)).transpose()?;
+    let results_time = time::computed(&time);
+    let edges = if is_count { &DataType::Int64 } else { &results_time };
+    let fill = spec.fill.map(|fill| fill_of(fill, spec, &results_time, &fields, &recipe)).transpose()?;
     let label = if fill.is_some() { Label::Both } else { spec.windows.label() };
     let schema = results_schema(edges, label, &fields, &recipe)?;
     let shape = Shape {
@@ -180,7 +181,7 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
             Keys::new(&fields, threads)?,
         ));
     }
-    Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: time }) }))
+    Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: results_time }) }))
 }
 
 /// How windows without rows are filled, and what comes out of that.
@@ -236,11 +237,12 @@ fn operator(
 
 /// The ruler of windows on a grid.
 fn grid_of(windows: &Windows, time: &DataType) -> Result<Ruler> {
-    match windows {
+    let ruler = match windows {
         Windows::Hopping(hopping) => ruler(hopping, time),
         Windows::Cumulate { size, step, offset } => expanding(*size, *step, *offset, time),
         other => Err(Error::Internal(format!("{other} is on no grid"))),
-    }
+    };
+    Ok(ruler?.within(&time::range(time)))
 }
 
 /// The operator of windows on a grid, and what its results look like.
@@ -354,8 +356,9 @@ fn event_time(time: Option<&Expr>, input: &Carries) -> Result<(Option<Bound>, Da
 
 /// The ticks of a window's length.
 pub(super) fn in_range(length: Length, argument: &str, time: &DataType) -> Result<i64> {
+    let longest = MAX_LENGTH.min(time::range(time).end() / 4);
     match length.ticks(time, argument)? {
-        ticks if (1..=MAX_LENGTH).contains(&ticks) => Ok(ticks),
+        ticks if (1..=longest).contains(&ticks) => Ok(ticks),
         _ => Err(Error::argument(format!("{argument}={length}: it is out of the range of a window"))),
     }
 }

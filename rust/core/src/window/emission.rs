@@ -11,6 +11,7 @@ use crate::aggregate::{Piece, Recipe, Table};
 use crate::batch::{Batch, EventTime};
 use crate::column::from_i64;
 use crate::error::{Error, Overflow, Place, Result};
+use crate::time;
 use crate::types::{DataType, Schema};
 
 /// Results that wait to go out: for each its key, the edges of its window, and how far event time had come before
@@ -202,7 +203,7 @@ impl Emission {
         }
         columns.extend(self.pieces.take(rows));
         let time = EventTime {
-            dtype: shape.time.clone(),
+            dtype: time::computed(&shape.time),
             ticks: ends.iter().map(|end| end - i64::from(!shape.closed)).collect(),
             before: Some(take_first(&mut self.before, rows).into()),
             high: None,

@@ -9,6 +9,7 @@ use crate::column::as_i64;
 use crate::error::Error;
 use crate::expr::{Bound, Evaluated, Fault, evaluate_all};
 use crate::show;
+use crate::time;
 
 /// How far the rows of sessions reach, and which of them end theirs, bound to a schema.
 pub(crate) struct Reach {
@@ -88,7 +89,8 @@ impl Reach {
             rows.end = fault.row;
             *failure = Some(fault.into_error(&rows.batch));
         }
-        let is_wrong = |&row: &usize| !reaches.is_right(row, rows.time.ticks[row]);
+        let last = *time::range(&parts.shape.time).end();
+        let is_wrong = |&row: &usize| !reaches.is_right(row, rows.time.ticks[row], last);
         if let Some(row) = (0..rows.end).find(is_wrong) {
             rows.end = row;
             *failure = Some(match &self.gap {
@@ -126,9 +128,9 @@ impl Reaches {
         self.ends.as_ref().is_some_and(|ends| ends.value(row))
     }
 
-    /// Whether a row at this time reaches somewhere.
-    fn is_right(&self, row: usize, time: i64) -> bool {
+    /// Whether a row at this time reaches somewhere, which is before the last time that there is.
+    fn is_right(&self, row: usize, time: i64, last: i64) -> bool {
         let reach = self.of(row);
-        reach > 0 && time.checked_add(reach).is_some_and(|due| due < i64::MAX)
+        reach > 0 && time.checked_add(reach).is_some_and(|due| due < last)
     }
 }

@@ -1,6 +1,6 @@
 //! [`Ruler`]: a [`Grid`] laid on event time.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::edges::Closed;
 use super::grid::Grid;
@@ -66,6 +66,14 @@ impl Ruler {
         let room = i64::MAX - grid.last_time();
         let times = (units.start(first + room), units.start(last - room));
         Self { grid, units: Some(units), closed, times }
+    }
+
+    /// The same where edges have to be in a range.
+    pub(crate) fn within(self, range: &RangeInclusive<i64>) -> Self {
+        let room = i64::MAX - self.grid.last_time();
+        let first = self.times.0.max(range.start().saturating_add(room));
+        let last = self.times.1.min(range.end().saturating_sub(room));
+        Self { times: (first, last), ..self }
     }
 
     /// Whether windows are of days or months.

@@ -6,7 +6,7 @@
 //! sessions that are due go out, in the order of their ends; where rows are in order, at the end of each round,
 //! while what they left is near.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::leaving::Leaving;
 use super::mark::Mark;
@@ -18,6 +18,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
+use crate::time;
 use crate::types::DataType;
 
 /// How many rows a round has where nothing ends it before.
@@ -32,8 +33,8 @@ const SPARE: usize = 1;
 
 /// The operator of session windows.
 pub(crate) struct SessionWindow {
-    /// How far a row reaches: sessions are rows whose reaches overlap.
-    span: i64,
+    /// The times of rows whose sessions have edges that event time can have.
+    times: RangeInclusive<i64>,
     outlet: Outlet,
     mark: Mark,
     sessions: Sessions,
@@ -51,11 +52,14 @@ pub(crate) struct SessionWindow {
 }
 
 impl SessionWindow {
-    /// An operator that has seen nothing, and works on up to so many threads.
+    /// An operator that has seen nothing, and works on up to so many threads. Sessions are rows whose reaches overlap,
+    /// which are so long.
     pub(crate) fn new(span: i64, parts: Parts, threads: usize) -> Self {
         let mut tables = Tables::new(&parts.recipe, 2, threads);
         tables.grow(SPARE, 1);
+        let (times, room) = (time::range(&parts.shape.time), span + 1);
         Self {
+            times: times.start() + room..=times.end() - room,
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             sessions: Sessions::new(span),
@@ -65,7 +69,6 @@ impl SessionWindow {
             slots: Vec::new(),
             leaving: Leaving::default(),
             idle: 1024,
-            span,
             outlet: Outlet::new(parts),
         }
     }
@@ -199,8 +202,7 @@ impl SessionWindow {
     }
 
     fn holds(&self, tick: i64) -> bool {
-        let room = self.span + 1;
-        (i64::MIN + room..=i64::MAX - room).contains(&tick)
+        self.times.contains(&tick)
     }
 
     /// Makes one session of two, whose rows are all folded.

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::helpers::{Helpers, Job};
 use crate::memory;
 use crate::stage::{Ledger, Stage};
+use crate::time;
 use crate::types::{DataType, Field, Schema};
 
 /// So many rows are worth waking threads.
@@ -139,7 +140,7 @@ impl SeveralWindows {
             names: Arc::new(StringArray::from(names)),
             lanes: rulers.into_iter().map(lane).collect::<Result<_>>()?,
             mark: Mark::new(parts.lateness),
-            none: none(numbered, &parts.shape.time),
+            none: none(numbered, &time::computed(&parts.shape.time)),
             failure: None,
             ended: false,
             watermark: None,
