@@ -22,11 +22,12 @@ class Mark:
 
 
 def stream(rows, time="t"):
-    """The items of a source: each row, then the mark that it makes."""
-    items, mark = [], None
+    """The items of a source: each row, then the mark that it makes. A mark among them is one that no row made."""
+    items, mark = [], -math.inf
     for row in rows:
-        mark = row[time] if mark is None else max(mark, row[time])
-        items += [row, Mark(mark)]
+        is_mark = isinstance(row, Mark)
+        mark = max(mark, row.time if is_mark else row[time])
+        items += [Mark(mark)] if is_mark else [row, Mark(mark)]
     return items
 
 
@@ -36,13 +37,21 @@ def keep(items, predicate):
 
 
 def guard(rows, most, time="t"):
-    """The rows that are no more than `most` ahead of the latest before them; and the others."""
+    """The rows that are no more than `most` ahead of the latest before them; and the others.
+
+    A mark among them that no row made is as good as a row, and never too far ahead.
+    """
     when = time if callable(time) else lambda row: row[time]
-    passed, ahead = [], []
+    passed, ahead, latest = [], [], math.inf
     for row in rows:
-        far = passed and when(row) > max(map(when, passed)) + most
-        (ahead if far else passed).append(row)
-    return passed, [row | {"_reason": "ahead", "_missed": 0} for row in ahead]
+        is_mark = isinstance(row, Mark)
+        at = row.time if is_mark else when(row)
+        if at > latest + most and not is_mark:
+            ahead.append(row | {"_reason": "ahead", "_missed": 0})
+            continue
+        passed.append(row)
+        latest = at if latest == math.inf else max(latest, at)
+    return passed, ahead
 
 
 def merge(*streams, time="t", passive=False):

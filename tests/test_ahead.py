@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact
-from reference import guard, keep, rolling, stream, window
+from reference import Mark, guard, keep, rolling, stream, window
 from reference_several import several
 from test_properties import CONDITIONS, aggregates, as_csv, batch_rows, by, shapes, source, spec, tables
+from test_pushed import marks, pushed
 from test_several import kinds
 
 N = {"n": rl.count()}
@@ -77,6 +78,24 @@ def test_a_time_of_its_own_is_judged_behind_filters(data, shape, most, aggs, bat
     want = window(stream(turned, "minus"), aggs[1], time="minus", **shape)
     assert_rows(dicts(it), want.rows)
     assert exact(dicts(it.late)) == exact(ahead)
+
+
+@given(tables, shapes, by, lateness, lengths, aggregates(), marks)
+def test_what_advances_by_hand_is_known_to_the_guard(data, shape, by, lateness, most, aggs, marks):
+    options = {"late": "drop", "lateness": lateness, "max_ahead": most, "ahead": "keep"}
+    op = pushed().window(spec(shape), by=by or None, **options).agg(**aggs[0]).operator()
+    items, out = [], []
+    for at, row in enumerate([*data, None]):
+        if at in marks:
+            items.append(Mark(marks[at]))
+            out += dicts(op.advance(marks[at]))
+        if row:
+            items.append(row)
+            out += dicts(op.push({name: [value] for name, value in row.items()}))
+    out += dicts(op.finish())
+    passed, ahead = guard(items, most)
+    assert_rows(out, window(stream(passed), aggs[1], by=by, lateness=lateness, **shape).rows)
+    assert exact(dicts(op.late)) == exact(ahead)
 
 
 @given(tables, shapes, lengths, batch_rows, batch_rows, st.sampled_from([1, 2, 5]))
@@ -144,6 +163,44 @@ def test_the_error_says_what_to_do():
     assert error.time == np.datetime64("2024-03-01T00:00:00") and error.mark == np.datetime64("2024-01-01T00:00:30")
     assert (error.line, error.row, error.set_by_line, error.set_by_row) == (4, 2, 3, 1)
     assert isinstance(error, rl.DataError) and pickle.loads(pickle.dumps(error)).max_ahead == error.max_ahead
+
+
+def advanced(first, **options):
+    """An operator with a guard, advanced to 1000 behind these rows."""
+    plan = rl.from_push({"t": "int64", "x": "int64"}, time="t").window(rl.tumbling(10), max_ahead=10, **options)
+    op = plan.agg(**N).operator()
+    out = [op.push_row(t, 1) for t in first]
+    assert sum(map(len, out)) == 0
+    return op, op.advance(1000)
+
+
+def test_rows_are_judged_by_what_advances_by_hand():
+    op, batches = advanced([1], ahead="drop", late="drop")
+    assert [row for batch in batches for row in batch.rows()] == [(0, 10, 1)]
+    assert [op.push_row(t, 1) for t in (1000, 1010, 1021, 11)] == [[], [(1000, 1010, 1)], [], []]
+    assert [row for batch in op.finish() for row in batch.rows()] == [(1010, 1020, 1)]
+    assert (list(op.stats)[1]["ahead"], list(op.stats)[-1]["late"]) == (1, 1)
+
+
+def test_no_row_but_the_first_may_be_ahead_of_what_advances_by_hand():
+    op, _ = advanced([])
+    with pytest.raises(rl.AheadRowError, match=r"5000 is far ahead of 1000 \(advance\(\)\)"):
+        op.push_row(5000, 1)
+
+
+def test_the_error_names_what_advanced_by_hand():
+    op, _ = advanced([1])
+    with pytest.raises(rl.AheadRowError) as caught:
+        op.push_row(1011, 1)
+    assert (caught.value.mark, caught.value.max_ahead) == (1000, 11) and "(advance())" in str(caught.value)
+
+
+def test_a_time_of_its_own_does_not_advance_by_hand():
+    plan = rl.from_push({"t": "int64", "x": "int64"}, time="t").window(rl.tumbling(10), time="x", max_ahead=10)
+    op = plan.agg(**N).operator()
+    assert op.push_row(1, 1) == [] and op.advance(1000) == []
+    with pytest.raises(rl.AheadRowError, match="1000 is far ahead of 1 "):
+        op.push_row(1000, 1000)
 
 
 def test_the_limit_itself_is_not_ahead_and_the_first_row_never_is():

@@ -376,7 +376,8 @@ class Operator:
 
         Windows close as far as that, less their lateness. ``time`` is a value of the time column (``datetime``,
         ``date``, numpy's ``datetime64``, an integer) or its ticks as an integer. One that event time has reached
-        already changes nothing. Gives the batches of results.
+        already changes nothing, and none is too far ahead for ``max_ahead=``: the rows that come next are judged by it.
+        Gives the batches of results.
 
         Raises
         ------

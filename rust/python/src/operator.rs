@@ -128,7 +128,8 @@ impl Operator {
     /// far as that, less their lateness. Gives the batches of results.
     ///
     /// ``time`` is a value of the time column (``datetime``, ``date``, numpy's ``datetime64``, an integer) or its
-    /// ticks as an integer. One that event time has reached already changes nothing.
+    /// ticks as an integer. One that event time has reached already changes nothing, and none is too far ahead for
+    /// ``max_ahead=``: the rows that come next are judged by it.
     ///
     /// Raises
     /// ------

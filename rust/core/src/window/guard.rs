@@ -86,6 +86,14 @@ impl Guard {
         }))
     }
 
+    /// Goes as far as event time was moved on by hand, which is never too far. Nothing else is told beside the rows.
+    fn follow(&mut self, batch: &Batch) {
+        let time = batch.time().filter(|_| self.time.is_none());
+        if let Some(high) = time.and_then(|time| time.high.as_ref()).filter(|high| self.mark.reach(high.time)) {
+            self.mark.note(batch, high);
+        }
+    }
+
     /// The rows of a batch but for those that are gone, which are counted and, if they are kept, set aside.
     fn leave_out(&mut self, batch: Batch, gone: &[usize], ledger: &mut Ledger) -> (Batch, Option<Error>) {
         let (mut rows, mut counted, mut failure) = (batch.rows(), gone.len(), None);
@@ -113,6 +121,7 @@ impl Guard {
 
 impl Pass for Guard {
     fn pass(&mut self, batch: Batch, ledger: &mut Ledger) -> (Batch, Option<Error>) {
+        self.follow(&batch);
         let (ticks, before) = (self.ticks(&batch), self.mark.time());
         let gone = self.judge(&ticks);
         if !gone.is_empty() && self.further != Late::Error {
