@@ -199,6 +199,18 @@ def test_a_float_time_column_names_the_cast():
         dicts(source)
 
 
+def test_nulls_to_which_polars_gives_a_buffer_are_taken():
+    frame = pl.DataFrame({
+        "a": [None, None], "b": [1, 2], "c": [[], None], "d": [{"x": None, "y": 5}, None], "e": [[None, None], [None]],
+    })  # fmt: skip
+    for data in (frame, frame.slice(1), frame.clear(), frame[["a"]]):
+        for stream in (rl.from_arrow(data), rl.from_batches([data])):
+            assert rows(stream) == data.rows()
+            assert pl.DataFrame(stream).equals(data, null_equal=True)
+    assert rows(rl.from_arrow(frame).select("b")) == [(1,), (2,)]
+    assert rows(rl.from_arrow(frame).group_by().agg(n=rl.count("a"), b=rl.sum("b"))) == [(0, 3)]
+
+
 def test_what_is_not_arrow_is_refused():
     for wrong in ([1, 2], "path", 3, None):
         with pytest.raises(rl.ArgumentTypeError):
@@ -314,12 +326,15 @@ def test_a_slice_of_structs_is_read_from_where_it_begins():
 def test_texts_within_others_that_break_the_rules_are_refused():
     wrong = texts([0, 1, 2], b"a\xff")
     for array in (
+        wrong,
         pa.DictionaryArray.from_arrays(pa.array([0, 0]), wrong),
         pa.ListArray.from_arrays([0, 1, 2], wrong),
         pa.StructArray.from_arrays([wrong], ["a"]),
     ):
-        with pytest.raises(ValueError, match="malformed Arrow data"):
-            list(rl.from_arrow(pa.table({"k": array})))
+        table = pa.table({"i": [1, 2], "k": array})
+        for stream in (rl.from_arrow(table), rl.from_arrow(table).select("k"), rl.from_batches([table])):
+            with pytest.raises(ValueError, match=r'malformed Arrow data: .*column "k"'):
+                list(stream)
 
 
 @pytest.mark.parametrize("batch_rows", [None, 1, 2])

@@ -17,6 +17,7 @@ use rillet_core::types::MAX_DEPTH;
 use rillet_core::{Error, Result, plain_text};
 
 use crate::errors::{enter, type_error, value_error};
+use crate::nulls;
 use crate::valid;
 
 const SCHEMA: &CStr = c"arrow_schema";
@@ -94,9 +95,11 @@ fn check(code: i32, stream: &mut FFI_ArrowArrayStream) -> Result<()> {
 
 /// The array, or these columns of it, if they hold what their types promise.
 fn checked(array: FFI_ArrowArray, dtype: &Arrow, wanted: Option<&[usize]>) -> Result<ArrayRef> {
+    let imported = nulls::importable(&array, dtype);
     // SAFETY: the array comes from a capsule of the name that the C data interface gives to such data, so
     // that its buffers are as long as its type and length say. What they hold is validated below.
-    let data = unsafe { from_ffi_and_data_type(array, dtype.clone()) }.map_err(malformed)?;
+    let data = unsafe { from_ffi_and_data_type(array, imported) }.map_err(malformed)?;
+    let data = nulls::restored(data, dtype).map_err(malformed)?;
     if let Some(wanted) = wanted {
         return Ok(Arc::new(valid::columns(&data, wanted).map_err(malformed)?));
     }

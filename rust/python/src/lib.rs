@@ -20,6 +20,7 @@ mod iterator;
 mod mapping;
 mod missing;
 mod moment;
+mod nulls;
 mod numpy;
 mod operator;
 mod pickle;

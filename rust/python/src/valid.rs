@@ -5,29 +5,33 @@ use std::sync::Arc;
 use arrow_array::{StructArray, make_array};
 use arrow_buffer::ArrowNativeType;
 use arrow_data::ArrayData;
-use arrow_schema::{ArrowError, DataType as Arrow};
+use arrow_schema::{ArrowError, DataType as Arrow, Field, Fields};
 
 /// Checks lengths, offsets, codes and texts, down to the last child.
 ///
 /// # Errors
-/// What is wrong.
+/// What is wrong, and in which column.
 pub fn check(data: &ArrayData) -> Result<(), ArrowError> {
+    each_child(data, check)?;
     data.validate()?;
-    check_values(data)
+    data.validate_nulls()?;
+    // Whatever is not plainly right is looked at value by value, which tells what is wrong.
+    if is_plainly_right(data) { Ok(()) } else { data.validate_values() }
 }
 
 /// Rows with these of their columns, if those hold what their types promise.
 ///
 /// # Errors
-/// What is wrong.
+/// What is wrong, and in which column.
 pub fn columns(rows: &ArrayData, wanted: &[usize]) -> Result<StructArray, ArrowError> {
+    each_child(rows, ArrayData::validate)?;
     rows.validate()?;
     let Arrow::Struct(fields) = rows.data_type() else {
         return Err(ArrowError::InvalidArgumentError(format!("{} is no struct", rows.data_type())));
     };
     let column = |&at: &usize| {
         let column = rows.child_data()[at].slice(rows.offset(), rows.len());
-        check_values(&column)?;
+        check(&column).map_err(|error| within(&fields[at], error))?;
         Ok(make_array(column))
     };
     let columns = wanted.iter().map(column).collect::<Result<_, ArrowError>>()?;
@@ -35,13 +39,24 @@ pub fn columns(rows: &ArrayData, wanted: &[usize]) -> Result<StructArray, ArrowE
     StructArray::try_new_with_length(fields, columns, rows.nulls().cloned(), rows.len())
 }
 
-fn check_values(data: &ArrayData) -> Result<(), ArrowError> {
-    data.validate_nulls()?;
-    // Whatever is not plainly right is looked at value by value, which tells what is wrong.
-    if !is_plainly_right(data) {
-        data.validate_values()?;
-    }
-    data.child_data().iter().try_for_each(check_values)
+/// Checks each child; an error names it if it has a name.
+fn each_child(data: &ArrayData, check: impl Fn(&ArrayData) -> Result<(), ArrowError>) -> Result<(), ArrowError> {
+    let none = Fields::empty();
+    let fields = if let Arrow::Struct(fields) = data.data_type() { fields } else { &none };
+    data.child_data().iter().enumerate().try_for_each(|(at, child)| {
+        check(child).map_err(|error| match fields.get(at) {
+            Some(field) => within(field, error),
+            None => error,
+        })
+    })
+}
+
+fn within(field: &Field, error: ArrowError) -> ArrowError {
+    let what = match error {
+        ArrowError::InvalidArgumentError(what) => what,
+        other => other.to_string(),
+    };
+    ArrowError::InvalidArgumentError(format!("column {:?}: {what}", field.name()))
 }
 
 /// Whether a look at the whole, which is quick, shows that every value is right.
