@@ -242,3 +242,139 @@ def test_an_expression_without_event_time_says_so_too():
     assert message == (
         'from_rows, row 0: "null" is not an event time; leave such rows out first: .filter(….is_not_null())'
     )
+
+
+# ------------------------------------------------- decided at the call
+
+
+ROWS = ["a", "b"]
+AT_THE_CALL = {
+    "names twice": (
+        lambda: rl.read_csv(b"1,2\n", names=["a", "a"]),
+        rl.ArgumentError, 'names= has "a" twice; name one of the columns otherwise',
+    ),
+    "a made-up name twice": (
+        lambda: rl.read_csv(b"1,2\n", names=["column_2", ""]),
+        rl.ArgumentError, 'names= has "column_2" twice; name one of the columns otherwise',
+    ),
+    "no names": (
+        lambda: rl.read_csv(b"1,2\n", names=[]), rl.ArgumentError, "names= must have 1 to 100000 names, not 0",
+    ),
+    "columns twice": (
+        lambda: rl.read_csv(b"a\n", columns=["a", "a"]),
+        rl.ArgumentError, 'columns= has "a" twice; leave one of them out',
+    ),
+    "time not in columns": (
+        lambda: rl.read_csv(b"a,t\n", columns=["a"], time="t"),
+        rl.ArgumentError, 'time="t" is not among columns=; add it there',
+    ),
+    "time not in names": (
+        lambda: rl.read_csv(b"1,2\n", names=ROWS, time="t"),
+        rl.ColumnNotFoundError, 'no column "t"; the columns are a, b',
+    ),
+    "columns not in names": (
+        lambda: rl.read_csv(b"1,2\n", names=ROWS, columns=["c"]),
+        rl.ColumnNotFoundError, 'no column "c"; the columns are a, b',
+    ),
+    "schema not in names": (
+        lambda: rl.read_csv(b"1,2\n", names=ROWS, schema={"price": "int64"}),
+        rl.ColumnNotFoundError, 'no column "price"; the columns are a, b',
+    ),
+    "a float for time": (
+        lambda: rl.read_csv(b"t\n", time="t", schema={"t": "float64"}),
+        rl.SchemaError, 'column "t" is float64: it cannot be the event time',
+    ),
+    "a list": (
+        lambda: rl.read_csv(b"x\n", schema={"x": "list<int64>"}),
+        rl.SchemaError, 'column "x" is list<int64>: CSV has no form for this type; declare it as string',
+    ),
+    "time of batches": (
+        lambda: rl.from_batches([], time="t", schema={"x": "int64"}),
+        rl.ColumnNotFoundError, 'no column "t"; the only column is "x"',
+    ),
+    "time of rows": (
+        lambda: rl.from_rows([], time="t", schema={"x": "int64"}),
+        rl.ColumnNotFoundError, 'no column "t"; the only column is "x"',
+    ),
+    "a float for the time of rows": (
+        lambda: rl.from_rows([], time="x", schema={"x": "float64"}),
+        rl.SchemaError, 'column "x" is float64: it cannot be the event time',
+    ),
+    "time of pushed rows": (
+        lambda: rl.from_push({"x": "int64"}, time="t"),
+        rl.ColumnNotFoundError, 'no column "t"; the only column is "x"',
+    ),
+    "too many rows": (
+        lambda: read().limit(2**70),
+        rl.ArgumentError, f"limit takes a number of rows that fits in 64 bits, not {2**70}",
+    ),
+    "too many rows in a batch": (
+        lambda: read().rebatch(2**70),
+        rl.ArgumentError, f"rebatch takes a number of rows that fits in 64 bits, not {2**70}",
+    ),
+    "no truth": (
+        lambda: rl.first("x", skip_nulls="no"), rl.ArgumentTypeError, "skip_nulls must be True or False, not str",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", AT_THE_CALL)
+def test_what_cannot_be_right_is_an_error_at_the_call(what):
+    make, kind, message = AT_THE_CALL[what]
+    assert says(make, kind).startswith(message)
+
+
+@pytest.mark.parametrize("make", [rl.from_batches, rl.from_rows, lambda _, **time: rl.from_push(**time), rl.from_arrow])
+def test_a_time_that_is_no_name_is_an_error_at_the_call(make):
+    message = says(lambda: make([], time=5), rl.ArgumentTypeError)
+    assert message == "time must be the name of a column, not int"
+
+
+AGGREGATES = [rl.sum, rl.mean, rl.min, rl.max, rl.first, rl.last, rl.var, rl.std]
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_an_aggregate_of_nothing_is_an_error_at_the_call(aggregate):
+    message = says(lambda: aggregate(None), rl.ArgumentTypeError)
+    assert message == f"{aggregate.__name__} takes a column, by its name or as an expression, not None"
+
+
+def test_names_that_are_made_up_may_be_named():
+    stream = rl.read_csv(b"1,2\n", names=["a", ""], columns=["column_2"], time="column_2")
+    assert rows(stream) == [(2,)]
+
+
+# -------------------------------------------------------- what is wrong
+
+
+def test_a_row_that_does_not_split_names_no_header_that_there_is_not():
+    for data, options in ((b"1,2,3\n", {"names": ["a", "b"]}), (b"a,b\n1,2,3\n", {})):
+        message = says(lambda data=data, options=options: rows(rl.read_csv(data, **options)), rl.BadRowError)
+        assert '"1,2,3" is a row of 3 fields, not of 2; ' in message
+
+
+def test_a_file_that_has_nothing_yet_says_so():
+    class Waiting:
+        def read(self, size):
+            return None
+
+    message = says(lambda: iter(rl.read_csv(Waiting())), rl.ArgumentTypeError)
+    assert message == (
+        "read() of the file gives None: it does not block and has nothing yet; let it block, "
+        "os.set_blocking(file.fileno(), True)"
+    )
+
+
+def test_a_file_with_other_columns_than_before_says_so(tmp_path):
+    target, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    target.write_bytes(b"a,b\n1,2\n")
+    other.write_bytes(b"a,c\n1,2\n")
+    stream = rl.read_csv([target, other])
+    assert says(lambda: rows(stream), rl.ArgumentError) == (
+        f'{other}: the columns differ from those of the first file: "c" instead of "b"'
+    )
+    assert list(stream.schema) == ["a", "b"]
+    target.write_bytes(b"a\n1\n")
+    assert says(lambda: rows(stream), rl.ArgumentError) == (
+        f"{target}: the columns differ from those that it had when it was looked at first: 1 instead of 2"
+    )

@@ -335,6 +335,7 @@ def test_a_file_that_shrinks(tmp_path):
     with pytest.raises(rl.SourceError, match="shrank") as caught:
         got.extend(len(batch) for batch in it)
     assert caught.value.filename == str(target)
+    assert str(caught.value) == f"The file shrank while it was read, from 4000002 bytes to 100000: {str(target)!r}"
     assert 1000 <= sum(got) < 2_000_000
 
 

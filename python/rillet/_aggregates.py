@@ -5,7 +5,7 @@ Nulls are skipped. Of no values, a count is 0 and everything else null.
 
 from typing import Any, Literal, SupportsIndex, overload
 
-from rillet._checks import Column, check_count
+from rillet._checks import Column, check_count, check_truth
 from rillet._core import Aggregate, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 
@@ -116,6 +116,7 @@ def first(column: Column, *, skip_nulls: bool = True, where: Column | None = Non
     >>> [row for batch in table.agg(value=rl.first("x"), own=rl.first("x", skip_nulls=False)) for row in batch.rows()]
     [(5, None)]
     """
+    check_truth("skip_nulls", skip_nulls)
     return Aggregate("first", column, skip_nulls=skip_nulls, filter=where)
 
 
@@ -129,6 +130,7 @@ def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None
     >>> [row for batch in table.agg(value=rl.last("x")) for row in batch.rows()]
     [(7,)]
     """
+    check_truth("skip_nulls", skip_nulls)
     return Aggregate("last", column, skip_nulls=skip_nulls, filter=where)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from rillet._core import Expr
 from rillet._errors import ArgumentError, ArgumentTypeError
 
@@ -21,6 +23,18 @@ def check_count(name: str, value: Any) -> None:
     least = 0 if name in _MAY_BE_ZERO else 1
     if not least <= value.__index__() < 1 << 63:
         raise ArgumentError(f"{name} must be at least {least} and fit in 64 bits, not {value}")
+
+
+def check_truth(name: str, value: Any) -> None:
+    """Refuses what is neither true nor false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ArgumentTypeError(f"{name} must be True or False, not {type(value).__name__}")
+
+
+def check_time(time: Any) -> None:
+    """Refuses an event time that is not the name of a column."""
+    if time is not None and not isinstance(time, str):
+        raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
 
 
 def schema_items(schema: Any) -> list[tuple[str, str]]:
@@ -89,4 +103,6 @@ def count_of(n: Any, where: str) -> int:
         raise ArgumentTypeError(f"{where} takes a number of rows, not {type(n).__name__}") from None
     if count < 0:
         raise ArgumentError(f"{where} takes a number of rows that is not negative, not {count}")
+    if count >= 1 << 63:
+        raise ArgumentError(f"{where} takes a number of rows that fits in 64 bits, not {count}")
     return int(count)

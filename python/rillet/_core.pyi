@@ -438,8 +438,10 @@ class Plan:
         """Reads CSV from paths, bytes, standard input or a file of the host."""
 
     @staticmethod
-    def host(host: int, name: str, *, time: str | None = None, batch_rows: int | None = None) -> Plan:
-        """Takes batches from the object of this number."""
+    def host(
+        host: int, name: str, *, time: str | None = None, schema: Schema | None = None, batch_rows: int | None = None
+    ) -> Plan:
+        """Takes batches from the object of this number, of which these columns are declared."""
 
     @staticmethod
     def merge(streams: list[Plan], idle_timeout: _Length | None) -> Plan: ...

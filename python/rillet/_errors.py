@@ -132,6 +132,8 @@ class SourceError(Error, OSError):
         return type(self), (self.errno, self.strerror, self.filename)
 
     def __str__(self) -> str:
+        if self.errno is None and self.strerror is not None:  # it is not of the system
+            return f"{self.strerror}: {self.filename!r}"
         return OSError.__str__(self)
 
 

@@ -79,6 +79,11 @@ class FileHost(Host, Running):
 
     def _read(self, size: int) -> bytes:
         data = self._read_some(size)
+        if data is None:
+            raise ArgumentTypeError(
+                "read() of the file gives None: it does not block and has nothing yet; let it block, "
+                "os.set_blocking(file.fileno(), True)"
+            )
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise ArgumentTypeError(
                 f"read() of the file gives {type(data).__name__}, not bytes; open it in binary mode, open(path, 'rb'), "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from rillet import _core
-from rillet._checks import check_count, schema_items
+from rillet._checks import check_count, check_time, schema_items
 from rillet._core import Schema
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import ArrowHost, FileHost, IterableHost, PushHost, batches, rows
@@ -84,8 +84,7 @@ def read_csv(
     >>> next(iter(stream))["age"]
     array([36, 41])
     """
-    if time is not None and not isinstance(time, str):
-        raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
+    check_time(time)
     options: dict[str, Any] = {
         "time": time,
         "schema": schema_items(schema),
@@ -142,10 +141,11 @@ def from_batches(
     >>> [len(batch) for batch in stream]
     [2, 1]
     """
+    check_time(time)
     check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
     host = IterableHost(batches_, batches(declared), declared, "from_batches")
-    return Stream(_core.Plan.host(0, "from_batches", time=time, batch_rows=batch_rows), (host,))
+    return Stream(_core.Plan.host(0, "from_batches", time=time, schema=declared, batch_rows=batch_rows), (host,))
 
 
 def from_rows(
@@ -171,10 +171,11 @@ def from_rows(
     >>> [row for batch in stream for row in batch.rows()]
     [(0, True), (1, False), (2, True)]
     """
+    check_time(time)
     check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
     host = IterableHost(rows_, rows(declared, batch_rows), declared, "from_rows")
-    return Stream(_core.Plan.host(0, "from_rows", time=time, batch_rows=batch_rows), (host,))
+    return Stream(_core.Plan.host(0, "from_rows", time=time, schema=declared, batch_rows=batch_rows), (host,))
 
 
 def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_536) -> Stream:
@@ -189,6 +190,7 @@ def from_arrow(data: Any, /, *, time: str | None = None, batch_rows: int = 65_53
     >>> [len(batch) for batch in rl.from_arrow(pa.table({"x": [1, 2, 3]}), batch_rows=2)]
     [2, 1]
     """
+    check_time(time)
     check_count("batch_rows", batch_rows)
     return Stream(_core.Plan.host(0, "from_arrow", time=time, batch_rows=batch_rows), (ArrowHost(data),))
 
@@ -205,10 +207,9 @@ def from_push(schema: Mapping[str, str] | None = None, /, *, time: str | None = 
     ...     [op.push_row(1, 0.5), op.push_row(2, 1.5)]
     [[(1, 0.5, 0.5)], [(2, 1.5, 1.0)]]
     """
-    if time is not None and not isinstance(time, str):
-        raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
-    host = PushHost(None if schema is None else Schema(schema))
-    return Stream(_core.Plan.host(0, "from_push", time=time), (host,))
+    check_time(time)
+    declared = None if schema is None else Schema(schema)
+    return Stream(_core.Plan.host(0, "from_push", time=time, schema=declared), (PushHost(declared),))
 
 
 def _paths(source: Any) -> list[str]:

@@ -407,6 +407,10 @@ impl PyAggregate {
         skip_nulls: bool,
         ddof: u32,
     ) -> PyResult<Self> {
+        if column.is_none() && function != "count" {
+            let message = format!("{function} takes a column, by its name or as an expression, not None");
+            return Err(type_error(py, &message));
+        }
         let function = match function {
             "count" => Function::Count,
             "sum" => Function::Sum,

@@ -76,20 +76,20 @@ impl PyPlan {
         Ok(Self(Plan::source(Node::ReadCsv(Box::new(read)))))
     }
 
-    /// Takes batches from the object of this number.
+    /// Takes batches from the object of this number, of which these columns are declared.
     #[staticmethod]
-    #[pyo3(signature = (host, name, *, time=None, batch_rows=None))]
+    #[pyo3(signature = (host, name, *, time=None, schema=None, batch_rows=None))]
     fn host(
         py: Python<'_>,
         host: usize,
         name: String,
         time: Option<String>,
+        schema: Option<&Bound<'_, PySchema>>,
         batch_rows: Option<usize>,
     ) -> PyResult<Self> {
-        if batch_rows == Some(0) {
-            return Err(value_error(py, "batch_rows must be at least 1, not 0"));
-        }
-        Ok(Self(Plan::source(Node::Host(Host { id: host, name, time, batch_rows }))))
+        let host = Host { id: host, name, time, batch_rows };
+        host.check(schema.map(|schema| &*schema.get().0)).map_err(|error| to_py(py, &error))?;
+        Ok(Self(Plan::source(Node::Host(host))))
     }
 
     /// Several streams as one; the objects of each come after those of the ones before it.

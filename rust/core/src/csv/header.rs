@@ -49,7 +49,7 @@ pub struct Header {
 /// of it is needed.
 ///
 /// # Errors
-/// [`Error::Argument`] for what is not CSV in UTF-8, and for names given twice;
+/// [`Error::Argument`] for what is not CSV in UTF-8, and for names that are there twice;
 /// [`Error::BadRow`] for a header that does not split; [`Error::Limit`] for one too long.
 pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>> {
     check_magic(sample)?;
@@ -71,8 +71,7 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
         }
     }
     if let Some(names) = &head.names {
-        let names = unique(names.clone(), head)?;
-        return Ok(Some(Header { names, end: start, skipped: 0 }));
+        return Ok(Some(Header { names: named(names.clone()), end: start, skipped: 0 }));
     }
     let mut skipped = 0;
     loop {
@@ -86,19 +85,9 @@ pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>
             (start, skipped) = (line.next, skipped + 1);
             continue;
         }
-        let names = unique(line.names(sample, head, start)?, head)?;
+        let names = unique(named(line.names(sample, head, start)?))?;
         return Ok(Some(Header { names, end: line.next, skipped }));
     }
-}
-
-/// Reads the start of one of several files, which must have these columns, or be empty.
-///
-/// # Errors
-/// As [`head`], and [`Error::Argument`] if the names differ.
-pub fn check_header(sample: &[u8], complete: bool, options: &Head, names: &[String]) -> Result<Option<Header>> {
-    let Some(header) = head(sample, complete, options)? else { return Ok(None) };
-    header.check(names)?;
-    Ok(Some(header))
 }
 
 /// The error for files that are all empty.
@@ -107,19 +96,19 @@ pub fn no_header() -> Error {
 }
 
 impl Header {
-    /// Refuses names that differ from those known, if both are.
+    /// Refuses names that differ from those known, if both are; an error calls the known ones `those`.
     ///
     /// # Errors
     /// [`Error::Argument`].
-    pub fn check(&self, known: &[String]) -> Result<()> {
+    pub fn check(&self, known: &[String], those: &str) -> Result<()> {
         if self.names == known || self.names.is_empty() || known.is_empty() {
             return Ok(());
         }
         let differs = match self.names.iter().zip(known).find(|(a, b)| a != b) {
-            Some((name, expected)) => format!("it has {name:?} where the first file has {expected:?}"),
-            None => format!("it has {} columns, the first file {}", self.names.len(), known.len()),
+            Some((name, expected)) => format!("{name:?} instead of {expected:?}"),
+            None => format!("{} instead of {}", self.names.len(), known.len()),
         };
-        Err(Error::argument(format!("the columns differ from those of the first file: {differs}")))
+        Err(Error::argument(format!("the columns differ from {those}: {differs}")))
     }
 }
 
@@ -303,18 +292,16 @@ pub(crate) fn unquoted<'a>(raw: &'a [u8], dialect: &Dialect) -> std::borrow::Cow
     }
 }
 
-/// The names, those that are empty made up; an error if one is there twice.
-fn unique(mut names: Vec<String>, head: &Head) -> Result<Vec<String>> {
-    if names.is_empty() || names.len() > head.max_columns {
-        return Err(Error::argument(format!(
-            "names= must have 1 to {} names, not {}",
-            head.max_columns,
-            names.len()
-        )));
-    }
+/// The names, those that are empty made up.
+pub(crate) fn named(mut names: Vec<String>) -> Vec<String> {
     for (i, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
         *name = format!("column_{}", i + 1);
     }
+    names
+}
+
+/// The names of a header; an error if one is there twice.
+fn unique(names: Vec<String>) -> Result<Vec<String>> {
     let mut seen = HashSet::with_capacity(names.len());
     if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
         return Err(Error::argument(format!(
@@ -397,7 +384,10 @@ mod tests {
 
     #[test]
     fn other_files_must_agree() {
-        let check = |sample: &[u8]| check_header(sample, true, &Head::default(), &["a".into(), "b".into()]);
+        let check = |sample: &[u8]| {
+            let header = head(sample, true, &Head::default()).expect("fine").expect("complete");
+            header.check(&["a".into(), "b".into()], "those of the first file")
+        };
         assert!(check(b"a,b\n").is_ok());
         assert!(check(b"").is_ok());
         assert!(check(b"a,c\n").is_err());

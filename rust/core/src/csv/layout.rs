@@ -1,6 +1,8 @@
 //! [`Layout`]: what to decode of a text, and what to do with rows that do not convert.
 
+use super::columns::builder;
 use super::dialect::Dialect;
+use crate::error::Result;
 use crate::types::DataType;
 
 /// What to do with a bad row: one that does not split into its fields, or does not convert.
@@ -36,6 +38,14 @@ impl Column {
     /// A column that is handed out, where only empty fields are null.
     pub fn new(index: usize, name: impl Into<String>, dtype: DataType) -> Self {
         Self { index, name: name.into(), dtype, nulls: Vec::new(), required: false, wanted: true }
+    }
+
+    /// Whether its type has a form in text.
+    ///
+    /// # Errors
+    /// [`Error::Schema`](crate::Error::Schema) if it has none.
+    pub(crate) fn check(&self) -> Result<()> {
+        builder(self, 0, &mut Vec::new()).map(drop)
     }
 
     /// Whether an unquoted field of this text is null.

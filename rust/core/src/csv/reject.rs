@@ -141,7 +141,7 @@ fn reason(why: NoValue, dtype: &DataType, text: &str) -> String {
 fn split_reason(why: Why, fields: usize) -> String {
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     match why {
-        Why::Fields(n) => format!("a row of {n} field{} where the header has {fields}", plural(n)),
+        Why::Fields(n) => format!("a row of {n} field{}, not of {fields}", plural(n)),
         Why::AfterQuote => "a row with text after a closing quote".into(),
         Why::Unclosed => "a row with a quote that never closes".into(),
     }

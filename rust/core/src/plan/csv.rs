@@ -1,11 +1,14 @@
 //! [`ReadCsv`]: how CSV is read.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::BATCH_ROWS;
+use super::{BATCH_ROWS, twice};
+use crate::csv::{Column, named};
 use crate::error::{Error, Result};
+use crate::time;
 use crate::types::DataType;
 
 /// More threads than this are a slip, and starting them would starve the process.
@@ -156,7 +159,47 @@ impl ReadCsv {
                 refused("quote must be one ASCII character that is not a line end")
             }
             _ if self.quote == Some(self.delimiter) => refused("quote and delimiter must differ"),
-            _ => self.comment_byte().map(drop),
+            _ => {
+                self.comment_byte()?;
+                self.check_columns()
+            }
         }
+    }
+
+    /// Checks that the columns that arguments are about are there, and can be what they are declared, as far as the
+    /// arguments tell.
+    fn check_columns(&self) -> Result<()> {
+        if let Some(name) = twice(self.columns.iter().flatten().map(String::as_str)) {
+            return Err(Error::argument(format!("columns= has {name:?} twice; leave one of them out")));
+        }
+        self.names.iter().try_for_each(|names| self.check_names(names))?;
+        self.schema.iter().try_for_each(|(name, dtype)| Column::new(0, name, dtype.clone()).check())?;
+        self.time.iter().try_for_each(|time| self.check_time(time))
+    }
+
+    /// Checks the names that take the place of a header, and that they have what other arguments name.
+    fn check_names(&self, names: &[String]) -> Result<()> {
+        if !(1..=self.max_columns).contains(&names.len()) {
+            let message = format!("names= must have 1 to {} names, not {}", self.max_columns, names.len());
+            return Err(Error::argument(message));
+        }
+        let known = named(names.to_vec());
+        if let Some(name) = twice(known.iter().map(String::as_str)) {
+            return Err(Error::argument(format!("names= has {name:?} twice; name one of the columns otherwise")));
+        }
+        let there: HashSet<&String> = known.iter().collect();
+        let declared = self.schema.iter().map(|(name, _)| name);
+        match self.columns.iter().flatten().chain(declared).chain(&self.time).find(|name| !there.contains(name)) {
+            Some(column) => Err(Error::ColumnNotFound { column: column.clone(), known }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_time(&self, time: &String) -> Result<()> {
+        if self.columns.as_ref().is_some_and(|columns| !columns.contains(time)) {
+            return Err(Error::argument(format!("time={time:?} is not among columns=; add it there")));
+        }
+        let declared = self.schema.iter().find(|(name, _)| name == time);
+        declared.map_or(Ok(()), |(name, dtype)| time::check(name, dtype))
     }
 }

@@ -15,6 +15,7 @@ mod rolling;
 mod session;
 mod shown;
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::time;
 use crate::types::Schema;
 use crate::window::{Label, Late, Length, MAX_LENGTH};
 use crate::zone::version;
@@ -260,6 +262,19 @@ impl Plan {
     }
 }
 
+impl Host {
+    /// Checks what can be checked before the object is asked; its columns, where they are declared.
+    ///
+    /// # Errors
+    /// If the event time is none of the columns, or cannot be one.
+    pub fn check(&self, declared: Option<&Schema>) -> Result<()> {
+        match (&self.time, declared) {
+            (Some(time), Some(schema)) => time::check(time, &schema.fields()[schema.index(time)?].dtype),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Node {
     /// Checks what can be checked without a schema.
     fn check(&self) -> Result<()> {
@@ -455,15 +470,18 @@ impl GroupSpec {
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(Error::argument(format!(
-                "there are two {what}s named {name:?}; name one of them otherwise"
-            )));
+    match twice(names) {
+        Some(name) => {
+            Err(Error::argument(format!("there are two {what}s named {name:?}; name one of them otherwise")))
         }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first name that is there a second time.
+fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 #[cfg(test)]

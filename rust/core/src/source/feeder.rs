@@ -39,6 +39,8 @@ pub(crate) struct Feeder {
     /// Whether rows of a pipe that has no more for now go out, however few they are.
     prompt: bool,
     names: Vec<String>,
+    /// No file that has columns has been read yet.
+    is_first: bool,
     waiting: VecDeque<Unread>,
     current: Option<Current>,
     skipped: u64,
@@ -69,6 +71,7 @@ impl Feeder {
             batch_rows,
             prompt,
             names: head.names.clone(),
+            is_first: true,
             waiting: std::mem::take(&mut head.files),
             current: None,
             skipped: 0,
@@ -157,8 +160,17 @@ impl Feeder {
     fn read_head(&mut self) -> Result<bool> {
         let Some(current) = &mut self.current else { return Ok(true) };
         let Some(sample) = &mut current.sample else { return Ok(true) };
-        let checked = csv::check_header(&sample.bytes, sample.complete, &self.head, &self.names);
+        let those = if self.is_first {
+            "those that it had when it was looked at first"
+        } else {
+            "those of the first file"
+        };
+        let checked = csv::head(&sample.bytes, sample.complete, &self.head).and_then(|header| {
+            header.as_ref().map_or(Ok(()), |header| header.check(&self.names, those))?;
+            Ok(header)
+        });
         if let Some(header) = checked.map_err(|error| locate(error, &current.source))? {
+            self.is_first &= header.names.is_empty();
             current.ended = sample.complete;
             current.cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, header.end);
             feed(&mut current.cutter, &sample.bytes[header.end.byte as usize..]);

@@ -38,7 +38,8 @@ impl CsvHead {
         for file in &files {
             let source = file.name().to_owned();
             let Some(inferred) = file.look(|sample| infer(read, sample, &source))? else { return Ok(None) };
-            inferred.header.check(&names(&fields)).map_err(|error| locate(error, &source))?;
+            let same = inferred.header.check(&names(&fields), "those of the first file");
+            same.map_err(|error| locate(error, &source))?;
             if !inferred.fields.is_empty() {
                 (fields, reasons) = (inferred.fields, inferred.reasons);
             }
@@ -72,7 +73,7 @@ impl CsvHead {
         let picked = pick(&all, read)?;
         let all = all.fields();
         let schema = Schema::new(picked.iter().map(|&at| all[at].clone()).collect())?;
-        let time = read.time.as_deref().map(|name| event_time(&schema, name, read)).transpose()?;
+        let time = read.time.as_deref().map(|name| event_time(&schema, name)).transpose()?;
         let layout = layout(read, &head_options(read)?.dialect, all, &picked, time);
         let check_all = read.check == Check::All;
         Ok(Self { names, schema: Arc::new(schema), layout, time, check_all, files })
@@ -192,11 +193,7 @@ fn check_inferred(name: &str, fields: &[Field], reasons: &[Option<String>], read
     }
 }
 
-fn event_time(schema: &Schema, name: &str, read: &ReadCsv) -> Result<usize> {
-    let forgotten = read.columns.as_ref().is_some_and(|columns| !columns.iter().any(|column| column == name));
-    if forgotten {
-        return Err(Error::argument(format!("time={name:?} is not among columns=; add it there")));
-    }
+fn event_time(schema: &Schema, name: &str) -> Result<usize> {
     let at = schema.index(name)?;
     crate::time::check(name, &schema.fields()[at].dtype)?;
     Ok(at)

@@ -76,10 +76,8 @@ impl Input {
         let read = match self {
             Self::File(file, path, size) => {
                 let read = file.read(space);
-                if matches!(read, Ok(0)) && !space.is_empty() && file.stream_position().is_ok_and(|at| at < *size)
-                {
-                    let message = format!("The file shrank while it was read, from {size} bytes");
-                    return Err(Error::Io { errno: None, message, path: path.clone() });
+                if matches!(read, Ok(0)) && !space.is_empty() {
+                    refuse_shrunk(file, path, *size)?;
                 }
                 read
             }
@@ -100,6 +98,17 @@ impl Input {
             }
             Err(error) => Err(Error::io(&error, self.name())),
         }
+    }
+}
+
+/// Refuses the end of a file that comes before all bytes that it had.
+fn refuse_shrunk(file: &mut File, path: &str, size: u64) -> Result<()> {
+    match file.stream_position() {
+        Ok(at) if at < size => {
+            let message = format!("The file shrank while it was read, from {size} bytes to {at}");
+            Err(Error::Io { errno: None, message, path: path.to_owned() })
+        }
+        _ => Ok(()),
     }
 }
 
