@@ -304,6 +304,10 @@ AT_THE_CALL = {
         lambda: rl.from_push({"x": "int64"}, time="t"),
         rl.ColumnNotFoundError, 'no column "t"; the only column is "x"',
     ),
+    "with_columns twice": (
+        lambda: rl.from_rows([(1,)]).with_columns((rl.col("column_1") + 5).alias("z"), z=rl.col("column_1")),
+        rl.ArgumentError, 'there are two columns named "z"; name one of them otherwise',
+    ),
     "too many rows": (
         lambda: read().limit(2**70),
         rl.ArgumentError, f"limit takes a number of rows that fits in 64 bits, not {2**70}",

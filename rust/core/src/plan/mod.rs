@@ -283,7 +283,9 @@ impl Node {
             Self::Select(columns) if columns.is_empty() => {
                 Err(Error::argument("select needs at least one column"))
             }
-            Self::Select(columns) => unique(columns.iter().map(|(name, _)| name.as_str()), "column"),
+            Self::Select(columns) | Self::WithColumns(columns) => {
+                unique(columns.iter().map(|(name, _)| name.as_str()), "column")
+            }
             Self::Window(spec) => spec.check(),
             Self::Rolling(spec) => spec.check(),
             Self::GroupBy(spec) => spec.check(),
