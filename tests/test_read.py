@@ -1,7 +1,10 @@
 """Reading CSV: one content in every form of source, dialect, types, good and bad rows."""
 
+import glob
 import io
 import math
+import os
+import pathlib
 import sys
 
 import pytest
@@ -192,6 +195,54 @@ def test_globs_are_sorted_by_path(tmp_path):
     for name in ("b", "a", "c"):
         (tmp_path / f"{name}.csv").write_text(f"x\n{name}\n")
     assert rows(rl.read_csv(tmp_path / "*.csv")) == [("a",), ("b",), ("c",)]
+
+
+GLOBS = ["*.csv", "?.csv", "[ab].csv", "[!a].csv", "*/*.csv", "*/a.csv", "d/*", "./d/../*.csv", "d//[a-c].csv",
+         "**/*.csv", "**/a.csv", "d/**/*.csv", "**/**/e/*.csv", ".*/*.csv", "*/e/../*.csv"]  # fmt: skip
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+@pytest.mark.parametrize("pattern", GLOBS)
+def test_globs_match_as_those_of_python_do(tmp_path, monkeypatch, pattern, absolute):
+    for name in ("a.csv", "b.csv", ".c.csv", "ab.csv", "d/a.csv", "d/é.csv", "d/e/a.csv", "d/e/b.csv", ".f/a.csv"):
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True, parents=True)
+        target.write_text(f"x\n{name}\n")
+    monkeypatch.chdir(tmp_path)
+    if absolute:
+        pattern = f"{tmp_path}/{pattern}"
+    found = map(pathlib.Path, sorted(set(glob.glob(pattern, recursive=True, include_hidden=True))))
+    want = [path.read_text()[2:-1] for path in found if path.is_file()]
+    if pattern.endswith("d/*"):
+        with pytest.raises(IsADirectoryError):
+            rows(rl.read_csv(pattern))
+        pattern += ".csv"
+    assert want and rows(rl.read_csv(pattern)) == [(name,) for name in want]
+
+
+NOT_UTF8 = os.fsdecode(b"\xff.csv")
+
+
+def test_names_that_are_not_utf8_are_refused_and_not_passed_over(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / NOT_UTF8).write_text("x\n2\n")
+    (tmp_path / os.fsdecode(b"d\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"d\xff") / "b.txt").write_text("x\n3\n")
+    for pattern in ("*.csv", "?.csv", "**/*.csv", "*/b.txt", "**/b.txt"):
+        with pytest.raises(rl.ArgumentError, match=r"\\xFF.*: the name of the file is not UTF-8; rename it"):
+            rows(rl.read_csv(tmp_path / pattern))
+    assert rows(rl.read_csv(tmp_path / "a*.csv")) == [(1,)]
+    for path in (tmp_path / NOT_UTF8, str(tmp_path / NOT_UTF8), [tmp_path / "a.csv", tmp_path / NOT_UTF8]):
+        with pytest.raises(rl.ArgumentError, match=r"\\xff.csv': the name of the file is not UTF-8; rename it"):
+            rl.read_csv(path)
+    with open(tmp_path / NOT_UTF8, "rb") as file:
+        assert rows(rl.read_csv(file)) == [(2,)]
+
+
+def test_what_is_no_glob_is_refused(tmp_path):
+    for pattern in ("a[.csv", "a**.csv"):
+        with pytest.raises(rl.ArgumentError, match="is not a glob"):
+            rows(rl.read_csv(tmp_path / pattern))
 
 
 def test_a_path_that_exists_is_no_glob(tmp_path):

@@ -222,13 +222,24 @@ def _paths(source: Any) -> list[str]:
         )
     paths = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in source]
     for path in paths:
-        if not isinstance(path, str):
-            raise ArgumentTypeError(f"a path must be a text or a path object, not {type(path).__name__}")
-        if "\0" in path:
-            raise ArgumentError(f"a path cannot have a NUL character: {path!r}")
+        _check_path(path)
     if not paths:
         raise ArgumentError("there is no file to read: the list is empty")
     return paths
+
+
+def _check_path(path: Any) -> None:
+    if not isinstance(path, str):
+        raise ArgumentTypeError(f"a path must be a text or a path object, not {type(path).__name__}")
+    if "\0" in path:
+        raise ArgumentError(f"a path cannot have a NUL character: {path!r}")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(
+            f"{os.fsencode(path)!r}: the name of the file is not UTF-8; rename it, or pass a binary file object, "
+            "open(path, \"rb\")"
+        ) from None
 
 
 def _texts(value: Any, name: str) -> list[str]:

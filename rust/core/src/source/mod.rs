@@ -12,6 +12,7 @@ mod head;
 mod host;
 mod input;
 mod opened;
+mod paths;
 mod unread;
 
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! [`Unread`]: a file of which no row has been read yet.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use super::input::{Got, Input};
 use super::opened::{OneShot, Opened};
+use super::paths::expand;
 use crate::error::{Error, Result};
 use crate::plan::CsvInput;
 
@@ -166,29 +166,5 @@ impl Sample {
         self.bytes.truncate(from + len);
         self.complete |= matches!(got, Ok(Got::Bytes(0)));
         got
-    }
-}
-
-/// Paths, globs expanded.
-fn expand(paths: &[String]) -> Result<Vec<String>> {
-    let mut expanded = Vec::new();
-    for path in paths {
-        if !path.contains(['*', '?', '[']) || Path::new(path).exists() {
-            expanded.push(path.clone());
-            continue;
-        }
-        let found =
-            glob::glob(path).map_err(|error| Error::argument(format!("{path:?} is not a glob: {error}")))?;
-        let mut found: Vec<String> = found.flatten().map(|path| path.to_string_lossy().into_owned()).collect();
-        if found.is_empty() {
-            let errno = rustix::io::Errno::NOENT.raw_os_error();
-            return Err(Error::Io { errno: Some(errno), message: "No file matches".into(), path: path.clone() });
-        }
-        found.sort();
-        expanded.append(&mut found);
-    }
-    match expanded.is_empty() {
-        true => Err(Error::argument("there is no file to read: the list is empty")),
-        false => Ok(expanded),
     }
 }
