@@ -479,7 +479,7 @@ class Plan:
         aggs: _Aggregates,
     ) -> Plan: ...
     def group_by(self, by: _Named, every: _Length | None, max_state_bytes: int | None, aggs: _Aggregates) -> Plan: ...
-    def is_enough(self, sample: bytes, complete: bool) -> bool:
+    def is_enough(self, sample: bytes, complete: bool, broken: bool) -> bool:
         """Whether so much of a file is enough to know its columns."""
 
     @property
@@ -580,11 +580,15 @@ def categorical(*, max: int) -> str:
     [array([0, 1], dtype=int32), array([0], dtype=int32)]
     """
 
-def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> Batch:
-    """The batch of a mapping of arrays, of Arrow data, or of a batch; ``name`` is what errors call it."""
+def batch_from_any(object: Any, name: str, schema: Schema | None = None) -> tuple[Batch, Exception | None]:
+    """The batch of a mapping of arrays, of Arrow data, or of a batch, up to the first bad row, and the error of that
+    one; ``name`` is what errors call it."""
 
-def batch_from_rows(rows: Sequence[Any], schema: Schema | None = None, first: int = 0) -> Batch:
-    """The batch of a list of rows, of which the first has this number."""
+def batch_from_rows(
+    rows: Sequence[Any], like: Any | None, schema: Schema | None = None, first: int = 0
+) -> tuple[Batch, Exception | None]:
+    """The batch of a list of rows, of which the first has this number, up to the first bad one, and the error of
+    that. They are of the kind of the row that they must be like."""
 
 def restore(class_: str, text: str, /) -> Expr | Aggregate | Windows:
     """The value of the class of this name that was pickled as this text."""

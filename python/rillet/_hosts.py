@@ -50,20 +50,28 @@ class FileHost(Host, Running):
             )
         # Of a pipe, what is there is enough: `read` would wait for all that it was asked for.
         self._read_some = getattr(file, "read1", file.read)
-        self._sample: bytes | None = None
+        self._sample = b""
         self._complete = False
+        self._failure: Exception | None = None
         self._started = False
         self.plan: Any = None
 
-    def offer(self) -> tuple[bytes, bool]:
+    def offer(self) -> tuple[bytes, bool, bool]:
         self._refuse_second()
-        if self._sample is None:
-            self._sample = b""
-        while not self.plan.is_enough(self._sample, self._complete):
+        while not self.plan.is_enough(self._sample, self._complete, self._failure is not None):
+            if self._failure is not None:
+                raise self._failure
+            self._look_further()
+        return self._sample, self._complete, self._failure is not None
+
+    def _look_further(self) -> None:
+        try:
             data = self._read(max(1 << 16, len(self._sample)))
+        except Exception as failure:  # it comes after the rows before it
+            self._failure = failure
+        else:
             self._sample += data
             self._complete = not data
-        return self._sample, self._complete
 
     def start(self) -> "FileHost":
         self._refuse_second()
@@ -75,6 +83,8 @@ class FileHost(Host, Running):
             raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
 
     def next(self) -> bytes:
+        if self._failure is not None:
+            raise self._failure
         return b"" if self._complete else self._read(_READ)
 
     def _read(self, size: int) -> bytes:
@@ -211,9 +221,9 @@ def batches(schema: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
     def convert(iterator: Iterator[Any]) -> Iterator[Any]:
         known = schema
         for number, item in enumerate(iterator):
-            batch = _core.batch_from_any(item, f"batch {number} of from_batches", known)
+            batch, bad = _core.batch_from_any(item, f"batch {number} of from_batches", known)
             known = batch.schema
-            yield batch
+            yield from _told(batch, bad)
 
     return convert
 
@@ -222,10 +232,32 @@ def rows(schema: Any, batch_rows: int) -> Callable[[Iterator[Any]], Iterator[Any
     """Gathers an iterator of rows into batches."""
 
     def convert(iterator: Iterator[Any]) -> Iterator[Any]:
-        known, at = schema, 0
-        while gathered := list(islice(iterator, batch_rows)):
-            batch = _core.batch_from_rows(gathered, known, at)
+        known, at, failure, like = schema, 0, None, None
+        while failure is None:
+            gathered, failure = _gathered(iterator, batch_rows)
+            if not gathered and failure is None:
+                return
+            like = gathered[0] if gathered and at == 0 else like
+            batch, bad = _core.batch_from_rows(gathered, like, known, at)
             known, at = batch.schema, at + len(gathered)
-            yield batch
+            yield from _told(batch, bad or failure)
 
     return convert
+
+
+def _gathered(iterator: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:
+    """So many items, or those before an exception, and that."""
+    items: list[Any] = []
+    try:
+        items.extend(islice(iterator, count))
+    except Exception as failure:
+        return items, failure
+    return items, None
+
+
+def _told(batch: Any, failure: Exception | None) -> Iterator[Any]:
+    """A batch and then the error of the row behind it, if there is one; without rows it is only the error."""
+    if failure is None or len(batch):
+        yield batch
+    if failure is not None:
+        raise failure

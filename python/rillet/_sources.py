@@ -75,7 +75,8 @@ def read_csv(
     ------
     ArgumentError, ArgumentTypeError
         At the call. What is wrong with the file is raised when it is opened: at ``.schema`` or ``iter()``, a
-        ``SourceNotFoundError`` for example; what is wrong with a row, a ``BadRowError``, after all rows before it.
+        ``SourceNotFoundError`` for example; what is wrong with a row, a ``BadRowError``, after all rows before it,
+        and so is an exception of a file object, unchanged.
 
     Examples
     --------
@@ -134,7 +135,8 @@ def from_batches(
     they are. ``time`` names the column that is the event time, in which a null is a ``BadRowError``.
 
     A batch with other columns is an ``ArgumentError``, and one with values that do not fit a ``BadRowError``, which
-    name the batch, counted from 0. Exceptions of the iterable pass through unchanged.
+    name the batch, counted from 0. Exceptions of the iterable pass through unchanged. All come after the rows before
+    them.
 
     >>> import rillet as rl
     >>> stream = rl.from_batches([{"x": [1, 2]}, {"x": [3]}])
@@ -164,7 +166,7 @@ def from_rows(
     dict lacks. ``time`` names the column that is the event time, in which a null is a ``BadRowError``.
 
     A row that is of another kind than the first, or has values that do not fit, is a ``BadRowError`` with its number.
-    Exceptions of the iterable pass through unchanged.
+    Exceptions of the iterable pass through unchanged. Both come after the rows before them.
 
     >>> import rillet as rl
     >>> stream = rl.from_rows(({"x": i, "even": i % 2 == 0} for i in range(3)))

@@ -146,8 +146,8 @@ class Stream:
 
         ``schema`` declares what it gives; without it, that is found out from the first batch, and ``.schema`` is
         an ``ArgumentError``. Other columns than those are an ``ArgumentError``, and values that do not fit a
-        ``BadRowError``, which name the batch, counted from 0. Exceptions of the function pass through unchanged and
-        end the iteration.
+        ``BadRowError``, which name the batch, counted from 0. Exceptions of the function pass through unchanged, after
+        the rows before that batch, and end the iteration.
 
         >>> import rillet as rl
         >>> doubled = rl.from_batches([{"x": [1, 2]}]).map_batches(lambda batch: {"y": batch["x"] * 2})

@@ -144,6 +144,8 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// The object of the host of this number raised an exception, which the host has kept.
+    Raised(usize),
     /// A one-shot source was asked to start again.
     Consumed(String),
     /// The process forked, and this run belongs to the parent.
@@ -213,6 +215,7 @@ impl fmt::Display for Error {
             Self::Forked => f.write_str(
                 "this iterator belongs to the process that started it; iterate the stream anew in the child",
             ),
+            Self::Raised(id) => write!(f, "object {id} of the host raised an exception"),
             Self::Internal(message) => write!(f, "a bug in rillet, please report it: {message}"),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rillet_core::error::Place;
@@ -77,29 +78,38 @@ impl ArrowStream {
     }
 }
 
-/// The batch of a mapping of arrays, of Arrow data, or of a batch; `name` is what errors call it.
+/// The batch of a mapping of arrays, of Arrow data, or of a batch, up to the first bad row, and the error of that one;
+/// `name` is what errors call it.
 #[pyfunction]
 #[pyo3(signature = (object, name, schema=None))]
 pub fn batch_from_any(
     object: &Bound<'_, PyAny>,
     name: &str,
     schema: Option<&Bound<'_, Schema>>,
-) -> PyResult<Batch> {
-    let batch = mapping::batch_from_any(object, schema.map(|schema| &schema.get().0));
-    batch.map(Batch::from).map_err(|error| within(object.py(), error, name))
+) -> PyResult<Told> {
+    let py = object.py();
+    let named = |error| within(py, error, name);
+    let good = mapping::batch_from_any(object, schema.map(|schema| &schema.get().0)).map_err(named)?;
+    Ok((Batch::from(good.batch), good.bad.map(|bad| named(bad).into_value(py))))
 }
 
-/// The batch of a list of rows, of which the first has this number.
+/// A batch, and the error of the row behind it, if that is bad.
+type Told = (Batch, Option<Py<PyBaseException>>);
+
+/// The batch of a list of rows, of which the first has this number, up to the first bad one, and the error of that. They are of the
+/// kind of the row that they must be like.
 #[pyfunction]
-#[pyo3(signature = (rows, schema=None, first=0))]
+#[pyo3(signature = (rows, like, schema=None, first=0))]
 pub fn batch_from_rows(
     py: Python<'_>,
     rows: Vec<Bound<'_, PyAny>>,
+    like: Option<Bound<'_, PyAny>>,
     schema: Option<&Bound<'_, Schema>>,
     first: u64,
-) -> PyResult<Batch> {
+) -> PyResult<Told> {
     let place = Place { source: Some("from_rows".into()), row: Some(first), ..Place::default() };
-    rows::batch_from_rows(py, &rows, &place, schema.map(|schema| &schema.get().0)).map(Batch::from)
+    let good = rows::batch_from_rows(py, &rows, &place, schema.map(|schema| &schema.get().0), like.as_ref())?;
+    Ok((Batch::from(good.batch), good.bad.map(|bad| bad.into_value(py))))
 }
 
 /// An iterator of batches as an `arrow_array_stream` capsule.

@@ -15,11 +15,13 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use rillet_core::{Batch, Error, Ledger, Run, Step, Supply};
+use rillet_core::{Batch, Call, Error, Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
 use crate::errors::{enter, exception, moment, to_py, within};
+use crate::good::Good;
 use crate::mapping::batch_from_any;
+use crate::raised::Raised;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
 ///
@@ -38,6 +40,8 @@ pub struct BatchIterator {
     driver: Mutex<Driver>,
     turn: Condvar,
     hosts: Mutex<Vec<Py<PyAny>>>,
+    /// What they raised.
+    raised: Raised,
     /// A batch that was ready when Ctrl-C came.
     kept: Mutex<Option<PyBatch>>,
     /// What its source is supplied, if rows are pushed.
@@ -184,13 +188,14 @@ impl BatchIterator {
         if let Ok(hosts) = self.hosts.try_lock() {
             hosts.iter().try_for_each(|host| visit.call(host))?;
         }
-        Ok(())
+        self.raised.traverse(&visit)
     }
 
     fn __clear__(&self) {
         // Dropping them may run Python code, which must not find the lock taken.
         let hosts = self.hosts.try_lock().map(|mut hosts| std::mem::take(&mut *hosts));
         drop(hosts);
+        self.raised.clear();
     }
 }
 
@@ -203,6 +208,7 @@ impl BatchIterator {
             driver: Mutex::default(),
             turn: Condvar::new(),
             hosts: Mutex::new(hosts),
+            raised: Raised::default(),
             kept: Mutex::default(),
             pushed: None,
         }
@@ -334,8 +340,7 @@ impl BatchIterator {
     /// At most so many steps of the run, and what they ask of Python. The batches go to `out`.
     pub fn poll_steps(&self, py: Python<'_>, most: usize, out: &mut Vec<Batch>) -> PyResult<Polled> {
         loop {
-            let step = enter(py, || self.run()?.steps(most, out)).inspect_err(|_| self.mark_closed())?;
-            match step {
+            match self.steps(py, most, out).inspect_err(|_| self.mark_closed())? {
                 Step::Batch(_) | Step::Idle => return Ok(Polled::Nothing),
                 Step::End => {
                     self.mark_closed();
@@ -350,34 +355,54 @@ impl BatchIterator {
                     enter(py, || self.run()?.supply(supply))
                 })?,
                 Step::Map(call) => self.answer(py, |py| {
-                    let made = self.host(py, call.id)?.call1(py, (PyBatch::from(call.batch),))?;
-                    let made = batch_from_any(made.bind(py), call.schema.as_ref());
-                    let made = made.map_err(|error| within(py, error, &call.result))?;
-                    enter(py, || self.run()?.mapped(made))
+                    let (made, error) = self.map(py, call)?;
+                    enter(py, || self.run().map(|mut run| run.mapped(made, error)))
                 })?,
             }
         }
     }
 
-    /// Calls Python; its exceptions pass through and close the iterator.
+    /// Steps of the run, which may come to what Python raised before.
+    fn steps(&self, py: Python<'_>, most: usize, out: &mut Vec<Batch>) -> PyResult<Step> {
+        let step = enter(py, || Ok(self.run()?.steps(most, out)))?;
+        step.map_err(|error| self.raised.exception(py, &error))
+    }
+
+    /// Calls Python; what is no error of the stream passes through at once and closes the iterator.
     fn answer(&self, py: Python<'_>, call: impl FnOnce(Python<'_>) -> PyResult<()>) -> PyResult<()> {
-        call(py).map_err(stopped).inspect_err(|_| {
+        call(py).inspect_err(|_| {
             let _ = enter(py, || self.close_run());
             self.mark_closed();
         })
     }
 
     fn ask(&self, py: Python<'_>, id: usize) -> PyResult<Supply> {
-        let given = self.host(py, id)?.call_method0(py, "next")?;
-        let given = given.bind(py);
+        let given = match self.host(py, id)?.call_method0(py, "next") {
+            Ok(given) => given.into_bound(py),
+            Err(raised) => return self.raised.keep(py, id, raised).map(Supply::Error),
+        };
         if given.is_none() {
             return Ok(Supply::End);
         }
         match given.cast::<PyBytes>() {
             Ok(bytes) if bytes.as_bytes().is_empty() => Ok(Supply::End),
             Ok(bytes) => Ok(Supply::Bytes(bytes.as_bytes().to_vec())),
-            Err(_) => Ok(Supply::Batch(batch_from_any(given, None)?)),
+            Err(_) => Ok(Supply::Batch(batch_from_any(&given, None)?.all()?)),
         }
+    }
+
+    /// What a function gives, and the error in which that ends, if it does.
+    fn map(&self, py: Python<'_>, call: Call) -> PyResult<(Option<Batch>, Option<Error>)> {
+        let Call { id, batch, schema, result } = call;
+        let keep = |raised| self.raised.keep(py, id, raised);
+        let made = match self.host(py, id)?.call1(py, (PyBatch::from(batch),)) {
+            Ok(made) => made,
+            Err(raised) => return Ok((None, Some(keep(raised)?))),
+        };
+        Ok(match batch_from_any(made.bind(py), schema.as_ref()) {
+            Ok(Good { batch, bad }) => (Some(batch), bad.map(|bad| keep(within(py, bad, &result))).transpose()?),
+            Err(raised) => (None, Some(keep(within(py, raised, &result))?)),
+        })
     }
 
     fn host(&self, py: Python<'_>, id: usize) -> PyResult<Py<PyAny>> {
@@ -391,6 +416,7 @@ impl BatchIterator {
 
     /// Closes the sources: generators run their `finally`.
     fn close_hosts(&self, py: Python<'_>) -> PyResult<()> {
+        self.raised.clear();
         let hosts = std::mem::take(&mut *lock(&self.hosts));
         for host in hosts {
             if host.bind(py).hasattr("close_host")? {
@@ -413,20 +439,6 @@ impl Drop for BatchIterator {
             });
         });
     }
-}
-
-/// A `StopIteration` that leaves a callback must not look like the end of the stream, just as in a
-/// generator (PEP 479).
-fn stopped(error: PyErr) -> PyErr {
-    Python::attach(|py| {
-        if !error.is_instance_of::<PyStopIteration>(py) {
-            return error;
-        }
-        let wrapped =
-            pyo3::exceptions::PyRuntimeError::new_err("a source or function of the stream raised StopIteration");
-        wrapped.set_cause(py, Some(error));
-        wrapped
-    })
 }
 
 fn ledger_dict<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Bound<'py, PyDict>> {

@@ -19,20 +19,22 @@ use rillet_core::types::Field;
 use rillet_core::{DataType, Error, Result, Schema};
 
 use crate::batch::Batch;
-use crate::build::{self, items};
+use crate::build::items;
 use crate::capsule::Arrays;
+use crate::column::{Column, good_rows};
 use crate::convert;
 use crate::errors::{enter, to_py, type_error, value_error};
-use crate::infer::{self, type_name};
+use crate::good::Good;
+use crate::infer::type_name;
 use crate::numpy::numpy;
 use crate::reason::tried;
 
 /// The batch of anything that holds columns: a batch, a mapping of arrays, Arrow data (of which all chunks
-/// become one). With a schema, its columns and types are those of the schema.
+/// become one), up to the first bad row. With a schema, its columns and types are those of the schema.
 ///
 /// # Errors
-/// If it holds no columns, or values that do not fit.
-pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> PyResult<rillet_core::Batch> {
+/// If it holds no columns, or others than those of the schema.
+pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> PyResult<Good> {
     let py = obj.py();
     let batch = if let Ok(batch) = obj.cast::<Batch>() {
         batch.get().inner().clone()
@@ -50,7 +52,7 @@ pub fn batch_from_any(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> P
         return Err(type_error(py, &message));
     };
     schema.map_or(Ok(()), |schema| schema.check(batch.schema())).map_err(|error| to_py(py, &error))?;
-    Ok(batch)
+    Ok(batch.into())
 }
 
 /// One batch of all the arrays.
@@ -75,14 +77,14 @@ fn joined(mut arrays: Arrays) -> Result<ArrayRef> {
     }
 }
 
-/// The batch of a mapping from names to numpy arrays, lists or Arrow arrays, all of one length. With a
-/// schema, its columns and types are those of the schema.
+/// The batch of a mapping from names to numpy arrays, lists or Arrow arrays, all of one length, up to the first bad
+/// row. With a schema, its columns and types are those of the schema.
 ///
 /// # Errors
 /// If a column is missing, of no type that rillet takes, or of another length.
-pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> PyResult<rillet_core::Batch> {
+pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) -> PyResult<Good> {
     let py = obj.py();
-    let (mut fields, mut columns) = (Vec::new(), Vec::<ArrayRef>::new());
+    let (mut fields, mut columns) = (Vec::<Field>::new(), Vec::<Column>::new());
     for name in obj.call_method0(intern!(py, "keys"))?.try_iter()? {
         let name = name?;
         let text = name
@@ -90,23 +92,20 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
             .map_err(|_| type_error(py, &format!("the name {} of a column is not text", name)))?;
         let text = text.to_cow()?;
         let wanted = schema.and_then(|schema| schema.find(&text).map(|at| &schema.fields()[at].dtype));
-        let (column, dtype) = column(&obj.get_item(&name)?, &text, wanted)?;
+        let column = column(&obj.get_item(&name)?, &text, wanted)?;
         if let (Some(first), Some(field)) = (columns.first(), fields.first())
-            && first.len() != column.len()
+            && first.rows != column.rows
         {
-            let field: &Field = field;
-            let message = format!(
-                "column {text:?} has {} rows, but column {:?} has {}",
-                column.len(),
-                field.name,
-                first.len()
-            );
+            let (other, rows) = (&field.name, first.rows);
+            let message = format!("column {text:?} has {} rows, but column {other:?} has {rows}", column.rows);
             return Err(value_error(py, &message));
         }
-        fields.push(Field::new(&*text, dtype));
+        fields.push(Field::new(&*text, column.dtype.clone()));
         columns.push(column);
     }
     let found = Schema::new(fields).map_err(|error| to_py(py, &error))?;
+    let (rows, bad) = good_rows(&mut columns);
+    let columns: Vec<ArrayRef> = columns.into_iter().map(|column| column.first(rows)).collect();
     let (schema, columns) = match schema {
         Some(schema) => match in_order(&found, &columns, schema) {
             Some(columns) => (Arc::clone(schema), columns),
@@ -114,8 +113,7 @@ pub fn batch_from_mapping(obj: &Bound<'_, PyAny>, schema: Option<&Arc<Schema>>) 
         },
         None => (Arc::new(found), columns),
     };
-    let rows = columns.first().map_or(0, |column| column.len());
-    Ok(rillet_core::Batch::new(schema, columns, rows))
+    Ok(Good { batch: rillet_core::Batch::new(schema, columns, rows), bad })
 }
 
 /// The columns in the order of the schema, if they are the same.
@@ -125,8 +123,8 @@ fn in_order(found: &Schema, columns: &[ArrayRef], schema: &Schema) -> Option<Vec
     (ordered.len() == columns.len()).then_some(ordered)
 }
 
-/// A column of anything that holds values, and its type: the one `wanted`, if one is.
-fn column(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<(ArrayRef, DataType)> {
+/// A column of anything that holds values, of the type `wanted`, if one is.
+fn column(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<Column> {
     let py = obj.py();
     if let Some(array) = numpy_array(obj, name)? {
         return fitted(obj, array, name, wanted);
@@ -146,12 +144,7 @@ fn column(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyRe
 }
 
 /// The array as it is, if it is of the type wanted; else made of its values one by one.
-fn fitted(
-    obj: &Bound<'_, PyAny>,
-    array: ArrayRef,
-    name: &str,
-    wanted: Option<&DataType>,
-) -> PyResult<(ArrayRef, DataType)> {
+fn fitted(obj: &Bound<'_, PyAny>, array: ArrayRef, name: &str, wanted: Option<&DataType>) -> PyResult<Column> {
     let dtype = DataType::from_arrow(array.data_type());
     let dtype = dtype.ok_or_else(|| {
         to_py(obj.py(), &Error::schema(name, array.data_type(), "rillet does not take columns of this Arrow type"))
@@ -159,14 +152,14 @@ fn fitted(
     match wanted {
         Some(wanted) if *wanted != dtype => {
             let values: Vec<_> = crate::value::list(obj.py(), &array)?.iter().collect();
-            built(obj.py(), &values, name, Some(wanted), &FIRST)
+            Column::of(obj.py(), &values, name, Some(wanted), &FIRST)
         }
-        _ => Ok((array, dtype)),
+        _ => Ok(Column::whole(array, dtype)),
     }
 }
 
 /// A column of Python objects.
-fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<(ArrayRef, DataType)> {
+fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> PyResult<Column> {
     let py = obj.py();
     let values = match items(obj)? {
         Some(values) => values,
@@ -186,27 +179,11 @@ fn of_objects(obj: &Bound<'_, PyAny>, name: &str, wanted: Option<&DataType>) -> 
         }
     };
     let values = without_missing(obj, values)?;
-    built(py, &values, name, wanted, &FIRST)
+    Column::of(py, &values, name, wanted, &FIRST)
 }
 
 /// The first row of a batch.
 const FIRST: Place = Place { source: None, line: None, byte: None, row: Some(0) };
-
-/// A column of Python values, of which the first is of the row at this place.
-///
-/// # Errors
-/// At the first value that does not fit.
-pub fn built(
-    py: Python<'_>,
-    values: &[Bound<'_, PyAny>],
-    name: &str,
-    wanted: Option<&DataType>,
-    first: &Place,
-) -> PyResult<(ArrayRef, DataType)> {
-    let dtype = wanted.cloned().map_or_else(|| infer::dtype(py, values), Ok);
-    let array = dtype.and_then(|dtype| Ok((build::array(py, values, &dtype)?, dtype)));
-    array.map_err(|bad| bad.raise(py, Some(name), first))
-}
 
 /// The values with `None` for what an array of text has in place of it.
 fn without_missing<'py>(

@@ -15,6 +15,7 @@ use rillet_core::{Batch, DataType, Error, Pushed, Schema, Supply, Value};
 
 use crate::batch::Batch as PyBatch;
 use crate::errors::{briefly, exception, to_py, type_error, value_error, within};
+use crate::good::Good;
 use crate::infer::type_name;
 use crate::iterator::{BatchIterator, Polled, SetAside, lock};
 use crate::mapping::batch_from_any;
@@ -83,7 +84,7 @@ impl Operator {
         self.iterator.get().drive(py, || {
             self.check_open(py)?;
             let number = lock(&self.state).batches;
-            let taken = batch_from_any(batch, Some(&self.schema));
+            let taken = batch_from_any(batch, Some(&self.schema)).and_then(Good::all);
             let name = format!("batch {number} of push");
             let taken = taken.map_err(|error| within(py, error, &name))?;
             self.take(py, taken, Place { source: Some(name), row: Some(0), ..Place::default() })
@@ -118,7 +119,7 @@ impl Operator {
             self.check_open(py)?;
             let place =
                 Place { source: Some("push_row".into()), row: Some(lock(&self.state).rows), ..Place::default() };
-            let taken = batch_from_rows(py, &[row], &place, Some(&self.schema))?;
+            let taken = batch_from_rows(py, &[row], &place, Some(&self.schema), None)?.all()?;
             self.take(py, taken, place)
         })?;
         rows(py, &made)

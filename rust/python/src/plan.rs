@@ -244,11 +244,17 @@ impl PyPlan {
     }
 
     /// Whether so much of a file is enough to know its columns.
-    fn is_enough(&self, py: Python<'_>, sample: &Bound<'_, PyBytes>, complete: bool) -> PyResult<bool> {
+    fn is_enough(
+        &self,
+        py: Python<'_>,
+        sample: &Bound<'_, PyBytes>,
+        complete: bool,
+        broken: bool,
+    ) -> PyResult<bool> {
         let Node::ReadCsv(read) = &self.0.node else {
             return Err(to_py(py, &Error::Internal("only CSV is sampled".into())));
         };
-        let sample = Sample { bytes: sample.as_bytes().to_vec(), complete };
+        let sample = Sample { bytes: sample.as_bytes().to_vec(), complete, broken };
         enter(py, || is_enough(read, &sample))
     }
 
@@ -443,6 +449,6 @@ fn offer(value: &Bound<'_, PyAny>) -> PyResult<Option<Offer>> {
     if let Ok(schema) = value.cast::<PySchema>() {
         return Ok(Some(Offer::Schema(Schema::clone(&schema.get().0))));
     }
-    let (bytes, complete): (Vec<u8>, bool) = value.extract()?;
-    Ok(Some(Offer::Sample(Sample { bytes, complete })))
+    let (bytes, complete, broken) = value.extract()?;
+    Ok(Some(Offer::Sample(Sample { bytes, complete, broken })))
 }

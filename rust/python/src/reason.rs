@@ -45,7 +45,8 @@ impl From<PyErr> for Reason {
     }
 }
 
-fn is_of_value(py: Python<'_>, error: &PyErr) -> bool {
+/// Whether an exception says that the value is no good.
+pub fn is_of_value(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyException>(py) && !error.is_instance_of::<PyMemoryError>(py)
 }
 
@@ -95,6 +96,11 @@ impl Bad {
     /// The same value, which is inside that of these rows.
     pub fn of(self, rows: &[usize]) -> Self {
         Self { row: rows.get(self.row).copied().unwrap_or(0), ..self }
+    }
+
+    /// The row that it is bad in; `None` if what was raised says nothing of it.
+    pub fn row(&self) -> Option<usize> {
+        matches!(self.reason, Reason::Wrong(_)).then_some(self.row)
     }
 
     /// The exception for it, in a column, if it is one's, of rows of which the first is at this place.

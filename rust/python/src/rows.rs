@@ -10,10 +10,11 @@ use rillet_core::error::Place;
 use rillet_core::types::Field;
 use rillet_core::{Batch, Schema};
 
+use crate::column::{Column, good_rows};
 use crate::errors::to_py;
+use crate::good::Good;
 use crate::infer::type_name;
-use crate::mapping::built;
-use crate::reason::Bad;
+use crate::reason::{Bad, is_of_value};
 
 /// What a row is.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,19 +27,24 @@ enum Shape {
 
 /// The batch of rows that are tuples (or lists), dicts, namedtuples or dataclasses, the first of which has
 /// this place. Without a schema, types are those of the values, and names those of the fields or
-/// keys; the columns of tuples are `column_1`, `column_2`…
+/// keys; the columns of tuples are `column_1`, `column_2`… All are of the kind that `like` is, if it is given. It ends before the first row that is none of these, unlike the
+/// others, or has a value that does not fit.
 ///
 /// # Errors
-/// At the first row that is none of these, unlike the others, or has a value that does not fit.
+/// What a row raised that says nothing of it.
 pub fn batch_from_rows(
     py: Python<'_>,
     rows: &[Bound<'_, PyAny>],
     first: &Place,
     schema: Option<&Arc<Schema>>,
-) -> PyResult<Batch> {
+    like: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Good> {
     let mut table = Table::new(py, first, schema);
-    rows.iter().try_for_each(|row| table.push(row))?;
-    table.finish(schema)
+    table.shape = like.map(shape).transpose()?.flatten();
+    match rows.iter().try_for_each(|row| table.push(row)) {
+        Err(error) if !is_of_value(py, &error) => Err(error),
+        pushed => table.finish(schema, pushed.err()),
+    }
 }
 
 /// Rows turned into columns.
@@ -151,16 +157,35 @@ impl<'a, 'py> Table<'a, 'py> {
         Ok(())
     }
 
-    fn finish(self, schema: Option<&Arc<Schema>>) -> PyResult<Batch> {
-        let (mut fields, mut columns) = (Vec::new(), Vec::new());
-        for (at, (name, values)) in self.names.iter().zip(&self.columns).enumerate() {
-            let wanted = schema.map(|schema| &schema.fields()[at].dtype);
-            let (column, dtype) = built(self.py, values, name, wanted, self.first)?;
-            fields.push(Field::new(name.as_str(), dtype));
-            columns.push(column);
+    /// The batch of the rows before the first bad one, which is the next, if there is an error already. It comes of them
+    /// alone: the rows behind have no say in the types.
+    fn finish(mut self, schema: Option<&Arc<Schema>>, mut bad: Option<PyErr>) -> PyResult<Good> {
+        loop {
+            self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
+            let mut columns = self.columns(schema)?;
+            match good_rows(&mut columns) {
+                (rows, Some(error)) => (self.rows, bad) = (rows, Some(error)),
+                (_, None) => return Ok(Good { batch: self.batch(columns, schema)?, bad }),
+            }
         }
-        let found = || Schema::new(fields).map(Arc::new).map_err(|error| to_py(self.py, &error));
+    }
+
+    fn columns(&self, schema: Option<&Arc<Schema>>) -> PyResult<Vec<Column>> {
+        let column = |(at, (name, values)): (usize, (&String, &Vec<_>))| {
+            let wanted = schema.map(|schema| &schema.fields()[at].dtype);
+            Column::of(self.py, values, name, wanted, self.first)
+        };
+        self.names.iter().zip(&self.columns).enumerate().map(column).collect()
+    }
+
+    fn batch(&self, columns: Vec<Column>, schema: Option<&Arc<Schema>>) -> PyResult<Batch> {
+        let found = || {
+            let field = |(name, column): (&String, &Column)| Field::new(name.as_str(), column.dtype.clone());
+            let fields = self.names.iter().zip(&columns).map(field).collect();
+            Schema::new(fields).map(Arc::new).map_err(|error| to_py(self.py, &error))
+        };
         let schema = schema.map_or_else(found, |schema| Ok(Arc::clone(schema)))?;
+        let columns = columns.into_iter().map(|column| column.first(self.rows)).collect();
         Ok(Batch::new(schema, columns, self.rows))
     }
 }

@@ -229,13 +229,22 @@ impl Run {
         }
     }
 
-    /// Gives the result of the function that the last step has asked for.
+    /// Gives the result of the function that the last step has asked for, and the error in which it ends, if it does.
+    pub fn mapped(&mut self, batch: Option<Batch>, error: Option<Error>) {
+        let Some(at) = self.mapping.take() else { return }; // closed meanwhile
+        let failed = batch.map_or(Ok(()), |batch| self.take_mapped(at, batch)).err();
+        if let Work::Map { answers, .. } = &mut self.nodes[at].work {
+            answers.extend(failed.or(error).map(Err));
+        }
+    }
+
+    /// Takes the result of the function of a node, up to the first row in error.
     ///
     /// # Errors
     /// If it does not look as declared.
-    pub fn mapped(&mut self, batch: Batch) -> Result<()> {
-        match self.mapping.take().map(|at| &mut self.nodes[at].work) {
-            Some(Work::Map { answers, most, schema, categories, calls, time, ledger, .. }) => {
+    fn take_mapped(&mut self, at: usize, batch: Batch) -> Result<()> {
+        match &mut self.nodes[at].work {
+            Work::Map { answers, most, schema, categories, calls, time, ledger, .. } => {
                 let name = result_of(ledger, *calls - 1);
                 let known = schema.get_or_insert_with(|| Arc::clone(batch.schema()));
                 known.check(batch.schema()).map_err(|error| error.within(&name))?;
@@ -245,8 +254,8 @@ impl Run {
                 let (good, untimed) = prepared::retimed(good, time.as_deref());
                 let place = |row| Place { source: Some(name), row: Some(row as u64), ..Place::default() };
                 let failure = untimed.or(full.map(|full| categories.too_many(full, place(full.row))));
-                answers.extend(good.pieces(*most).map(Ok).chain(failure.map(Err)));
-                Ok(())
+                answers.extend(good.pieces(*most).map(Ok));
+                failure.map_or(Ok(()), Err)
             }
             _ => Ok(()), // closed meanwhile
         }
@@ -386,9 +395,14 @@ impl Run {
             };
             let wait = turn.wait;
             turn.wait &= waits;
-            let flow = self.pull(self.nodes[at].inputs[input], turn)?;
+            let flow = self.pull(self.nodes[at].inputs[input], turn);
             turn.wait = wait;
-            if let Some(flow) = self.feed(at, input, flow)? {
+            let fed = match (flow, &mut self.nodes[at].work) {
+                (Ok(flow), _) => self.feed(at, input, flow)?,
+                (Err(error), Work::Stage(stage)) => stage.end_in(error).map(|()| None)?,
+                (Err(error), _) => return Err(error),
+            };
+            if let Some(flow) = fed {
                 return Ok(flow);
             }
         }

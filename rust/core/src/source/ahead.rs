@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::Supply;
 use super::feeder::{Fed, Feeder};
 use crate::bell::Bell;
 use crate::csv::{self, Decoded, Layout, Scratch, Start};
@@ -142,10 +143,10 @@ impl Ahead {
         }
     }
 
-    /// Gives bytes that the host supplied to the feeder.
-    pub(crate) fn supply(&mut self, bytes: &[u8]) {
+    /// Gives what the host supplied to the feeder.
+    pub(crate) fn supply(&mut self, supply: Supply) {
         if let Some(feeder) = &mut self.shared.lock().feeder {
-            feeder.supply(bytes);
+            feeder.supply(supply);
         }
     }
 

@@ -181,13 +181,10 @@ impl Source for Csv {
     }
 
     fn supply(&mut self, supply: Supply) -> Result<()> {
-        match supply {
-            Supply::Bytes(bytes) => self.ahead.supply(&bytes),
-            Supply::End => self.ahead.supply(&[]),
-            Supply::Batch(_) | Supply::Mark(_) => {
-                return Err(Error::Internal("a CSV source was supplied a batch".into()));
-            }
+        if let Supply::Batch(_) | Supply::Mark(_) = supply {
+            return Err(Error::Internal("a CSV source was supplied a batch".into()));
         }
+        self.ahead.supply(supply);
         Ok(())
     }
 

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Supply;
 use super::head::{CsvHead, head_options, locate};
 use super::input::{Got, Input};
 use super::unread::{Sample, Unread};
 use crate::csv::{self, Cutter, Head, Limits, Start, Text};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::ReadCsv;
 
 /// How many bytes are read at a time: so few that they are still in the cache when they are looked at.
@@ -54,7 +55,10 @@ struct Current {
     cutter: Cutter,
     /// What has been read but not yet cut, where the head of the file is not known yet.
     sample: Option<Sample>,
+    /// Whether there is no more to read.
     ended: bool,
+    /// Why, if that is not because all has been read.
+    failure: Option<Error>,
 }
 
 impl Feeder {
@@ -101,12 +105,16 @@ impl Feeder {
         }
     }
 
-    /// Takes bytes from the host; none means the end.
-    pub(crate) fn supply(&mut self, bytes: &[u8]) {
-        if let Some(current) = &mut self.current {
-            feed(&mut current.cutter, bytes);
-            current.ended |= bytes.is_empty();
-            self.bytes_read += bytes.len() as u64;
+    /// Takes what the host supplies.
+    pub(crate) fn supply(&mut self, supply: Supply) {
+        let Some(current) = &mut self.current else { return };
+        match supply {
+            Supply::Bytes(bytes) => {
+                feed(&mut current.cutter, &bytes);
+                self.bytes_read += bytes.len() as u64;
+            }
+            Supply::Error(error) => current.fail(error),
+            _ => current.ended = true,
         }
     }
 
@@ -130,17 +138,20 @@ impl Feeder {
                 }
             }
             let source = Arc::clone(&current.source);
-            let cut = if current.ended { current.cutter.finish() } else { current.cutter.cut() };
-            match cut.map_err(|error| locate(error, &source))? {
+            match current.cut().map_err(|error| locate(error, &source))? {
                 Some(text) => return Ok(Fed::Piece(Box::new(Piece { text, source }))),
-                None if current.ended => self.current = None,
-                None => match current.fill(wait)? {
-                    Got::Bytes(len) => self.bytes_read += len as u64,
-                    Got::Nothing if !self.prompt => return Ok(Fed::NotYet),
-                    Got::Nothing => {
+                None if current.ended => match self.current.take().and_then(|current| current.failure) {
+                    Some(error) => return Err(error),
+                    None => continue,
+                },
+                None => match current.fill(wait) {
+                    Ok(Got::Bytes(len)) => self.bytes_read += len as u64,
+                    Ok(Got::Nothing) if !self.prompt => return Ok(Fed::NotYet),
+                    Ok(Got::Nothing) => {
                         let text = current.cutter.cut_short().map_err(|error| locate(error, &source))?;
                         return Ok(text.map_or(Fed::NotYet, |text| Fed::Piece(Box::new(Piece { text, source }))));
                     }
+                    Err(error) => current.fail(error),
                 },
             }
         }
@@ -152,7 +163,7 @@ impl Feeder {
         let (input, sample) = file.open()?;
         self.bytes_read += sample.bytes.len() as u64;
         let cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, Start::default());
-        self.current = Some(Current { input, source, cutter, sample: Some(sample), ended: false });
+        self.current = Some(Current { input, source, cutter, sample: Some(sample), ended: false, failure: None });
         Ok(())
     }
 
@@ -187,6 +198,20 @@ impl Feeder {
 }
 
 impl Current {
+    /// The next text of what has been read. Where reading failed, the row that it broke off in is nobody's.
+    fn cut(&mut self) -> Result<Option<Text>> {
+        match (&self.failure, self.ended) {
+            (Some(_), _) => self.cutter.break_off(),
+            (None, true) => self.cutter.finish(),
+            (None, false) => self.cutter.cut(),
+        }
+    }
+
+    /// Has the rows so far be the last.
+    fn fail(&mut self, error: Error) {
+        (self.ended, self.failure) = (true, Some(error));
+    }
+
     /// Reads on.
     fn fill(&mut self, wait: bool) -> Result<Got> {
         let space = self.cutter.space(READ);

@@ -89,7 +89,8 @@ type Inference = (Vec<Field>, Vec<Option<String>>);
 /// For what is not CSV or does not fit the arguments.
 pub(crate) fn infer(read: &ReadCsv, sample: &Sample, source: &str) -> Result<Option<Inferred>> {
     let head = head_options(read)?;
-    let sampling = Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes: 64 << 20, nulls: nulls(read) };
+    let max_bytes = if sample.broken { 0 } else { 64 << 20 };
+    let sampling = Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes, nulls: nulls(read) };
     csv::infer(&sample.bytes, sample.complete, &head, &sampling).map_err(|error| locate(error, source))
 }
 

@@ -65,6 +65,26 @@ impl HostBatches {
         (batch, failure)
     }
 
+    /// Takes a batch of this schema, up to the first row in error.
+    fn take(&mut self, batch: Batch) {
+        self.batches += 1;
+        self.ledger.rows_in += batch.rows() as u64;
+        let (batch, full) = self.categories.adopt(batch, &self.schema);
+        let (batch, untimed) = self.adopt(batch.slice(0, full.map_or(batch.rows(), |full| full.row)));
+        let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
+        let failure = untimed.or(full.map(|full| self.categories.too_many(full, place)));
+        if failure.is_some() {
+            self.ledger.rejected += 1;
+            self.end(failure);
+        }
+        self.waiting = Some(batch).filter(|batch| batch.rows() > 0);
+    }
+
+    /// Has the rows so far be the last, because of an error or because there are no more.
+    fn end(&mut self, failure: Option<Error>) {
+        (self.ended, self.failure) = (true, failure);
+    }
+
     /// A batch without rows, after which event time has come so far; `None` if there is no event time.
     fn mark(&self, time: i64) -> Option<Batch> {
         let dtype = self.schema.fields()[self.time?].dtype.clone();
@@ -101,31 +121,18 @@ impl Source for HostBatches {
     }
 
     fn supply(&mut self, supply: Supply) -> Result<()> {
-        let batch = match supply {
-            Supply::Batch(batch) => batch,
-            Supply::End => {
-                self.ended = true;
-                return Ok(());
-            }
-            Supply::Mark(time) => {
-                self.waiting = self.mark(time);
-                return Ok(());
-            }
+        match supply {
+            Supply::Batch(batch) => match self.schema.check(batch.schema()) {
+                Ok(()) => self.take(batch),
+                Err(error) => {
+                    self.end(Some(error.within(format_args!("batch {} of {}", self.batches, self.name))));
+                }
+            },
+            Supply::End => self.end(None),
+            Supply::Error(error) => self.end(Some(error)),
+            Supply::Mark(time) => self.waiting = self.mark(time),
             Supply::Bytes(_) => return Err(Error::Internal("a source of batches was supplied bytes".into())),
-        };
-        let checked = self.schema.check(batch.schema());
-        checked.map_err(|error| error.within(format_args!("batch {} of {}", self.batches, self.name)))?;
-        self.batches += 1;
-        self.ledger.rows_in += batch.rows() as u64;
-        let (batch, full) = self.categories.adopt(batch, &self.schema);
-        let (batch, untimed) = self.adopt(batch.slice(0, full.map_or(batch.rows(), |full| full.row)));
-        let place = Place { source: Some(self.name.to_string()), row: Some(self.row), ..Place::default() };
-        self.failure = untimed.or(full.map(|full| self.categories.too_many(full, place)));
-        if self.failure.is_some() {
-            self.ended = true;
-            self.ledger.rejected += 1;
         }
-        self.waiting = Some(batch).filter(|batch| batch.rows() > 0);
         Ok(())
     }
 

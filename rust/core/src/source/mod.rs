@@ -18,7 +18,7 @@ mod unread;
 use std::sync::Arc;
 
 use crate::batch::Batch;
-use crate::error::{BadRow, Result};
+use crate::error::{BadRow, Error, Result};
 use crate::plan::BATCH_ROWS;
 use crate::stage::Ledger;
 
@@ -57,6 +57,8 @@ pub enum Supply {
     Mark(i64),
     /// There is no more.
     End,
+    /// There is no more because of this, which the source gives after all rows before it.
+    Error(Error),
 }
 
 /// Where batches come from.

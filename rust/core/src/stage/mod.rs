@@ -16,7 +16,7 @@ mod watch;
 use std::ops::Range;
 
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::row::{Lone, Told};
 use crate::types::DataType;
 
@@ -39,6 +39,14 @@ pub(crate) trait Stage: Send {
 
     /// Hears that one of its inputs has ended.
     fn end(&mut self, input: usize);
+
+    /// Hears that one of its inputs has ended in an error, which comes after what is held of the rows before it.
+    ///
+    /// # Errors
+    /// The error itself, if nothing is held.
+    fn end_in(&mut self, error: Error) -> Result<()> {
+        Err(error)
+    }
 
     /// Hears that one of its inputs was asked and has nothing for now.
     fn idle(&mut self, _input: usize) {}

@@ -11,7 +11,7 @@ use arrow_schema::DataType as Arrow;
 use super::{Ledger, Stage};
 use crate::batch::{Batch, EventTime, Origin};
 use crate::column::plain_text;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::{DataType, Field};
 
 /// Cuts the rows anew into batches of exactly so many, but for the last.
@@ -20,13 +20,15 @@ pub(crate) struct Rebatch {
     waiting: VecDeque<Batch>,
     held: usize,
     ended: bool,
+    failure: Option<Error>,
     ledger: Ledger,
 }
 
 impl Rebatch {
     /// Batches of this many rows.
     pub(crate) fn new(rows: usize, name: String) -> Self {
-        Self { rows, waiting: VecDeque::new(), held: 0, ended: false, ledger: Ledger::new(name) }
+        let (waiting, ledger) = (VecDeque::new(), Ledger::new(name));
+        Self { rows, waiting, held: 0, ended: false, failure: None, ledger }
     }
 
     /// Takes so many rows off the front, in as many pieces as they lie in.
@@ -59,10 +61,15 @@ impl Stage for Rebatch {
         self.ended = true;
     }
 
+    fn end_in(&mut self, error: Error) -> Result<()> {
+        (self.ended, self.failure) = (true, Some(error));
+        Ok(())
+    }
+
     fn pull(&mut self) -> Result<Option<Batch>> {
         let rows = if self.ended { self.rows.min(self.held) } else { self.rows };
         if rows == 0 || self.held < rows {
-            return Ok(None);
+            return self.failure.take().map_or(Ok(None), Err);
         }
         let batch = concat(&self.take(rows));
         self.held -= rows;
