@@ -94,9 +94,8 @@ def test_windows_of_narrow_times_merge_with_those_of_int64():
 
 
 def test_uint64_times_are_refused():
-    plan = table("uint64", [1]).window(rl.tumbling(10)).agg(n=rl.count())
     with pytest.raises(rl.SchemaError, match="cast it to int64"):
-        _ = plan.schema
+        table("uint64", [1])
 
 
 # -------------------------------------------------------------------- dates

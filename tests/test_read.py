@@ -239,6 +239,13 @@ def test_names_that_are_not_utf8_are_refused_and_not_passed_over(tmp_path):
         assert rows(rl.read_csv(file)) == [(2,)]
 
 
+def test_a_glob_does_not_go_round_in_circles(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    for name in "pq":
+        (tmp_path / name).symlink_to(tmp_path)
+    assert rows(rl.read_csv(tmp_path / "**" / "*.csv")) == [(1,)]
+
+
 def test_what_is_no_glob_is_refused(tmp_path):
     for pattern in ("a[.csv", "a**.csv"):
         with pytest.raises(rl.ArgumentError, match="is not a glob"):

@@ -88,8 +88,10 @@ fn walk(at: &Path, parts: &[Part<'_>], found: &mut Vec<PathBuf>) -> Result<()> {
             walk(at, rest, found)?;
             // Links are not followed: they may lead back.
             let is_deeper = |entry: &&DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let mut deeper = entries(at)?.iter().filter(is_deeper).map(|entry| at.join(entry.file_name()));
-            deeper.try_for_each(|path| walk(&path, parts, found))
+            entries(at)?
+                .iter()
+                .filter(is_deeper)
+                .try_for_each(|entry| walk(&at.join(entry.file_name()), parts, found))
         }
     }
 }
