@@ -1,11 +1,11 @@
-//! [`Helpers`]: threads that carry out jobs beside the one that has them to do.
+//! [`Helpers`]: jobs that threads of a pool carry out beside the one that has them to do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bell::Bell;
 use crate::error::{Error, Result, panic_message};
-use crate::threads::Threads;
+use crate::pool::{Place, Pool, Work};
 
 /// Something to do, with all that it takes. What comes of it stays in it.
 pub(crate) trait Job: Send + 'static {
@@ -18,17 +18,15 @@ pub(crate) trait Job: Send + 'static {
     }
 }
 
-/// The helping threads of one owner, which wait from one time that there are jobs to the next.
+/// The jobs of one owner, and those who help with them.
 pub(crate) struct Helpers<J: Job> {
-    name: &'static str,
-    threads: Threads,
+    pool: Pool,
+    place: Option<Place>,
     shared: Arc<Shared<J>>,
 }
 
 struct Shared<J> {
     state: Mutex<State<J>>,
-    /// There are jobs, or there will be none any more.
-    given: Bell,
     /// The last job is over.
     over: Bell,
 }
@@ -40,17 +38,16 @@ struct State<J> {
     done: Vec<Option<J>>,
     /// How many are not over.
     left: usize,
-    closed: bool,
     /// What a panic said.
     panic: Option<String>,
 }
 
 impl<J: Job> Helpers<J> {
-    /// None yet; so many threads work once there are jobs, the caller's among them.
-    pub(crate) fn new(name: &'static str, threads: usize) -> Self {
-        let state = State { waiting: Vec::new(), done: Vec::new(), left: 0, closed: false, panic: None };
-        let shared = Shared { state: Mutex::new(state), given: Bell::default(), over: Bell::default() };
-        Self { name, threads: Threads::new(threads.saturating_sub(1)), shared: Arc::new(shared) }
+    /// None yet: they come from this pool once there are jobs.
+    pub(crate) fn new(pool: &Pool) -> Self {
+        let state = State { waiting: Vec::new(), done: Vec::new(), left: 0, panic: None };
+        let shared = Shared { state: Mutex::new(state), over: Bell::default() };
+        Self { pool: pool.clone(), place: None, shared: Arc::new(shared) }
     }
 
     /// Has jobs carried out as [`begin`](Self::begin) does, and gives them back in their order.
@@ -71,11 +68,11 @@ impl<J: Job> Helpers<J> {
             shared.lock().done = jobs.into_iter().map(Some).collect();
             return;
         }
-        self.threads.start(self.name, || {
-            let shared = Arc::clone(shared);
-            move || shared.run()
-        });
         shared.give(jobs);
+        if self.place.is_none() {
+            self.place = self.pool.place(Arc::clone(shared) as Arc<dyn Work>);
+        }
+        self.place.iter().for_each(Place::call);
     }
 
     /// Has the rest of the jobs carried out, and gives all back in their order.
@@ -98,12 +95,19 @@ impl<J: Job> Helpers<J> {
 
 impl<J: Job> Drop for Helpers<J> {
     fn drop(&mut self) {
-        let shared = &self.shared;
-        self.threads.end(|| {
-            let mut state = shared.lock();
-            state.closed = true;
-            shared.given.ring(&state);
-        });
+        if self.pool.is_here() {
+            let given_up = self.shared.lock().give_up();
+            // Those that have been begun end; what they take with them is let go of here.
+            drop((self.finish(), given_up));
+        }
+    }
+}
+
+impl<J> State<J> {
+    /// Takes out the jobs that nobody has begun.
+    fn give_up(&mut self) -> Vec<(usize, J)> {
+        self.left -= self.waiting.len();
+        std::mem::take(&mut self.waiting)
     }
 }
 
@@ -118,18 +122,6 @@ impl<J: Job> Shared<J> {
         state.done.resize_with(jobs.len(), || None);
         state.waiting.extend(jobs.into_iter().enumerate().rev());
         state.waiting.sort_by_key(|(_, job)| job.length());
-        self.given.ring(&state);
-    }
-
-    /// What a helping thread does until its owner is gone.
-    fn run(&self) {
-        let mut state = self.lock();
-        while !state.closed {
-            state = match state.waiting.pop() {
-                Some(job) => self.work(state, job),
-                None => self.given.wait(&self.state, state),
-            };
-        }
     }
 
     /// Carries out a job. A panic becomes an error instead of a thread that is gone.
@@ -146,6 +138,19 @@ impl<J: Job> Shared<J> {
             self.over.ring(&state);
         }
         state
+    }
+}
+
+impl<J: Job> Work for Shared<J> {
+    fn is_ready(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    fn help(&self) {
+        let mut state = self.lock();
+        while let Some(job) = state.waiting.pop() {
+            state = self.work(state, job);
+        }
     }
 }
 
@@ -166,7 +171,7 @@ mod tests {
     #[test]
     fn jobs_come_back_in_their_order() {
         for (threads, are_worth) in [(1, true), (2, true), (5, true), (5, false)] {
-            let mut helpers = Helpers::new("squares", threads);
+            let mut helpers = Helpers::new(&Pool::new(threads));
             for jobs in [0, 1, 100] {
                 let squares = (0..jobs).map(Square).collect();
                 let done = helpers.carry_out(squares, are_worth).expect("none is negative");
@@ -196,14 +201,14 @@ mod tests {
     fn the_longest_job_is_begun_first_and_the_first_of_alike() {
         let (begun, given) = (Arc::new(Mutex::new(Vec::new())), [10, 31, 20, 32, 11]);
         let jobs = given.map(|n| Turn(n, Arc::clone(&begun)));
-        let done = Helpers::new("turns", 1).carry_out(jobs.into(), true).expect("none panics");
+        let done = Helpers::new(&Pool::new(1)).carry_out(jobs.into(), true).expect("none panics");
         assert_eq!(*begun.lock().expect("nobody panicked"), [31, 32, 20, 10, 11]);
         assert!(done.iter().map(|job| job.0).eq(given));
     }
 
     #[test]
     fn a_panic_is_an_error_and_no_other_jobs() {
-        let mut helpers = Helpers::new("squares", 3);
+        let mut helpers = Helpers::new(&Pool::new(3));
         let failed = helpers.carry_out([1, -2, 3].map(Square).into(), true).err().expect("one is negative");
         assert!(failed.to_string().contains("-2 is negative"), "{failed}");
         assert_eq!(helpers.carry_out([4].map(Square).into(), true).expect("none is negative")[0].0, 16);

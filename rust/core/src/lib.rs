@@ -10,6 +10,7 @@ pub mod expr;
 mod helpers;
 mod memory;
 pub mod plan;
+mod pool;
 mod prefetch;
 mod row;
 mod run;

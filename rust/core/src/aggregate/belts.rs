@@ -20,6 +20,7 @@ use super::lower::{bits_to, floats_to};
 use super::recipe::{Output, Recipe};
 use crate::error::Result;
 use crate::helpers::{Helpers, Job};
+use crate::pool::Pool;
 use crate::types::DataType;
 
 /// One result, whatever its type.
@@ -139,9 +140,9 @@ pub(crate) struct Belts {
     /// The form of the values of each part.
     forms: Vec<Form>,
     selections: usize,
-    /// Those that take turns, and how many threads they are at most.
+    /// Those that take turns, and whether there are several.
     helpers: Helpers<Turn>,
-    threads: usize,
+    shares: bool,
     /// The number of the next row.
     next: u64,
     /// How many rows there have been since the last one that needed care.
@@ -162,8 +163,8 @@ pub(crate) struct LastRows {
 }
 
 impl Belts {
-    /// No rows, of windows of so many, on up to so many threads; `None` if there are results that it does not know.
-    pub(crate) fn new(recipe: &Recipe, rows: i64, least: u64, threads: usize) -> Option<Self> {
+    /// No rows, of windows of so many, on the threads of a pool; `None` if there are results that it does not know.
+    pub(crate) fn new(recipe: &Recipe, rows: i64, least: u64, pool: &Pool) -> Option<Self> {
         let rows = usize::try_from(rows).ok().filter(|_| !recipe.parts.is_empty())?;
         let forms: Vec<Form> = recipe.parts.iter().map(|part| part.form).collect();
         let outputs = recipe.outputs().to_vec();
@@ -181,8 +182,8 @@ impl Belts {
             lines,
             forms,
             selections,
-            helpers: Helpers::new("rillet-rolling", threads),
-            threads,
+            helpers: Helpers::new(pool),
+            shares: pool.has_helpers(),
             next: 0,
             plain: 0,
             leads: true,
@@ -253,7 +254,7 @@ impl Belts {
 
     /// About half of so many rows, up to the beginning of a block, if that is worth a thread; all if not.
     fn half(&self, rows: usize) -> usize {
-        if self.threads == 1 || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
+        if !self.shares || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
             return rows;
         }
         let half = rows / 2;

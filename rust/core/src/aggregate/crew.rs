@@ -10,17 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::bank::{Bank, Task};
 use crate::bell::Bell;
 use crate::error::{Error, Result, panic_message};
-use crate::threads::Threads;
+use crate::pool::{Place, Pool, Work};
 
-/// So many rows in all are worth a thread, and so many at a time are worth waking it.
+/// So many rows in all are worth a thread, and so many at a time are worth calling it.
 const WORTH_STARTING: usize = 1 << 16;
-const WORTH_WAKING: usize = 1 << 10;
+const WORTH_CALLING: usize = 1 << 10;
 
 /// Banks, and the threads that work on them.
 pub(super) struct Crew {
     shared: Arc<Shared>,
-    /// Those beside the caller's.
-    threads: Threads,
+    pool: Pool,
+    /// Where those of the pool find it, once they are worth it.
+    place: Option<Place>,
     /// How many rows there have been.
     rows: usize,
 }
@@ -40,7 +41,6 @@ struct State {
     /// For each bank the number of its next list, and whether somebody is working on it.
     next: Vec<usize>,
     busy: Vec<bool>,
-    closed: bool,
     /// What a panic said.
     panic: Option<String>,
 }
@@ -54,6 +54,11 @@ impl State {
     fn is_ready(&self, bank: usize) -> bool {
         !self.busy[bank] && self.next[bank] < self.end()
     }
+
+    /// The first bank that is ready.
+    fn ready(&self) -> Option<usize> {
+        (0..self.next.len()).find(|&bank| self.is_ready(bank))
+    }
 }
 
 /// A bank and its next list of tasks.
@@ -63,16 +68,17 @@ struct Job {
 }
 
 impl Crew {
-    /// Works on these banks with up to so many threads, the caller's among them.
-    pub(super) fn new(banks: Vec<Bank>, threads: usize) -> Self {
+    /// Works on these banks with those of a pool.
+    pub(super) fn new(banks: Vec<Bank>, pool: &Pool) -> Self {
         let state = State { next: vec![0; banks.len()], busy: vec![false; banks.len()], ..State::default() };
         Self {
-            threads: Threads::new((threads - 1).min(banks.len())),
             shared: Arc::new(Shared {
                 banks: banks.into_iter().map(Mutex::new).collect(),
                 state: Mutex::new(state),
                 changed: Bell::default(),
             }),
+            pool: pool.clone(),
+            place: None,
             rows: 0,
         }
     }
@@ -81,20 +87,16 @@ impl Crew {
     /// [`finish`](Self::finish) returns.
     pub(super) fn take_on(&mut self, tasks: Vec<Task>, rows: usize) {
         self.rows = self.rows.saturating_add(rows);
-        if self.rows >= WORTH_STARTING {
-            let shared = &self.shared;
-            self.threads.start("rillet-window", || {
-                let shared = Arc::clone(shared);
-                move || shared.run()
-            });
+        if self.rows >= WORTH_STARTING && self.place.is_none() && !self.shared.banks.is_empty() {
+            self.place = self.pool.place(Arc::clone(&self.shared) as Arc<dyn Work>);
         }
-        let mut state = self.shared.lock();
-        if self.threads.is_empty() || rows < WORTH_WAKING && state.lists.is_empty() {
-            drop(state);
-            return self.shared.banks.iter().for_each(|bank| carry_out(bank, &tasks));
+        match &self.place {
+            Some(place) if rows >= WORTH_CALLING || !self.shared.lock().lists.is_empty() => {
+                self.shared.lock().lists.push_back(Arc::new(tasks));
+                place.call();
+            }
+            _ => self.shared.banks.iter().for_each(|bank| carry_out(bank, &tasks)),
         }
-        state.lists.push_back(Arc::new(tasks));
-        self.shared.changed.ring(&state);
     }
 
     /// Carries out all that has been taken on.
@@ -122,19 +124,22 @@ impl Crew {
 
     /// Each of the banks, of which nobody is working on any.
     pub(super) fn banks(&self) -> impl Iterator<Item = MutexGuard<'_, Bank>> {
-        let banks = if self.threads.are_here() { &self.shared.banks[..] } else { &[] };
+        let banks = if self.pool.is_here() { &self.shared.banks[..] } else { &[] };
         banks.iter().map(lock)
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        let shared = &self.shared;
-        self.threads.end(|| {
-            let mut state = shared.lock();
-            state.closed = true;
-            shared.changed.ring(&state);
-        });
+        if !self.pool.is_here() {
+            return;
+        }
+        // Nothing more is begun, and what has been ends.
+        let _given_up = std::mem::take(&mut self.shared.lock().lists);
+        let mut state = self.shared.lock();
+        while state.busy.contains(&true) {
+            state = self.shared.changed.wait(&self.shared.state, state);
+        }
     }
 }
 
@@ -160,24 +165,6 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// What a helping thread does until the crew is let go.
-    fn run(&self) {
-        loop {
-            let mut state = self.lock();
-            let job = loop {
-                if state.closed {
-                    return;
-                }
-                match (0..state.next.len()).find(|&bank| state.is_ready(bank)) {
-                    Some(bank) => break state.begin(bank),
-                    None => state = self.changed.wait(&self.state, state),
-                }
-            };
-            drop(state);
-            self.work(job);
-        }
-    }
-
     /// Carries out a list. A panic, which would be a bug, becomes an error instead of a thread that is gone.
     fn work(&self, Job { bank, tasks }: Job) {
         let done = catch_unwind(AssertUnwindSafe(|| carry_out(&self.banks[bank], &tasks)));
@@ -189,6 +176,22 @@ impl Shared {
         }
         state.end_of(bank);
         self.changed.ring(&state);
+    }
+}
+
+impl Work for Shared {
+    fn is_ready(&self) -> bool {
+        self.lock().ready().is_some()
+    }
+
+    fn help(&self) {
+        let mut state = self.lock();
+        while let Some(bank) = state.ready() {
+            let job = state.begin(bank);
+            drop(state);
+            self.work(job);
+            state = self.lock();
+        }
     }
 }
 

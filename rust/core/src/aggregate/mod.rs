@@ -57,10 +57,11 @@ pub(crate) mod testing {
     pub(crate) use super::sweep::Sweep;
     use super::tables::Tables;
     use super::{Inputs, input::Typed};
+    use crate::pool::Pool;
 
     /// So many tables of such cells.
     pub(crate) fn tables(cells: &dyn Cells, tables: usize) -> Tables {
-        Tables::of(vec![Bank::of(0, 0, cells, tables, Vec::new())], 1, Vec::new(), tables, 1)
+        Tables::of(vec![Bank::of(0, 0, cells, tables, Vec::new())], 1, Vec::new(), tables, &Pool::new(1))
     }
 
     /// What one aggregate of integers reads of a batch.

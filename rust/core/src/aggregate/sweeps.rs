@@ -18,6 +18,7 @@ use super::sweep::{Reaches, Step, Sweep};
 use super::table::Table;
 use crate::error::Result;
 use crate::helpers::{Helpers, Job};
+use crate::pool::Pool;
 
 /// So many rows at a time are worth a thread.
 const WORTH_A_THREAD: usize = 1 << 12;
@@ -129,8 +130,8 @@ pub(crate) struct Sweeps {
 }
 
 impl Sweeps {
-    /// Through the cells of such a table, on up to so many threads. Each of these results needs so many values.
-    pub(crate) fn new(table: &Table, outputs: &[Output], least: u64, threads: usize) -> Self {
+    /// Through the cells of such a table, on the threads of a pool. Each of these results needs so many values.
+    pub(crate) fn new(table: &Table, outputs: &[Output], least: u64, pool: &Pool) -> Self {
         let parts = table.parts.iter().zip(&table.part_selections).enumerate();
         let turns = parts.map(|(part, (cells, &selection))| {
             let outputs = outputs.iter().filter(|output| output.part == Some(part)).cloned().collect();
@@ -141,7 +142,7 @@ impl Sweeps {
             counts: Counts::new(table.selections()),
             turns: turns.collect(),
             begun: None,
-            helpers: Helpers::new("rillet-rolling", threads),
+            helpers: Helpers::new(pool),
         }
     }
 
@@ -257,7 +258,7 @@ mod tests {
         let recipe = recipe();
         let made = |threads| {
             let (mut table, mut state) = (Table::new(&recipe), 3);
-            let mut sweeps = Sweeps::new(&table, recipe.outputs(), 2, threads);
+            let mut sweeps = Sweeps::new(&table, recipe.outputs(), 2, &Pool::new(threads));
             let inputs: Vec<_> = (0..40).map(|_| inputs(&recipe, &mut state)).collect();
             let mut pieces = Vec::new();
             for (round, inputs) in inputs.iter().enumerate() {
@@ -279,7 +280,7 @@ mod tests {
     fn a_panic_on_a_thread_is_an_error() {
         let recipe = recipe();
         let mut table = Table::new(&recipe);
-        let mut sweeps = Sweeps::new(&table, recipe.outputs(), 1, 2);
+        let mut sweeps = Sweeps::new(&table, recipe.outputs(), 1, &Pool::new(2));
         // There are no values for the cells to take in.
         let inputs = Arc::new(Inputs { values: Vec::new(), selected: vec![None; recipe.selections()] });
         assert!(sweeps.begin(swept(&inputs, true), &mut table).expect("nothing before it").is_none());

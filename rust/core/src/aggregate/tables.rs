@@ -16,6 +16,7 @@ use super::piece::{Asked, Piece};
 use super::recipe::{Output, Recipe};
 use super::slots::{Slots, Streak};
 use crate::error::Result;
+use crate::pool::Pool;
 
 /// About how many rows the tasks concern that are handed over at a time: few enough for what they touch to
 /// stay in the second-level cache.
@@ -34,10 +35,10 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// So many tables without slots, on up to so many threads.
-    pub(crate) fn new(recipe: &Recipe, tables: usize, threads: usize) -> Self {
+    /// So many tables without slots, on the threads of a pool.
+    pub(crate) fn new(recipe: &Recipe, tables: usize, pool: &Pool) -> Self {
         let banks = Bank::all(recipe, tables);
-        Self::of(banks, recipe.selections(), recipe.outputs().to_vec(), tables, threads)
+        Self::of(banks, recipe.selections(), recipe.outputs().to_vec(), tables, pool)
     }
 
     pub(super) fn of(
@@ -45,14 +46,14 @@ impl Tables {
         selections: usize,
         outputs: Vec<Output>,
         tables: usize,
-        threads: usize,
+        pool: &Pool,
     ) -> Self {
         Self {
             counts: (0..tables).map(|_| Counts::new(selections)).collect(),
             outputs,
             tasks: Vec::new(),
             rows: 0,
-            crew: Crew::new(banks, threads),
+            crew: Crew::new(banks, pool),
             asked: Vec::new(),
         }
     }
@@ -273,7 +274,7 @@ mod tests {
     /// What tables give of random rows, whose slots are combined in every way.
     fn made(threads: usize) -> Vec<Vec<ArrayRef>> {
         let recipe = recipe();
-        let (mut tables, mut state, mut made) = (Tables::new(&recipe, 4, threads), 7, Vec::new());
+        let (mut tables, mut state, mut made) = (Tables::new(&recipe, 4, &Pool::new(threads)), 7, Vec::new());
         let all: Vec<u32> = (0..SLOTS).collect();
         (0..3).for_each(|table| tables.grow(table, SLOTS as usize));
         for round in 0..12 {
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn nobody_holds_rows_when_all_is_finished() {
         let recipe = recipe();
-        let (mut tables, mut state) = (Tables::new(&recipe, 1, 3), 1);
+        let (mut tables, mut state) = (Tables::new(&recipe, 1, &Pool::new(3)), 1);
         let (inputs, slots) = (Arc::new(recipe.read(&rows(false, &mut state)).0), slots(&mut state));
         tables.grow(0, SLOTS as usize);
         for round in 0..2000 {
@@ -349,7 +350,7 @@ mod tests {
     #[test]
     fn a_panic_on_a_thread_is_an_error() {
         let recipe = recipe();
-        let mut tables = Tables::new(&recipe, 1, 3);
+        let mut tables = Tables::new(&recipe, 1, &Pool::new(3));
         tables.grow(0, SLOTS as usize);
         for _ in 0..12 {
             let (inputs, _) = recipe.read(&rows(false, &mut 1));

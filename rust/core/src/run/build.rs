@@ -13,6 +13,7 @@ use crate::memory;
 use crate::plan::{
     self, BATCH_ROWS, Ends, Every, Fill, Frame, GroupSpec, Map, Node, Revisions, RollingSpec, WindowSpec, Windows,
 };
+use crate::pool::Pool;
 use crate::source::rows_at_a_time;
 use crate::stage::{Filter, Ledger, Limit, Passing, Patience, Project, Rebatch, Stage};
 use crate::time;
@@ -46,14 +47,14 @@ pub(crate) type Made = (Box<dyn Stage>, Carries);
 /// Makes a stage once its input is known.
 pub(crate) struct Maker {
     node: Node,
-    threads: usize,
+    pool: Pool,
     seen: bool,
 }
 
 impl Maker {
-    /// For this node, which may use so many threads, and whose batches somebody sees or nobody.
-    pub(crate) fn new(node: Node, threads: usize, seen: bool) -> Self {
-        Self { node, threads, seen }
+    /// For this node, which works on the threads of a pool, and whose batches somebody sees or nobody.
+    pub(crate) fn new(node: Node, pool: Pool, seen: bool) -> Self {
+        Self { node, pool, seen }
     }
 
     /// The stage for an input that looks like this batch.
@@ -62,7 +63,7 @@ impl Maker {
     /// As [`make`].
     pub(crate) fn make(&self, batch: &Batch) -> Result<Box<dyn Stage>> {
         let time = batch.time().map(|time| EventTimeOf { column: None, dtype: time.dtype.clone() });
-        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, self.threads, self.seen)?.0)
+        Ok(make(&self.node, &Carries { schema: Arc::clone(batch.schema()), time }, &self.pool, self.seen)?.0)
     }
 
     /// The ledger of a stage that has not seen anything.
@@ -71,12 +72,12 @@ impl Maker {
     }
 }
 
-/// The stage of a node over an input, which may use so many threads, and whose batches somebody sees or nobody.
+/// The stage of a node over an input, which works on the threads of a pool, and whose batches somebody sees or nobody.
 ///
 /// # Errors
 /// What is found wrong with the plan: unknown columns, operations that a type does not know, names given
 /// twice.
-pub(crate) fn make(node: &Node, input: &Carries, threads: usize, seen: bool) -> Result<Made> {
+pub(crate) fn make(node: &Node, input: &Carries, pool: &Pool, seen: bool) -> Result<Made> {
     let name = node.to_string();
     match node {
         Node::Select(columns) => project(columns, input, name),
@@ -87,9 +88,9 @@ pub(crate) fn make(node: &Node, input: &Carries, threads: usize, seen: bool) -> 
         }
         Node::Rebatch(rows) => Ok((Box::new(Rebatch::new(rows_at_a_time(*rows, seen), name)), input.clone())),
         Node::Limit(rows) => Ok((Box::new(Limit::new(*rows, name)), input.clone())),
-        Node::Window(spec) => window(spec, input, threads, name),
-        Node::Rolling(spec) => rolling(spec, input, threads, name),
-        Node::GroupBy(spec) => group(spec, input, threads, name),
+        Node::Window(spec) => window(spec, input, pool, name),
+        Node::Rolling(spec) => rolling(spec, input, pool, name),
+        Node::GroupBy(spec) => group(spec, input, pool, name),
         Node::Guard(spec) => guard(spec, input, name),
         Node::ReadCsv(_) | Node::Host(_) | Node::Map(_) | Node::Merge(_) => {
             Err(Error::Internal(format!("{node} is not a stage")))
@@ -134,7 +135,7 @@ fn with_columns(new: &[(String, Expr)], schema: &Schema) -> Vec<(String, Expr)> 
     columns
 }
 
-fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
+fn window(spec: &WindowSpec, input: &Carries, pool: &Pool, name: String) -> Result<Made> {
     let is_count = matches!(spec.windows, Windows::Count { .. });
     let timed = !is_count || spec.time.is_some() || input.time.is_some() || spec.lateness != Length::Ticks(0);
     // Rows are counted as they come where they have no event time.
@@ -157,7 +158,7 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
     };
     let parts = Parts {
         by,
-        keys: Keys::new(&fields, threads)?,
+        keys: Keys::new(&fields, pool)?,
         recipe,
         time: bound_time,
         lateness,
@@ -170,16 +171,11 @@ fn window(spec: &WindowSpec, input: &Carries, threads: usize, name: String) -> R
         max_state: spec.max_state_bytes.unwrap_or_else(memory::default_limit),
         name,
     };
-    let (mut stage, mut schema) = operator(spec, input, timed, threads, parts)?;
+    let (mut stage, mut schema) = operator(spec, input, timed, pool, parts)?;
     if let Some((fill, shape)) = fill {
         schema = Arc::clone(&shape.schema);
-        stage = Box::new(Filled::new(
-            stage,
-            grid_of(&spec.windows, &time)?,
-            fill,
-            shape,
-            Keys::new(&fields, threads)?,
-        ));
+        stage =
+            Box::new(Filled::new(stage, grid_of(&spec.windows, &time)?, fill, shape, Keys::new(&fields, pool)?));
     }
     Ok((stage, Carries { schema, time: timed.then_some(EventTimeOf { column: None, dtype: results_time }) }))
 }
@@ -208,15 +204,15 @@ fn operator(
     spec: &WindowSpec,
     input: &Carries,
     timed: bool,
-    threads: usize,
+    pool: &Pool,
     parts: Parts,
 ) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let (time, schema) = (parts.shape.time.clone(), Arc::clone(&parts.shape.schema));
     let stage: Box<dyn Stage> = match &spec.windows {
         windows @ (Windows::Hopping(_) | Windows::Cumulate { .. }) => {
-            return on_grid(grid_of(windows, &time)?, spec, threads, parts);
+            return on_grid(grid_of(windows, &time)?, spec, pool, parts);
         }
-        Windows::Session(session) => sessions(session, input, threads, parts)?,
+        Windows::Session(session) => sessions(session, input, pool, parts)?,
         Windows::Count { size, every } => {
             let stage = CountWindow::new(Grid::new(*size, *every, 0), timed, parts)?;
             let schema = Arc::clone(stage.schema());
@@ -227,7 +223,7 @@ fn operator(
                 let ruler = grid_of(windows, &time).map_err(|error| error.within(format!("windows, {name:?}")))?;
                 Ok((name.clone(), ruler))
             };
-            let stage = SeveralWindows::new(windows.iter().map(named).collect::<Result<_>>()?, parts, threads)?;
+            let stage = SeveralWindows::new(windows.iter().map(named).collect::<Result<_>>()?, parts, pool)?;
             let schema = Arc::clone(stage.schema());
             return Ok((Box::new(stage), schema));
         }
@@ -246,15 +242,10 @@ fn grid_of(windows: &Windows, time: &DataType) -> Result<Ruler> {
 }
 
 /// The operator of windows on a grid, and what its results look like.
-fn on_grid(
-    ruler: Ruler,
-    spec: &WindowSpec,
-    threads: usize,
-    parts: Parts,
-) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
+fn on_grid(ruler: Ruler, spec: &WindowSpec, pool: &Pool, parts: Parts) -> Result<(Box<dyn Stage>, Arc<Schema>)> {
     let Some(Revisions { early, refine_for }) = spec.revisions else {
         let schema = Arc::clone(&parts.shape.schema);
-        return Ok((Box::new(Window::new(ruler, parts, threads)), schema));
+        return Ok((Box::new(Window::new(ruler, parts, pool)), schema));
     };
     let time = &parts.shape.time;
     let pace = match early {
@@ -267,7 +258,7 @@ fn on_grid(
     Ok((Box::new(stage), schema))
 }
 
-fn rolling(spec: &RollingSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
+fn rolling(spec: &RollingSpec, input: &Carries, pool: &Pool, name: String) -> Result<Made> {
     let by_arrival = spec.is_by_arrival();
     let (bound_time, time) =
         if by_arrival { (None, DataType::Int64) } else { event_time(spec.time.as_ref(), input)? };
@@ -285,7 +276,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, threads: usize, name: String) ->
     let span = span(spec.frame, &time)?;
     let parts = Parts {
         by,
-        keys: Keys::new(&fields, threads)?,
+        keys: Keys::new(&fields, pool)?,
         recipe,
         time: bound_time,
         lateness: spec.lateness.ticks(&time, "lateness")?,
@@ -304,7 +295,7 @@ fn rolling(spec: &RollingSpec, input: &Carries, threads: usize, name: String) ->
         (None, Frame::Rows { center: true, .. }) => None,
         (None, _) => input.time.clone(),
     };
-    Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts, threads)), Carries { schema, time }))
+    Ok((Box::new(Rolling::new(span, by_arrival, spec.min_periods, parts, pool)), Carries { schema, time }))
 }
 
 fn guard(spec: &plan::Guard, input: &Carries, name: String) -> Result<Made> {
@@ -373,14 +364,14 @@ fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Res
     Ok(Ruler::expanding(span, steps, origin % span + offset))
 }
 
-fn group(spec: &GroupSpec, input: &Carries, threads: usize, name: String) -> Result<Made> {
+fn group(spec: &GroupSpec, input: &Carries, pool: &Pool, name: String) -> Result<Made> {
     let (by, fields) = keys(&spec.by, &input.schema)?;
     let recipe = Recipe::bind(&spec.aggregates, &input.schema)?;
     let (until, progress) = spec.every.map(|every| pace(every, input)).transpose()?.unzip();
     let fields_out = until.into_iter().chain(fields.iter().cloned()).chain(recipe.fields());
     let schema = Arc::new(Schema::new(fields_out.collect())?);
     let limit = spec.max_state_bytes.unwrap_or_else(memory::default_limit);
-    let stage = Group::new(by, Keys::new(&fields, threads)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
+    let stage = Group::new(by, Keys::new(&fields, pool)?, recipe, Arc::clone(&schema), BATCH_ROWS, limit, name);
     Ok((Box::new(stage.paced(progress)), Carries { schema, time: None }))
 }
 

@@ -9,6 +9,7 @@ use super::build::{Carries, EventTimeOf, make};
 use crate::aggregate::{Aggregate, Function};
 use crate::batch::{Batch, EventTime};
 use crate::plan::{Hopping, Node, Session, WindowSpec, Windows};
+use crate::pool::Pool;
 use crate::stage::{Stage, concat, hand};
 use crate::types::{DataType, Field, Schema};
 use crate::window::{Closed, Late, Length};
@@ -26,7 +27,9 @@ fn operator(windows: &Windows, lateness: i64) -> Box<dyn Stage> {
         ..WindowSpec::new(windows.clone(), vec![("n".into(), Aggregate::new(Function::Count, None))])
     };
     let time = Some(EventTimeOf { column: None, dtype: DataType::Int64 });
-    make(&Node::Window(Box::new(spec)), &Carries { schema: schema(), time }, 1, true).expect("a good plan").0
+    make(&Node::Window(Box::new(spec)), &Carries { schema: schema(), time }, &Pool::new(1), true)
+        .expect("a good plan")
+        .0
 }
 
 fn batch(times: &[i64]) -> Batch {

@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
+use crate::pool::Pool;
 use crate::source::{self, Csv, CsvHead, HostBatches, Opened, Sample, rows_at_a_time};
 use crate::stage::Ledger;
 use crate::threads::cores;
@@ -33,6 +34,15 @@ enum Leaf {
     Csv(Box<Mutex<Option<CsvHead>>>, Arc<Opened>),
     /// What an object of the host has, and what is asked of it.
     Host { has: Arc<Schema>, wanted: Arc<Schema> },
+}
+
+/// The nodes of a run, as far as they are made.
+struct Nodes {
+    made: Vec<RunNode>,
+    /// How many leaves are among them.
+    leaves: usize,
+    /// Whose threads they work on.
+    pool: Pool,
 }
 
 /// A plan that has been checked against the schemas of its sources.
@@ -153,9 +163,9 @@ impl Prepared {
     /// # Errors
     /// [`Error::Consumed`] if a source can be read only once and has been; [`Error::Io`].
     pub fn run(&self) -> Result<Run> {
-        let mut nodes = Vec::new();
-        self.build(&self.plan, true, &mut 0, &mut nodes)?;
-        Ok(Run::new(nodes))
+        let mut nodes = Nodes { made: Vec::new(), leaves: 0, pool: Pool::new(threads(&self.plan)) };
+        self.build(&self.plan, true, &mut nodes)?;
+        Ok(Run::new(nodes.made))
     }
 
     fn check(&self, plan: &Plan, leaf: &mut usize) -> Result<Option<Carries>> {
@@ -168,7 +178,7 @@ impl Prepared {
             (Node::Merge(spec), _) => Ok(Some(merge(spec, &inputs)?.1)),
             (Node::Map(map), input) => Ok(mapped(map, input.as_ref())),
             (_, None) => Ok(None),
-            (node, Some(input)) => Ok(Some(make(node, input, 1, true)?.1)),
+            (node, Some(input)) => Ok(Some(make(node, input, &Pool::new(1), true)?.1)),
         }
     }
 
@@ -195,17 +205,11 @@ impl Prepared {
 
     /// Makes the nodes of the plan; gives what comes out of the last. `seen` says that somebody sees the
     /// batches, so that they must be of the size that was asked for.
-    fn build(
-        &self,
-        plan: &Plan,
-        seen: bool,
-        leaf: &mut usize,
-        nodes: &mut Vec<RunNode>,
-    ) -> Result<Option<Carries>> {
+    fn build(&self, plan: &Plan, seen: bool, nodes: &mut Nodes) -> Result<Option<Carries>> {
         if plan.inputs.is_empty() {
-            *leaf += 1;
-            let (work, carries) = self.start(&plan.node, *leaf - 1, seen)?;
-            nodes.push(RunNode::new(work, Vec::new()));
+            nodes.leaves += 1;
+            let (work, carries) = self.start(&plan.node, nodes.leaves - 1, seen)?;
+            nodes.made.push(RunNode::new(work, Vec::new()));
             return Ok(Some(carries));
         }
         let inputs_seen = match plan.node {
@@ -215,17 +219,17 @@ impl Prepared {
         };
         let (mut inputs, mut carried) = (Vec::new(), Vec::new());
         for input in &plan.inputs {
-            carried.push(self.build(input, inputs_seen, leaf, nodes)?);
-            inputs.push(nodes.len() - 1);
+            carried.push(self.build(input, inputs_seen, nodes)?);
+            inputs.push(nodes.made.len() - 1);
         }
         let (work, carries) = match &plan.node {
             Node::Merge(spec) => {
                 let (stage, carries) = merge(spec, &carried)?;
                 (Work::Stage(stage), Some(carries))
             }
-            node => stage(node, carried.swap_remove(0), threads(&self.plan), seen)?,
+            node => stage(node, carried.swap_remove(0), &nodes.pool, seen)?,
         };
-        nodes.push(RunNode::new(work, inputs));
+        nodes.made.push(RunNode::new(work, inputs));
         Ok(carries)
     }
 
@@ -260,9 +264,9 @@ impl Prepared {
     }
 }
 
-/// The work of a node that has an input, may use so many threads, and whose batches somebody sees or nobody; and what
-/// comes out of it.
-fn stage(node: &Node, input: Option<Carries>, threads: usize, seen: bool) -> Result<(Work, Option<Carries>)> {
+/// The work of a node that has an input, works on the threads of a pool, and whose batches somebody sees or nobody; and
+/// what comes out of it.
+fn stage(node: &Node, input: Option<Carries>, pool: &Pool, seen: bool) -> Result<(Work, Option<Carries>)> {
     Ok(match (node, input) {
         (Node::Map(map), input) => {
             let time = input.as_ref().and_then(|input| input.time.as_ref()?.column.clone());
@@ -281,14 +285,14 @@ fn stage(node: &Node, input: Option<Carries>, threads: usize, seen: bool) -> Res
             (work, mapped(map, input.as_ref()))
         }
         (node, Some(input)) => {
-            let (stage, carries) = make(node, &input, threads, seen)?;
+            let (stage, carries) = make(node, &input, pool, seen)?;
             (Work::Stage(stage), Some(carries))
         }
-        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), threads, seen))), None),
+        (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), pool.clone(), seen))), None),
     })
 }
 
-/// How many threads a stage may use: as many as there are cores, or fewer if a source has been told so.
+/// On how many threads stages work: as many as there are cores, or fewer if a source has been told so.
 fn threads(plan: &Plan) -> usize {
     let told = |node: &Node| match node {
         Node::ReadCsv(read) => read.threads,

@@ -4,20 +4,16 @@ use super::build::{Carries, in_range};
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr};
 use crate::plan::{Gap, Session};
+use crate::pool::Pool;
 use crate::stage::Stage;
 use crate::types::DataType;
 use crate::window::{self, ChainWindow, Parts, Reach, SessionWindow};
 
-/// The operator of sessions over an input, which may use so many threads.
+/// The operator of sessions over an input, which works on the threads of a pool.
 ///
 /// # Errors
 /// [`Error::Argument`] if a length does not fit the type of event time, and what is wrong with the expressions.
-pub(super) fn sessions(
-    session: &Session,
-    input: &Carries,
-    threads: usize,
-    parts: Parts,
-) -> Result<Box<dyn Stage>> {
+pub(super) fn sessions(session: &Session, input: &Carries, pool: &Pool, parts: Parts) -> Result<Box<dyn Stage>> {
     let time = parts.shape.time.clone();
     let max_length = session.max_length.map(|length| in_range(length, "max_length", &time)).transpose()?;
     let until = session.until.as_ref().map(|until| until.bind_condition(&input.schema)).transpose()?;
@@ -27,7 +23,7 @@ pub(super) fn sessions(
     };
     Ok(match gap {
         window::Gap::Fixed(gap) if max_length.is_none() && until.is_none() => {
-            Box::new(SessionWindow::new(gap + i64::from(session.gap_closed), parts, threads))
+            Box::new(SessionWindow::new(gap + i64::from(session.gap_closed), parts, pool))
         }
         gap => Box::new(ChainWindow::new(Reach::new(gap, session.gap_closed, max_length, until), parts)),
     })

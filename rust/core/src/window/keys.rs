@@ -3,6 +3,7 @@
 use arrow_array::{Array, ArrayRef};
 
 use crate::error::{Error, Result};
+use crate::pool::Pool;
 use crate::row::Scalar;
 use crate::types::{DataType, Field};
 
@@ -29,19 +30,19 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// No keys, of these types, which up to so many threads look up.
+    /// No keys, of these types, which the threads of a pool look up.
     ///
     /// # Errors
     /// [`Error::Schema`] for a type that has no hash.
-    pub(crate) fn new(columns: &[Field], threads: usize) -> Result<Self> {
+    pub(crate) fn new(columns: &[Field], pool: &Pool) -> Result<Self> {
         for Field { name, dtype } in columns {
             if matches!(dtype, DataType::List(_) | DataType::FixedList(..) | DataType::Struct(_)) {
                 return Err(Error::schema(&**name, dtype, "it cannot be a key; take a part of it that can"));
             }
         }
         Ok(match columns {
-            [Field { dtype, .. }] if code::is_word(dtype) => Self::Words(dtype.clone(), WordKeys::new(threads)),
-            _ => Self::Bytes(ByteKeys::new(columns.iter().map(|field| field.dtype.clone()).collect(), threads)),
+            [Field { dtype, .. }] if code::is_word(dtype) => Self::Words(dtype.clone(), WordKeys::new(pool)),
+            _ => Self::Bytes(ByteKeys::new(columns.iter().map(|field| field.dtype.clone()).collect(), pool)),
         })
     }
 
@@ -133,7 +134,7 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("a"), Some("")]));
         let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.0), Some(f64::NAN), Some(-0.0), None]));
         let types = [Field::new("t", DataType::Text), Field::new("f", DataType::Float64)];
-        let mut keys = Keys::new(&types, 1).expect("types that have a hash");
+        let mut keys = Keys::new(&types, &Pool::new(1)).expect("types that have a hash");
         let numbers = keys.number(&[texts.clone(), floats.clone()], 4);
         assert_eq!(numbers, [0, 1, 0, 2]);
         let columns = keys.columns(&[2, 1, 0]);
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn keys_can_be_forgotten_again_after_their_bytes_are_gone() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["first", "second", "third", "a longer one"]));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], &Pool::new(1)).expect("text has a hash");
         assert_eq!(keys.number(std::slice::from_ref(&texts), 4), [0, 1, 2, 3]);
         keys.forget([3, 2, 1].into_iter());
         keys.forget([1, 2, 3].into_iter());
@@ -169,7 +170,7 @@ mod tests {
             (vec![text, float, Field::new("b", DataType::Bool)], vec![texts, floats, bools]),
         ];
         for (fields, columns) in all {
-            let keys = || Keys::new(&fields, 1).expect("types that have a hash");
+            let keys = || Keys::new(&fields, &Pool::new(1)).expect("types that have a hash");
             let row = |row| {
                 columns.iter().map(|column| Scalar::at(column, row).expect("a plain type")).collect::<Vec<_>>()
             };
@@ -186,7 +187,7 @@ mod tests {
     fn short_and_long_texts_are_told_apart() {
         let words = ["", "\0", "\0\0", "a", "a\0", "1234567", "12345678", "12345678\0", "a"];
         let texts: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], &Pool::new(1)).expect("text has a hash");
         assert_eq!(keys.number(&[texts], words.len()), [0, 1, 2, 3, 4, 5, 6, 7, 3]);
     }
 
@@ -198,7 +199,7 @@ mod tests {
         let words: ArrayRef = Arc::new((0..count).map(scattered).collect::<Int64Array>());
         let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..count).map(|n| format!("key {n}"))));
         for (dtype, column) in [(DataType::Int64, words), (DataType::Text, texts)] {
-            let mut keys = Keys::new(&[Field::new("k", dtype)], 1).expect("a type that has a hash");
+            let mut keys = Keys::new(&[Field::new("k", dtype)], &Pool::new(1)).expect("a type that has a hash");
             for when in ["new", "known"] {
                 assert!(keys.number(&[Arc::clone(&column)], count as usize).into_iter().eq(0..count), "{when}");
             }
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn a_single_text_column_is_coded_in_order_of_appearance() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a")]));
-        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], 1).expect("text has a hash");
+        let mut keys = Keys::new(&[Field::new("t", DataType::Text)], &Pool::new(1)).expect("text has a hash");
         let numbers = keys.number(&[texts], 3);
         let out = keys.columns(&[numbers[2], numbers[1], numbers[0], numbers[2]]);
         let coded = out[0].as_dictionary::<arrow_array::types::Int32Type>();
@@ -244,7 +245,9 @@ mod tests {
     #[test]
     fn numbers_follow_from_the_rows_alone_on_any_number_of_threads() {
         for dtype in [DataType::Int32, DataType::UInt32, DataType::Int64, DataType::Text] {
-            let new = |threads| Keys::new(&[Field::new("k", dtype.clone())], threads).expect("a type with a hash");
+            let new = |threads| {
+                Keys::new(&[Field::new("k", dtype.clone())], &Pool::new(threads)).expect("a type with a hash")
+            };
             let (mut all, mut state) = ([1, 2, 5].map(new), 7);
             for _ in 0..4 {
                 let mut known = HashMap::new();

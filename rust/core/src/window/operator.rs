@@ -24,6 +24,7 @@ use crate::aggregate::{NO_SLOT, Recipe, Slots, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::pool::Pool;
 use crate::stage::{Ledger, Stage};
 use crate::types::{DataType, Field, Schema};
 
@@ -86,10 +87,10 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// An operator that has seen nothing, and works on up to so many threads.
-    pub(crate) fn new(ruler: Ruler, parts: Parts, threads: usize) -> Self {
+    /// An operator that has seen nothing, and works on the threads of a pool.
+    pub(crate) fn new(ruler: Ruler, parts: Parts, pool: &Pool) -> Self {
         let fifo = (ruler.grid().panes() > 1).then(|| Fifo::new(ruler.grid(), parts.late != Late::Error));
-        let tables = Tables::new(&parts.recipe, if fifo.is_some() { TABLES } else { 1 }, threads);
+        let tables = Tables::new(&parts.recipe, if fifo.is_some() { TABLES } else { 1 }, pool);
         Self {
             clock: Clock::new(ruler.clone(), parts.lateness),
             ledger: Ledger::new(parts.name.clone()),

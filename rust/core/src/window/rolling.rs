@@ -27,6 +27,7 @@ use crate::aggregate::{Belts, Fold, NO_SLOT, Piece, Single, Table};
 use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::pool::Pool;
 use crate::row::{Lone, Told};
 use crate::stage::{Ledger, Stage};
 use crate::types::DataType;
@@ -100,14 +101,14 @@ pub(crate) struct Rolling {
 }
 
 impl Rolling {
-    /// An operator that has seen nothing, and works on up to so many threads.
-    pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts, threads: usize) -> Self {
+    /// An operator that has seen nothing, and works on the threads of a pool.
+    pub(crate) fn new(span: Span, by_arrival: bool, min_periods: u64, parts: Parts, pool: &Pool) -> Self {
         let table = Table::new(&parts.recipe);
         let in_order = by_arrival || parts.lateness == 0;
         let can_sweep = in_order && span.ends_with_row() && table.can_sweep();
         let belts = match span {
             Span::Rows { rows, .. } if can_sweep && by_arrival && parts.by.is_empty() => {
-                Belts::new(&parts.recipe, rows, min_periods, threads)
+                Belts::new(&parts.recipe, rows, min_periods, pool)
             }
             _ => None,
         };
@@ -118,7 +119,7 @@ impl Rolling {
             current: None,
             belts,
             sweeper: can_sweep
-                .then(|| Sweeper::new(span, !parts.by.is_empty(), &table, &parts.recipe, min_periods, threads)),
+                .then(|| Sweeper::new(span, !parts.by.is_empty(), &table, &parts.recipe, min_periods, pool)),
             mark: Mark::new(parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             trails: Trails::new(span.length(), PIECE),

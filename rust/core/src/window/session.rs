@@ -17,6 +17,7 @@ use crate::aggregate::{NO_SLOT, Slots, Tables};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::pool::Pool;
 use crate::stage::{Ledger, Stage};
 use crate::time;
 use crate::types::DataType;
@@ -52,10 +53,10 @@ pub(crate) struct SessionWindow {
 }
 
 impl SessionWindow {
-    /// An operator that has seen nothing, and works on up to so many threads. Sessions are rows whose reaches overlap,
+    /// An operator that has seen nothing, and works on the threads of a pool. Sessions are rows whose reaches overlap,
     /// which are so long.
-    pub(crate) fn new(span: i64, parts: Parts, threads: usize) -> Self {
-        let mut tables = Tables::new(&parts.recipe, 2, threads);
+    pub(crate) fn new(span: i64, parts: Parts, pool: &Pool) -> Self {
+        let mut tables = Tables::new(&parts.recipe, 2, pool);
         tables.grow(SPARE, 1);
         let (times, room) = (time::range(&parts.shape.time), span + 1);
         Self {

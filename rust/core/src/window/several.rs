@@ -25,6 +25,7 @@ use crate::batch::{Batch, EventTime};
 use crate::error::{Error, Result};
 use crate::helpers::{Helpers, Job};
 use crate::memory;
+use crate::pool::Pool;
 use crate::stage::{Ledger, Stage};
 use crate::time;
 use crate::types::{DataType, Field, Schema};
@@ -117,25 +118,25 @@ impl Job for Work {
 }
 
 impl SeveralWindows {
-    /// An operator that has seen nothing, of windows and the names that results know them by. Up to so many threads
-    /// work for it, of which each kind has its share: more would only wake each other.
+    /// An operator that has seen nothing, of windows and the names that results know them by. The threads
+    /// of a pool work for it.
     ///
     /// # Errors
     /// If there is an output that is named `window`.
-    pub(crate) fn new(windows: Vec<(String, Ruler)>, parts: Parts, threads: usize) -> Result<Self> {
+    pub(crate) fn new(windows: Vec<(String, Ruler)>, parts: Parts, pool: &Pool) -> Result<Self> {
         let fields = [Field::new("window", DataType::Text)];
         let schema = Schema::new(fields.into_iter().chain(parts.shape.schema.fields().iter().cloned()).collect())?;
         let (names, rulers): (Vec<String>, Vec<Ruler>) = windows.into_iter().unzip();
-        let (numbered, share) = (numbered(&parts)?, threads.div_ceil(names.len()));
+        let numbered = numbered(&parts)?;
         let lane = |ruler: Ruler| {
             let own = of_numbers(&parts, &numbered, ruler.closed())?;
-            let operator = Window::new(ruler.clone(), own, share);
+            let operator = Window::new(ruler.clone(), own, pool);
             Ok(Lane { operator, ruler, rows: None, most: parts.batch_rows, given: VecDeque::new() })
         };
         Ok(Self {
             schema: Arc::new(schema),
             braid: Braid::new(names.len()),
-            helpers: Helpers::new("rillet-several", threads.min(names.len())),
+            helpers: Helpers::new(pool),
             is_worth: false,
             names: Arc::new(StringArray::from(names)),
             lanes: rulers.into_iter().map(lane).collect::<Result<_>>()?,
@@ -357,7 +358,7 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
     let shape = &parts.shape;
     Ok(Parts {
         by: Vec::new(),
-        keys: Keys::new(&[], 1)?,
+        keys: Keys::new(&[], &Pool::new(1))?,
         recipe: parts.recipe.clone(),
         time: None,
         lateness: parts.lateness,

@@ -9,6 +9,7 @@ use super::span::Span;
 use super::trails::Trails;
 use crate::aggregate::{Piece, Recipe, Sweeps, Swept, Table};
 use crate::error::Result;
+use crate::pool::Pool;
 
 /// How many rows are swept at once where there are no keys: few enough that their cells stay near.
 const UNKEYED: usize = 2048;
@@ -25,7 +26,7 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    /// Of rows that have keys, or have none, into the cells of such a table, on up to so many threads. Results need so
+    /// Of rows that have keys, or have none, into the cells of such a table, on the threads of a pool. Results need so
     /// many values.
     pub(crate) fn new(
         span: Span,
@@ -33,9 +34,9 @@ impl Sweeper {
         table: &Table,
         recipe: &Recipe,
         min_periods: u64,
-        threads: usize,
+        pool: &Pool,
     ) -> Self {
-        let sweeps = Sweeps::new(table, recipe.outputs(), min_periods, threads);
+        let sweeps = Sweeps::new(table, recipe.outputs(), min_periods, pool);
         Self { span, keyed, groups: Groups::default(), sweeps }
     }
 

@@ -451,7 +451,7 @@ mod tests {
     fn check_sweeps(length: i64, gap: i64, by_time: bool) {
         let (mut trails, mut table) =
             (Trails::new(length, 1), Table::of(1, vec![Box::new(Words::default())], vec![0]));
-        let mut sweeps = Sweeps::new(&table, &[], 1, 1);
+        let mut sweeps = Sweeps::new(&table, &[], 1, &crate::pool::Pool::new(1));
         let (mut state, mut time, mut lists) = (length as u64 * 7 + gap as u64, -500, vec![Vec::new(); 3]);
         let span =
             if by_time { Span::Time { from: length - 1, to: 0 } } else { Span::Rows { rows: length, ahead: 0 } };

@@ -17,6 +17,7 @@ use super::local::Local;
 use super::numbers::{GROUP, NONE, Step};
 use super::search::{Found, Known, Left, Search};
 use crate::column::Texts;
+use crate::pool::Pool;
 use crate::row::Scalar;
 use crate::types::DataType;
 
@@ -36,12 +37,12 @@ pub(crate) struct ByteKeys {
 }
 
 impl ByteKeys {
-    /// No keys, of these types, which up to so many threads look up.
-    pub(super) fn new(types: Vec<DataType>, threads: usize) -> Self {
+    /// No keys, of these types, which the threads of a pool look up.
+    pub(super) fn new(types: Vec<DataType>, pool: &Pool) -> Self {
         Self {
             types,
             known: Bytes::default(),
-            search: Search::new(threads),
+            search: Search::new(pool),
             garbage: 0,
             free: Vec::new(),
             encoded: Vec::new(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::numbers::{NONE, Step};
 use crate::helpers::{Helpers, Job};
+use crate::pool::Pool;
 
 /// How many rows a thread looks up at a time.
 const PIECE: usize = 8192;
@@ -78,9 +79,9 @@ impl<K: Known> Job for Look<K> {
 pub(super) struct Search<K: Known>(Helpers<Look<K>>);
 
 impl<K: Known> Search<K> {
-    /// On up to so many threads.
-    pub(super) fn new(threads: usize) -> Self {
-        Self(Helpers::new("rillet-keys", threads))
+    /// On the threads of a pool.
+    pub(super) fn new(pool: &Pool) -> Self {
+        Self(Helpers::new(pool))
     }
 
     /// What is known of the first of these rows, piece by piece: of all of them if it is worth it that several threads

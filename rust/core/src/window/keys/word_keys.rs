@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use super::dense::{self, Dense};
 use super::numbers::{GROUP, NONE, Numbers, Step};
 use super::search::{Found, Known, Left, Search};
+use crate::pool::Pool;
 use crate::prefetch::prefetch;
 
 /// All words that are held, by number.
@@ -188,9 +189,9 @@ impl Words {
 }
 
 impl WordKeys {
-    /// None yet, which up to so many threads look up.
-    pub(super) fn new(threads: usize) -> Self {
-        Self { known: Words::default(), search: Search::new(threads), null: None, free: Vec::new() }
+    /// None yet, which the threads of a pool look up.
+    pub(super) fn new(pool: &Pool) -> Self {
+        Self { known: Words::default(), search: Search::new(pool), null: None, free: Vec::new() }
     }
 
     /// How many numbers have been given out.
@@ -301,7 +302,7 @@ mod tests {
 
     #[test]
     fn words_keep_their_numbers_until_they_are_forgotten() {
-        let mut keys = WordKeys::new(1);
+        let mut keys = WordKeys::new(&Pool::new(1));
         let words: Vec<i64> = (0..1000).map(|i| (i % 400) * (1 << 40) - 7).collect();
         let numbers = keys.number(words.clone().into(), None);
         assert!(numbers.iter().zip(0..).all(|(&number, row)| number == row % 400));
@@ -318,7 +319,7 @@ mod tests {
     /// Looks words up and forgets some, and holds their numbers to those that a map has.
     fn check(word: impl Fn(u64) -> i64, is_dense: &[bool]) {
         let (mut keys, mut state, mut known, mut seen) =
-            (WordKeys::new(2), 3, std::collections::HashMap::<i64, u32>::new(), Vec::new());
+            (WordKeys::new(&Pool::new(2)), 3, std::collections::HashMap::<i64, u32>::new(), Vec::new());
         for round in 0..60 {
             let words: Vec<i64> = (0..700).map(|_| word(mixed(&mut state) as u64)).collect();
             let numbers = keys.number(words.clone().into(), None);
