@@ -74,7 +74,7 @@ fn walk(at: &Path, parts: &[Part<'_>], found: &mut Vec<PathBuf>) -> Result<()> {
     match part {
         Part::Name(name) => {
             let next = at.join(name);
-            return if next.exists() { walk(&next, rest, found) } else { Ok(()) };
+            if next.exists() { walk(&next, rest, found) } else { Ok(()) }
         }
         Part::Any(pattern) => {
             // A name that is not UTF-8 matches as it is shown, so that it is not passed over.
