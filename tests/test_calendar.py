@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import rillet as rl
 from compare import assert_rows, dicts, exact, rows
-from reference import stream, window
+from reference import cumulate, stream, window
 from reference_aggregates import Agg
 from reference_calendar import MONDAY, calendar, clock, first_instant, start
 from test_properties import aggregates, by, shapes, source, tables
@@ -241,6 +241,50 @@ def test_the_zone_is_that_of_the_column_unless_tz_gives_another():
         )
     assert edges(table([time], "Asia/Tokyo").window(rl.tumbling("1d", tz="UTC")))[0][0] == time - DAY // 2
     assert edges(table([time], "Asia/Tokyo").window(rl.tumbling("24h")))[0][0] == time - DAY // 2
+
+
+FIXED = {"+02:00": 2, "Etc/GMT-2": 2, "-03:30": -3.5, "Etc/GMT+11": -11, "UTC": 0}
+"""Zones whose clocks never change, and how many hours they are ahead of UTC."""
+
+
+def fixed_rows(zone):
+    """Rows around midnights in the zone, and their stream."""
+    midnight = instant("2024-03-03T00:00Z") - round(FIXED[zone] * 3600)
+    times = sorted(midnight + day * DAY + second for day in range(-4, 5) for second in (-7200, -1, 0, 3600, 40_000))
+    return [{"t": t, "x": n} for n, t in enumerate(times)], table(times, zone, x=list(range(len(times))))
+
+
+@pytest.mark.parametrize("zone", FIXED)
+def test_days_of_a_fixed_offset_are_24_hours_from_its_midnight(zone):
+    data, plan = fixed_rows(zone)
+    ours, theirs = {"n": rl.count(), "s": rl.sum("x")}, {"n": Agg("count"), "s": Agg("sum", "x")}
+    east = round(FIXED[zone] * 3600)
+    for size, step in ((DAY, DAY // 4), (2 * DAY, DAY), (7 * DAY, DAY)):
+        lengths = [f"{length // DAY}d" if length % DAY == 0 else f"{length // 3600}h" for length in (size, step)]
+        week = MONDAY * DAY if size == 7 * DAY else 0
+        got = dicts(plan.window(rl.cumulate(*["1w" if week else lengths[0], lengths[1]], offset="1h")).agg(**ours))
+        assert_rows(got, cumulate(stream(data), theirs, size=size, step=step, offset=week + 3600 - east).rows)
+    got = dicts(plan.window(rl.hopping("1d", "6h"), lateness="1d").agg(**ours))
+    assert_rows(got, window(stream(data), theirs, size=DAY, step=DAY // 4, lateness=DAY).rows)
+    got = dicts(plan.window(rl.hopping("36h", "1d")).agg(**ours))
+    assert_rows(got, window(stream(data), theirs, size=DAY * 3 // 2, step=DAY, offset=-east).rows)
+    assert dicts(plan.rolling("1d").agg(**ours)) == dicts(plan.rolling("24h").agg(**ours))
+    got = [row["until"] for row in dicts(plan.group_by(every="1d").agg(**ours))]
+    assert got == [*sorted({(t + east) // DAY * DAY + DAY - east for t in (row["t"] for row in data)})[:-1], None]
+    weeks = rl.tumbling("168h", offset=f"{MONDAY * DAY - east}s")
+    assert edges(plan.window(rl.tumbling("1w"), early="1d")) == edges(plan.window(weeks, early="1d"))
+    assert edges(plan.window(rl.tumbling("1w"))) == edges(plan.window(weeks))
+
+
+def test_days_that_clocks_change_are_no_fixed_length():
+    for make in (
+        lambda plan: plan.rolling("1d"),
+        lambda plan: plan.window(rl.cumulate("1d", "1h")),
+        lambda plan: plan.group_by(every="1d"),
+        lambda plan: plan.window(rl.tumbling("1h"), early="1d"),
+    ):
+        with pytest.raises(rl.ArgumentError, match="days are not all of one length in the zone Asia/Tokyo"):
+            dicts(make(table([0], "Asia/Tokyo")).agg(n=rl.count()))
 
 
 def test_times_of_python_bring_the_zone_that_all_of_them_have():

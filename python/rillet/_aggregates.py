@@ -222,7 +222,7 @@ def hopping(
     """Windows of ``size`` that start ``every`` so often, so that they overlap if ``every`` is shorter.
 
     If it is longer, rows between windows belong to none. Lengths, options and errors are those of ``tumbling``. Both
-    lengths are in months, quarters or years, or none is; and, in a zone other than UTC, in days or weeks.
+    lengths are in months, quarters or years, or none is; and, in a zone whose clocks change, in days or weeks.
 
     >>> import rillet as rl
     >>> rl.hopping("1h", "5m")
@@ -238,7 +238,9 @@ def cumulate(size: Any, step: Any, *, offset: Any = 0) -> Windows:
 
     A window comes out for every key that has a row since ``s``, also if its last step brought none. A row counts in
     those windows that end after it, and misses those that have closed before it came. ``size`` must be a multiple of
-    ``step``; lengths, ``offset`` and errors are those of ``tumbling``.
+    ``step``. Both are fixed lengths, as of ``tumbling``, or days and weeks where all days are of one length: in UTC, at
+    a fixed offset such as ``+02:00``, of dates and of times without a zone. There is no ``tz=``, and there are no
+    months. ``offset`` shifts the starts, and errors are those of ``tumbling``.
 
     >>> import rillet as rl
     >>> sales = rl.read_csv(b"t,amount\\n1,5\\n4,2\\n12,1\\n", time="t")

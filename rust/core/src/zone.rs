@@ -49,6 +49,14 @@ impl Zone {
     }
 }
 
+/// How far the clocks of the zone of this name are ahead of UTC, in seconds, if that never changes, so that days are
+/// all of one length.
+pub(crate) fn fixed_offset(name: &str) -> Option<i64> {
+    let Zone(zone) = Zone::new(name).ok()?;
+    let changes = zone.following(Timestamp::MIN).next().is_some();
+    (!changes).then(|| zone.to_offset(Timestamp::UNIX_EPOCH).seconds().into())
+}
+
 /// Whether days in the zone of this name are those of UTC.
 pub(crate) fn is_utc(name: &str) -> bool {
     matches!(name, "UTC" | "Z" | "+00:00" | "Etc/UTC")
@@ -139,6 +147,17 @@ mod tests {
         for (month_number, day) in [(0, 0), (1, 31), (-1, -31), (649, clock("2024-02-01T00:00:00") / DAY)] {
             assert_eq!(first_day(month_number), day);
             assert_eq!((month(day), month(day - 1)), (month_number, month_number - 1));
+        }
+    }
+
+    #[test]
+    fn clocks_that_never_change_have_one_offset() {
+        for (name, hours) in [("UTC", 0), ("+02:00", 2), ("Etc/GMT-2", 2), ("Etc/GMT+11", -11), ("-09:00", -9)] {
+            assert_eq!(fixed_offset(name), Some(hours * 3600), "{name}");
+        }
+        // Those of the last one have not changed since 1908.
+        for name in ["Europe/Berlin", "Asia/Tokyo", "Nowhere/At_All", "Pacific/Pitcairn", "America/Panama"] {
+            assert_eq!(fixed_offset(name), None, "{name}");
         }
     }
 

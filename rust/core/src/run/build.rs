@@ -359,7 +359,7 @@ fn expanding(size: Length, step: Length, offset: Length, time: &DataType) -> Res
     if span % steps != 0 {
         return Err(Windows::uneven(size, step));
     }
-    let origin = size.origin().ticks(time, "size")?;
+    let origin = size.origin_ticks(time, "size")?;
     let offset = offset.ticks(time, "offset")?.rem_euclid(span);
     Ok(Ruler::expanding(span, steps, origin % span + offset))
 }
@@ -392,7 +392,7 @@ fn pace(every: Every, input: &Carries) -> Result<(Field, Progress)> {
 
 /// The pace of something that is due at the multiples of a length.
 fn multiples(length: Length, argument: &str, time: &DataType) -> Result<Pace> {
-    let origin = length.origin().ticks(time, argument)?;
+    let origin = length.origin_ticks(time, argument)?;
     Ok(Pace::Time { every: in_range(length, argument, time)?, origin })
 }
 

@@ -1,11 +1,13 @@
 //! The rulers of hopping windows, whose lengths are fixed or those of a calendar.
 
+use std::sync::Arc;
+
 use super::build::in_range;
 use crate::error::{Error, Result};
 use crate::plan::Hopping;
 use crate::types::DataType;
 use crate::window::{Length, Ruler, Unit, Units};
-use crate::zone::{Zone, is_utc};
+use crate::zone::{Zone, fixed_offset, is_utc};
 
 /// The most units that a window of a calendar may have: more than there are.
 const MAX_UNITS: i64 = 1_000_000;
@@ -21,12 +23,13 @@ pub(super) fn ruler(hopping: &Hopping, time: &DataType) -> Result<Ruler> {
         return months(hopping, time, zone.unwrap_or("UTC"));
     }
     match zone {
-        Some(zone) if hopping.is_calendar() => days(hopping, time, zone),
-        _ => fixed(hopping, &clock(time)),
+        Some(zone) if hopping.is_calendar() && fixed_offset(zone).is_none() => days(hopping, time, zone),
+        // Days that are all of one length are like other lengths.
+        _ => fixed(hopping, &clock(time, zone.filter(|_| hopping.is_calendar()))),
     }
 }
 
-/// The zone of a calendar, unless it is UTC, whose days are all of one length.
+/// The zone of a calendar, unless it is UTC.
 fn zone<'a>(hopping: &'a Hopping, time: &'a DataType) -> Result<Option<&'a str>> {
     let own = match time {
         DataType::Timestamp(_, zone) => zone.as_deref(),
@@ -42,10 +45,10 @@ fn zone<'a>(hopping: &'a Hopping, time: &'a DataType) -> Result<Option<&'a str>>
     }
 }
 
-/// What clocks show of an event time.
-fn clock(time: &DataType) -> DataType {
+/// What clocks show of an event time, in this zone or in none.
+fn clock(time: &DataType, zone: Option<&str>) -> DataType {
     match time {
-        DataType::Timestamp(unit, _) => DataType::Timestamp(*unit, None),
+        DataType::Timestamp(unit, _) => DataType::Timestamp(*unit, zone.map(Arc::from)),
         other => other.clone(),
     }
 }
@@ -53,7 +56,7 @@ fn clock(time: &DataType) -> DataType {
 fn fixed(hopping: &Hopping, time: &DataType) -> Result<Ruler> {
     // The step first: of tumbling windows it is the only one that users have set.
     let (step, size) = (in_range(hopping.every, "every", time)?, in_range(hopping.size, "size", time)?);
-    let origin = hopping.every.origin().ticks(time, "every")?;
+    let origin = hopping.every.origin_ticks(time, "every")?;
     let offset = hopping.offset.ticks(time, "offset")?.rem_euclid(step);
     Ok(Ruler::fixed(size, step, origin % step + offset, hopping.closed))
 }
@@ -66,7 +69,7 @@ fn days(hopping: &Hopping, time: &DataType, zone: &str) -> Result<Ruler> {
         ))),
     };
     let (step, size) = (count("every", hopping.every)?, count("size", hopping.size)?);
-    let time = &clock(time);
+    let time = &clock(time, None);
     let day = Length::Days(1).ticks(time, "every")?;
     let origin = hopping.every.origin().days().unwrap_or(0);
     let offset = hopping.offset.ticks(time, "offset")?;
@@ -77,7 +80,7 @@ fn days(hopping: &Hopping, time: &DataType, zone: &str) -> Result<Ruler> {
 fn months(hopping: &Hopping, time: &DataType, zone: &str) -> Result<Ruler> {
     let count = |argument, length: Length| units(length.months().unwrap_or(0), argument, length);
     let (step, size) = (count("every", hopping.every)?, count("size", hopping.size)?);
-    let time = &clock(time);
+    let time = &clock(time, None);
     let (offset, from) = match hopping.offset.months() {
         Some(months) => (0, months % step),
         None => (hopping.offset.ticks(time, "offset")?, 0),

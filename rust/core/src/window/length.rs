@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::types::DataType;
-use crate::zone::is_utc;
+use crate::zone::fixed_offset;
 
 /// A length of event time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ impl Length {
             }
         };
         if let (Self::Days(_) | Self::Weeks(_), DataType::Timestamp(_, Some(zone))) = (self, time)
-            && !is_utc(zone)
+            && fixed_offset(zone).is_none()
         {
             return refused(&format!(
                 "days are not all of one length in the zone {zone}, which is that of the time column; give it in \
@@ -106,6 +106,25 @@ impl Length {
         match self {
             Self::Weeks(_) => Self::Days(MONDAY),
             _ => Self::Ticks(0),
+        }
+    }
+
+    /// The same in ticks of a time column of this type: days start at midnight in its zone.
+    ///
+    /// # Errors
+    /// As [`ticks`](Self::ticks).
+    pub(crate) fn origin_ticks(self, time: &DataType, argument: &str) -> Result<i64> {
+        let (origin, ahead) = (self.origin().ticks(time, argument)?, self.ahead(time));
+        Ok(origin - ahead)
+    }
+
+    /// How many ticks before midnight in UTC a day starts in the zone of a time column.
+    fn ahead(self, time: &DataType) -> i64 {
+        match (self, time) {
+            (Self::Days(_) | Self::Weeks(_), DataType::Timestamp(unit, Some(zone))) => {
+                fixed_offset(zone).unwrap_or(0) * unit.per_second()
+            }
+            _ => 0,
         }
     }
 
