@@ -419,7 +419,6 @@ def count(items, aggs, *, size, every=None, by=(), time="t", lateness=0):
         for start, entries in opened[key].items():
             send(start, key, entries, max(high, latest), complete=False)
     return done
-    return done
 
 
 def group_by(rows, keys, aggs, time=None):

@@ -87,6 +87,8 @@ def test_first_and_last_can_keep_nulls(kind):
     make = getattr(rl, kind)
     values = [None, 1, 2, None]
     assert fold(make("x", skip_nulls=False), values, "int64") is None
+    with pytest.raises(rl.ArgumentTypeError, match="skip_nulls must be True or False"):
+        make("x", skip_nulls=1)
     assert fold(make("x"), values, "int64") == {"first": 1, "last": 2}[kind]
 
 

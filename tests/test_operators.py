@@ -3,6 +3,7 @@
 import datetime as dt
 import gc
 import pickle
+import re
 import threading
 import weakref
 from collections import namedtuple
@@ -401,6 +402,32 @@ def test_a_time_of_another_zone_says_so():
         op.advance(dt.datetime(2024, 1, 1))
     with pytest.raises(rl.ArgumentTypeError, match=r"or its ticks, not date$"):
         op.advance(dt.date(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "time", "wrong"),
+    [
+        ("timestamp[ms, UTC]", dt.datetime(2024, 1, 1, 0, 0, 0, 15, dt.UTC), "finer than a timestamp[ms, UTC]"),
+        ("timestamp[s]", np.datetime64("2024-01-01T00:00:00.5"), "finer than a timestamp[s], or out of its range"),
+        ("timestamp[ns]", dt.datetime(2400, 1, 1), "out of the range of a timestamp[ns]"),
+        ("timestamp[ns]", np.datetime64("2400-01-01", "s"), "finer than a timestamp[ns], or out of its range"),
+        ("date", np.datetime64("2024-01-01T12"), "finer than a date, or out of its range"),
+    ],
+)
+def test_a_time_between_ticks_or_beyond_them_says_so(dtype, time, wrong):
+    op = rl.from_push({"t": dtype}, time="t").operator()
+    said = f'^advance: the time is {re.escape(wrong)}, which is the type of column "t"$'
+    with pytest.raises(rl.ArgumentError, match=said):
+        op.advance(time)
+    with pytest.raises(rl.BadRowError, match=re.escape(wrong)):
+        op.push_row(time)
+
+
+def test_an_operator_has_no_clock():
+    rows = rl.from_push(SIMPLE, time="t")
+    for plan in (rows.window(rl.tumbling(5), idle_timeout="5s"), rows.rolling(5, idle_timeout="5s")):
+        with pytest.raises(rl.ArgumentError, match=r'idle_timeout="5s": .* advance\('):
+            plan.agg(n=rl.count()).filter(rl.col("n") > 0).operator()
 
 
 def test_functions_of_the_user_are_called():

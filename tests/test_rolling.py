@@ -373,6 +373,8 @@ def test_arguments():
         (lambda: plan.rolling(rows=2, late="drop"), rl.ArgumentError),
         (lambda: plan.rolling(rows=2, center=True, time="t"), rl.ArgumentError),
         (lambda: plan.rolling(5, center=True), rl.ArgumentError),
+        (lambda: plan.rolling(rows=3, center="x"), rl.ArgumentTypeError),
+        (lambda: plan.rolling(rows=3, center=None), rl.ArgumentTypeError),
         (lambda: plan.rolling(5, closed="up"), rl.ArgumentError),
         (lambda: plan.rolling(5, min_periods=0), rl.ArgumentError),
         (lambda: plan.rolling(5, lateness=-1), rl.ArgumentError),

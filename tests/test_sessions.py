@@ -1,5 +1,6 @@
 """Session windows: against the oracle, and by example."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,9 @@ def test_session_arguments():
     assert rl.session("60s") == rl.session("1m") != rl.session("1m", gap_closed=True)
     with pytest.raises(rl.ArgumentError, match="gap=0"):
         rl.session(0)
+    with pytest.raises(rl.ArgumentTypeError, match="gap_closed must be True or False, not str: 'x'"):
+        rl.session(5, gap_closed="x")
+    assert rl.session(5, gap_closed=np.bool_(True)) == rl.session(5, gap_closed=True)
     plan = rl.from_rows([], time="t", schema=SCHEMA).window(rl.session("5m")).agg(n=rl.count())
     with pytest.raises(rl.ArgumentError, match="without a unit"):
         _ = plan.schema

@@ -5,7 +5,7 @@ Nulls are skipped. Of no values, a count is 0 and everything else null.
 
 from typing import Any, Literal, SupportsIndex, overload
 
-from rillet._checks import Column, check_count, check_truth
+from rillet._checks import Column, check_count, flag_of
 from rillet._core import Aggregate, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 
@@ -116,8 +116,7 @@ def first(column: Column, *, skip_nulls: bool = True, where: Column | None = Non
     >>> [row for batch in table.agg(value=rl.first("x"), own=rl.first("x", skip_nulls=False)) for row in batch.rows()]
     [(5, None)]
     """
-    check_truth("skip_nulls", skip_nulls)
-    return Aggregate("first", column, skip_nulls=skip_nulls, filter=where)
+    return Aggregate("first", column, skip_nulls=flag_of("skip_nulls", skip_nulls), filter=where)
 
 
 def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None) -> Aggregate:
@@ -130,8 +129,7 @@ def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None
     >>> [row for batch in table.agg(value=rl.last("x")) for row in batch.rows()]
     [(7,)]
     """
-    check_truth("skip_nulls", skip_nulls)
-    return Aggregate("last", column, skip_nulls=skip_nulls, filter=where)
+    return Aggregate("last", column, skip_nulls=flag_of("skip_nulls", skip_nulls), filter=where)
 
 
 def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
@@ -297,7 +295,7 @@ def session(gap: Any, *, gap_closed: bool = False, max_length: Any = None, until
     >>> [row for batch in visits for row in batch.rows()]
     [(1, 6, 2), (7, 12, 2), (30, 35, 1)]
     """
-    return Windows.session(gap, bool(gap_closed), max_length, until)
+    return Windows.session(gap, flag_of("gap_closed", gap_closed), max_length, until)
 
 
 def _tz(tz: Any) -> str | None:

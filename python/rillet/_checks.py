@@ -25,16 +25,17 @@ def check_count(name: str, value: Any) -> None:
         raise ArgumentError(f"{name} must be at least {least} and fit in 64 bits, not {value}")
 
 
-def check_truth(name: str, value: Any) -> None:
-    """Refuses what is neither true nor false."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentTypeError(f"{name} must be True or False, not {type(value).__name__}")
-
-
 def check_time(time: Any) -> None:
     """Refuses an event time that is not the name of a column."""
     if time is not None and not isinstance(time, str):
         raise ArgumentTypeError(f"time must be the name of a column, not {type(time).__name__}")
+
+
+def flag_of(name: str, value: Any) -> bool:
+    """What an argument that is on or off is."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ArgumentTypeError(f"{name} must be True or False, not {type(value).__name__}: {value!r}")
+    return bool(value)
 
 
 def schema_items(schema: Any) -> list[tuple[str, str]]:

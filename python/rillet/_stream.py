@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn
 
 from rillet import _core
-from rillet._checks import Column, check_count, check_fill, check_frame, count_of, keys_of, names_of
+from rillet._checks import Column, check_count, check_fill, check_frame, count_of, flag_of, keys_of, names_of
 from rillet._core import Aggregate, Batch, BatchIterator, Operator, Schema, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
 from rillet._hosts import Host
@@ -61,7 +61,8 @@ class Stream:
         stream that has none. Any number of operators can be made of a stream; each has a state of its own.
 
         ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
-        event time on without a row. ``op.finish()`` closes the windows that are open. The results, their order and
+        event time on without a row; only so, since an operator looks at no clock. ``op.finish()`` closes the windows
+        that are open. The results, their order and
         their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so that no
         row waits for the longer the more rows a window has, they are added in another order, with the same bound of
         error.
@@ -74,7 +75,7 @@ class Stream:
         Raises
         ------
         ArgumentError
-            If the stream has several sources, and what else is wrong with the plan.
+            If the stream has several sources or an ``idle_timeout=``, and what else is wrong with the plan.
 
         Examples
         --------
@@ -244,7 +245,8 @@ class Stream:
             a text such as ``"5s"`` or a ``timedelta``. The watermark moves on to the end of the last of them, so that
             rows of theirs that come after all are late. Asking a Python iterable or a file object waits for its answer;
             the paths of pipes, and standard input, are seen to be idle. By default windows wait for rows, and no clock
-            is looked at.
+            is looked at. It does not go with ``early=``, ``early_rows=`` and ``refine_for=``, which is an
+            ``ArgumentError``.
         fill
             Gives results to windows without rows too (of ``tumbling``, ``hopping`` and ``cumulate``), for each key
             from its first window on, as the watermark passes their ends. Counts are 0 in them; the others are
@@ -445,7 +447,8 @@ class Stream:
         center
             Of ``rows``: whether the row is in the middle of its window (just behind it, if ``rows`` is even) rather
             than at its end. It then waits for the rows that come after it, the last ones for the end of the input;
-            rows of different ``by`` go out as their windows are complete, and event time is not passed on.
+            rows of different ``by`` go out as their windows are complete, and event time is not passed on. Only for
+            rows in order of arrival: with ``time=`` it is refused.
         min_periods
             How many values an aggregate needs in a window: of fewer (nulls do not count) it is null. Counts are
             always numbers.
@@ -472,11 +475,12 @@ class Stream:
         >>> [row for batch in ticks.rolling(rows=2).agg(most=rl.max("x")) for row in batch.rows()]
         [(1, 2, 2), (3, 4, 4), (12, 5, 5)]
         """
-        check_frame(size, rows, center, closed)
+        middle = flag_of("center", center)
+        check_frame(size, rows, middle, closed)
         check_count("min_periods", min_periods)
         check_count("max_kept", max_kept)
         check_count("max_state_bytes", max_state_bytes)
-        keys, frame, jumps = keys_of(by), (size, rows, bool(center), closed or "right"), (max_ahead, ahead)
+        keys, frame, jumps = keys_of(by), (size, rows, middle, closed or "right"), (max_ahead, ahead)
 
         def make(aggregates: list[tuple[str, Aggregate]]) -> _core.Plan:
             limits = (min_periods, max_kept, max_state_bytes)

@@ -10,13 +10,18 @@ use crate::infer::is_decimal;
 use crate::numpy::numpy;
 use crate::reason::{Reason, tried};
 
+/// Whether the reason why a time is none of a column's is which one it is, and not that it is none of its kind.
+pub fn is_of_kind(reason: &str) -> bool {
+    reason.starts_with("finer than") || reason.starts_with("out of the range")
+}
+
 /// What `toordinal` says of 1970-01-01.
 const EPOCH: i64 = 719_163;
 
 /// The days since 1970 of a `date`.
 pub fn date(value: &Bound<'_, PyAny>) -> Result<i32, Reason> {
     if value.is_instance_of::<PyDateTime>() || !value.is_instance_of::<PyDate>() {
-        return numpy_ticks(value, "M", "D")?
+        return numpy_ticks(value, "M", "D", &DataType::Date)?
             .and_then(|days| i32::try_from(days).ok())
             .ok_or_else(|| "not a date".into());
     }
@@ -32,25 +37,32 @@ pub fn ticks(value: &Bound<'_, PyAny>, dtype: &DataType) -> Result<i64, Reason> 
     let (nanos, unit) = match dtype {
         DataType::Timestamp(unit, zone) => match value.cast::<PyDateTime>() {
             Ok(time) => (timestamp(time, zone.is_some())?, *unit),
-            Err(_) => return numpy_ticks(value, "M", unit.name())?.ok_or_else(|| format!("not a {dtype}").into()),
+            Err(_) => {
+                return numpy_ticks(value, "M", unit.name(), dtype)?
+                    .ok_or_else(|| format!("not a {dtype}").into());
+            }
         },
         DataType::Duration(unit) => match value.cast::<PyDelta>() {
             Ok(length) => (duration(length)?, *unit),
-            Err(_) => return numpy_ticks(value, "m", unit.name())?.ok_or_else(|| format!("not a {dtype}").into()),
+            Err(_) => {
+                return numpy_ticks(value, "m", unit.name(), dtype)?
+                    .ok_or_else(|| format!("not a {dtype}").into());
+            }
         },
         DataType::Time(unit) => match value.cast::<PyTime>() {
             Ok(time) => (clock(time), *unit),
             // As a batch hands out those of nanoseconds.
-            Err(_) => return numpy_ticks(value, "m", unit.name())?.ok_or_else(|| "not a time of day".into()),
+            Err(_) => {
+                return numpy_ticks(value, "m", unit.name(), dtype)?.ok_or_else(|| "not a time of day".into());
+            }
         },
         other => return Err(format!("not a {other}").into()),
     };
-    in_unit(nanos, unit).ok_or_else(|| format!("not exactly a {dtype}").into())
-}
-
-fn in_unit(nanos: i128, unit: TimeUnit) -> Option<i64> {
     let tick = i128::from(1_000_000_000 / unit.per_second());
-    (nanos % tick == 0).then(|| i64::try_from(nanos / tick).ok()).flatten()
+    match i64::try_from(nanos / tick) {
+        _ if nanos % tick != 0 => Err(format!("finer than a {dtype}").into()),
+        ticks => ticks.map_err(|_| format!("out of the range of a {dtype}").into()),
+    }
 }
 
 fn clock(time: &impl PyTimeAccess) -> i128 {
@@ -115,8 +127,11 @@ fn start(py: Python<'_>) -> PyResult<&Bound<'_, PyDateTime>> {
     Ok(made.bind(py))
 }
 
-/// The ticks of a scalar of numpy of this kind, if they are exact in the unit.
-fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> PyResult<Option<i64>> {
+/// The ticks of a scalar of numpy in the unit of a type, if it is of this kind.
+///
+/// # Errors
+/// If they are not exact.
+fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str, dtype: &DataType) -> Result<Option<i64>, Reason> {
     let py = value.py();
     if tried(py, value.is_instance(numpy!(py, "generic")?))? != Some(true)
         || value.getattr("dtype")?.getattr("kind")?.extract::<String>()? != kind
@@ -125,10 +140,13 @@ fn numpy_ticks(value: &Bound<'_, PyAny>, kind: &str, unit: &str) -> PyResult<Opt
     }
     let same = value.call_method1(intern!(py, "astype"), (format!("{kind}8[{unit}]"),));
     let Some(same) = tried(py, same)? else { return Ok(None) };
-    if !same.eq(value)? {
-        return Ok(None);
+    // Not compared with the value as it is: numpy would bring that to the unit too, and both would wrap.
+    if !same.call_method1(intern!(py, "astype"), (value.getattr("dtype")?,))?.eq(value)? {
+        // Nothing equals itself that is no time.
+        let is_time = value.eq(value)?;
+        return if is_time { Err(format!("finer than a {dtype}, or out of its range").into()) } else { Ok(None) };
     }
-    same.call_method1(intern!(py, "astype"), ("i8",))?.extract().map(Some)
+    Ok(same.call_method1(intern!(py, "astype"), ("i8",))?.extract().map(Some)?)
 }
 
 /// The digits of a `Decimal` or an integer, moved by the scale.

@@ -423,6 +423,9 @@ impl Operator {
         };
         ticks.map_err(|reason| match reason {
             Reason::Raised(error) => error,
+            Reason::Wrong(reason) if moment::is_of_kind(&reason) => {
+                value_error(py, &format!("advance: the time is {reason}, which is the type of column {name:?}"))
+            }
             Reason::Wrong(reason) => {
                 let takes = format!("advance takes a time of column {name:?}, which is {dtype}, or its ticks");
                 let why = if reason.starts_with("a time") { format!(": {reason}") } else { String::new() };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Host, Node, Plan};
 use crate::error::{Error, Result};
+use crate::window::Length;
 
 /// What errors and ledgers call rows that were pushed.
 const NAME: &str = "push";
@@ -12,8 +13,14 @@ impl Plan {
     /// The same stages with the object `id` of the host in the place of the source.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there are several sources.
+    /// [`Error::Argument`] if there are several sources, or a clock on the wall is to be looked at.
     pub fn pushed(&self, id: usize) -> Result<Arc<Self>> {
+        if let Some(timeout) = self.idle_timeout() {
+            return Err(Error::argument(format!(
+                "idle_timeout={timeout}: an operator waits for nobody; leave it out, and move event time on with \
+                 advance(time)"
+            )));
+        }
         let time = match self.leaves()[..] {
             [Node::ReadCsv(read)] => read.time.clone(),
             [Node::Host(host)] => host.time.clone(),
@@ -25,6 +32,17 @@ impl Plan {
             }
         };
         Ok(self.over(&Self::source(Node::Host(Host { id, name: NAME.into(), time, batch_rows: None }))))
+    }
+
+    /// How long one of its stages would wait for rows by the clock on the wall.
+    fn idle_timeout(&self) -> Option<Length> {
+        let own = match &self.node {
+            Node::Window(spec) => spec.idle_timeout,
+            Node::Rolling(spec) => spec.idle_timeout,
+            Node::Merge(spec) => spec.idle_timeout,
+            _ => None,
+        };
+        own.or_else(|| self.inputs.iter().find_map(|input| input.idle_timeout()))
     }
 
     /// The same stages over another source.
