@@ -173,6 +173,57 @@ def test_columns_select_and_convert_no_others():
     assert rows(stream) == [("x", 1), ("z", 3)]
 
 
+PLACES = {
+    "plain": [b"1,a\n", b"2,b\n", b"3,c\n", b"4,d\n", b"5,e\n"],
+    "quotes": [b'1,"a\nb"\n', b'2,"\n\n"\n', b'"3",c\n', b'4,"d\n"\n', b"5,e\n"],
+    "blank lines": [b"\n", b"1,a\n", b"\r\n\n", b"2,b\r\n", b"3,c\n", b"\n\n", b"4,d\n", b"\n", b"5,e\n", b"\n"],
+    "bad rows": [b"x,a\n", b"1,a\n", b'2,"\nb"\n', b"z,\n", b"1,2,3\n", b"3,c\n", b"4,d\n", b"y,y\n", b"5,e\n"],
+}
+
+
+@pytest.mark.parametrize("what", PLACES)
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 100])
+def test_rows_tell_their_places(what, batch_rows):
+    head, places = b"i,s\n", []
+    for line in PLACES[what]:
+        if line.strip():
+            places.append((head.count(b"\n") + 1, len(head), len(places)))
+        head += line
+    good = [line.strip(b'"')[:1] in b"12345" and line != b"1,2,3\n" for line in PLACES[what] if line.strip()]
+    places = [place for place, is_good in zip(places, good, strict=True) if is_good]
+    seen = []
+
+    def see(batch):
+        assert batch.origin == batch[:1].origin
+        seen.extend(batch[row : row + 1].origin for row in range(len(batch)))
+        return batch
+
+    for then, want in ((lambda s: s, places), (lambda s: s.filter(rl.col("i") > 2), places[2:]),
+                       (lambda s: s.limit(4), places[:4]), (lambda s: s.rebatch(4).select("s"), places)):  # fmt: skip
+        seen.clear()
+        read = rl.read_csv(head, batch_rows=batch_rows, schema={"i": "int64"}, on_error="skip", check="all")
+        list(then(read).map_batches(see))
+        assert [(origin["line"], origin["byte"], origin["row"]) for origin in seen] == want
+
+
+def test_errors_after_reading_tell_their_places():
+    head = b'a,s\n1,"x\ny"\n7,z\n2,\n'
+    for stream in (
+        rl.read_csv(head).select(z=rl.col("a") // (rl.col("a") - 7)),
+        rl.read_csv(head).filter(1 % (rl.col("a") - 7) > 5),
+        rl.read_csv(head).group_by((rl.col("a") // (rl.col("a") - 7)).alias("k")).agg(n=rl.count()),
+    ):
+        with pytest.raises(rl.ResultOverflowError) as caught:
+            rows(stream)
+        error = caught.value
+        assert (error.source, error.line, error.byte, error.row) == ("<bytes>", 4, 12, 1)
+        assert str(error).endswith("is an integer division by zero (<bytes>, line 4, byte 12)")
+    (batch,) = rl.read_csv(b"a,s\n1,\n,x\n")
+    with pytest.raises(rl.NullValueError) as caught:
+        batch["a"]
+    assert (caught.value.line, caught.value.byte, caught.value.row) == (3, 7, 1)
+
+
 def test_an_unused_column_cannot_make_a_row_bad():
     stream = rl.read_csv(b"a,b\n1,2\n3,y\n", infer_rows=1)
     assert rows(stream.select("a")) == [(1,), (3,)]

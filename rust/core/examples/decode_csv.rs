@@ -60,7 +60,6 @@ fn main() {
             .map(|(i, field)| Column::new(i, &*field.name, field.dtype.clone()))
             .collect(),
         on_error: OnError::Error,
-        starts: false,
     };
     let all: Vec<&str> = inferred.fields.iter().map(|field| &*field.name).collect();
     let picked = |pick: &[&str]| Some(layout(pick));

@@ -52,8 +52,8 @@ pub struct Decoded {
     pub columns: Vec<ArrayRef>,
     /// The number of good rows (before the first bad one, if that is an error).
     pub rows: usize,
-    /// Where they start, relative to the text's first byte, line and row, if that was asked for.
-    pub starts: Option<Starts>,
+    /// Where they start, relative to the text's first byte, line and row.
+    pub starts: Starts,
     /// The bad rows that were left out, in order. Their places do not name the source.
     pub rejects: Vec<BadRow>,
     /// Blank lines and comments, of the whole text.
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
             builders,
             rows: 0,
             faults: Vec::new(),
-            bytes: Vec::with_capacity(if layout.starts { rows } else { 0 }),
+            bytes: Vec::with_capacity(rows),
             ordinals: Vec::new(),
         };
         run.read();
@@ -138,13 +138,11 @@ impl<'a> Run<'a> {
 
     /// Notes where the rows start; their numbers only where some row is missing between them.
     fn note_starts(&mut self, piece: &Piece<'_>) {
-        if self.layout.starts {
-            let first = self.bytes.len();
-            self.bytes.resize(first + piece.rows, 0);
-            let before = piece.marks.iter().step_by(piece.stride);
-            for (start, before) in self.bytes[first..].iter_mut().zip(before) {
-                *start = before.wrapping_add(1);
-            }
+        let first = self.bytes.len();
+        self.bytes.resize(first + piece.rows, 0);
+        let before = piece.marks.iter().step_by(piece.stride);
+        for (start, before) in self.bytes[first..].iter_mut().zip(before) {
+            *start = before.wrapping_add(1);
         }
         // Up to the first bad row, which is the end where it is an error, no number is missing.
         let may_miss = self.layout.on_error != OnError::Error || !self.text.is_one_line_a_row();
@@ -163,9 +161,7 @@ impl<'a> Run<'a> {
         if !self.faults.is_empty() {
             self.leave_out(&mut decoded);
         }
-        if self.layout.starts {
-            decoded.starts = Some(self.starts());
-        }
+        decoded.starts = self.starts();
         decoded
     }
 

@@ -65,6 +65,4 @@ pub struct Layout {
     pub columns: Vec<Column>,
     /// What to do with bad rows.
     pub on_error: OnError,
-    /// Tell where each row starts.
-    pub starts: bool,
 }

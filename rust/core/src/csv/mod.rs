@@ -17,7 +17,6 @@
 //!     fields: 2,
 //!     columns: vec![Column::new(0, "n", DataType::Int64)],
 //!     on_error: csv::OnError::Error,
-//!     starts: false,
 //! };
 //! assert_eq!(csv::decode(&text, &layout, &mut Scratch::default()).rows, 2);
 //! # Ok::<(), rillet_core::Error>(())

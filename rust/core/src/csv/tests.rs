@@ -48,7 +48,6 @@ fn layout(dtypes: &[DataType], on_error: OnError, comment: bool) -> Layout {
         fields: dtypes.len(),
         columns: dtypes.iter().enumerate().map(column).collect(),
         on_error,
-        starts: true,
     }
 }
 
@@ -93,7 +92,7 @@ fn take(table: &mut Table, decoded: Decoded, text: &Text) {
         };
         all.extend((0..array.len()).map(|row| show(&array, row)));
     }
-    let (starts, first) = (decoded.starts.expect("asked for"), text.first());
+    let (starts, first) = (decoded.starts, text.first());
     let lookup = |offsets: &[u32], row: usize| offsets.get(row).map_or(row as u64, |&x| x.into());
     table.starts.extend((0..decoded.rows).map(|row| {
         let byte = first.byte + u64::from(starts.bytes[row]);
@@ -255,7 +254,7 @@ proptest! {
     fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000), rows in 1_usize..10) {
         let dtypes = [DataType::Text, DataType::Binary];
         for level in Level::available() {
-            let layout = Layout { starts: false, ..layout(&dtypes, OnError::Skip, true) };
+            let layout = layout(&dtypes, OnError::Skip, true);
             let mut cutter = Cutter::new(layout.dialect, Limits::default(), rows, Start::default()).with_level(level);
             cutter.space(bytes.len())[..bytes.len()].copy_from_slice(&bytes);
             cutter.filled(bytes.len());
@@ -411,7 +410,6 @@ fn decode_column(texts: &[String], dtype: &DataType, level: Level) -> Decoded {
     let layout = Layout {
         fields: 2,
         columns: vec![Column::new(0, "c", dtype.clone())],
-        starts: false,
         ..layout(&[], OnError::Skip, false)
     };
     let mut cutter =

@@ -76,7 +76,7 @@ impl Csv {
             row: first.row,
             line: Some(first.line),
             byte: Some(first.byte),
-            starts: decoded.starts.take().map(Arc::new),
+            starts: Some(Arc::new(std::mem::take(&mut decoded.starts))),
             picked: None,
             skipped: 0,
             mixed: None,

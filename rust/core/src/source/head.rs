@@ -220,7 +220,7 @@ fn layout(read: &ReadCsv, dialect: &Dialect, all: &[Field], picked: &[usize], ti
         OnError::Skip => csv::OnError::Skip,
         OnError::Keep => csv::OnError::Keep,
     };
-    Layout { dialect: *dialect, fields: all.len(), columns, on_error, starts: time.is_some() }
+    Layout { dialect: *dialect, fields: all.len(), columns, on_error }
 }
 
 /// The type that a column is decoded as.
