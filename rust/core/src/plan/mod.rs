@@ -242,15 +242,15 @@ impl Plan {
         own || self.inputs.iter().any(|input| input.has_calendar())
     }
 
-    /// Whether some node looks at the clock on the wall.
-    pub(crate) fn is_live(&self) -> bool {
+    /// How long one of its stages would wait for rows by the clock on the wall.
+    pub(crate) fn idle_timeout(&self) -> Option<Length> {
         let own = match &self.node {
             Node::Window(spec) => spec.idle_timeout,
             Node::Rolling(spec) => spec.idle_timeout,
             Node::Merge(spec) => spec.idle_timeout,
             _ => None,
         };
-        own.is_some() || self.inputs.iter().any(|input| input.is_live())
+        own.or_else(|| self.inputs.iter().find_map(|input| input.idle_timeout()))
     }
 
     /// The leaves of the tree, in the order in which they are read.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Host, Node, Plan};
 use crate::error::{Error, Result};
-use crate::window::Length;
 
 /// What errors and ledgers call rows that were pushed.
 const NAME: &str = "push";
@@ -32,17 +31,6 @@ impl Plan {
             }
         };
         Ok(self.over(&Self::source(Node::Host(Host { id, name: NAME.into(), time, batch_rows: None }))))
-    }
-
-    /// How long one of its stages would wait for rows by the clock on the wall.
-    fn idle_timeout(&self) -> Option<Length> {
-        let own = match &self.node {
-            Node::Window(spec) => spec.idle_timeout,
-            Node::Rolling(spec) => spec.idle_timeout,
-            Node::Merge(spec) => spec.idle_timeout,
-            _ => None,
-        };
-        own.or_else(|| self.inputs.iter().find_map(|input| input.idle_timeout()))
     }
 
     /// The same stages over another source.

@@ -251,7 +251,7 @@ impl Prepared {
                         EventTimeOf { column: Some(Arc::clone(&field.name)), dtype: field.dtype.clone() }
                     }),
                 };
-                let source = Box::new(Csv::start(read, head, seen, self.plan.is_live())?);
+                let source = Box::new(Csv::start(read, head, seen, self.plan.idle_timeout().is_some())?);
                 Ok((Work::Source { source, host }, carries))
             }
             (Node::Host(host), Leaf::Host { wanted, .. }) => {
