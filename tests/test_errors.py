@@ -356,6 +356,52 @@ def test_sums_that_overflow_are_located():
     assert isinstance(error, OverflowError) and "total" in str(error)
 
 
+BIG = 2**63 - 1
+MISFITS = {
+    "a sum of a window": (
+        lambda read: read.window(rl.tumbling(10), time="t").agg(n=rl.sum("x")), "n", f"{2 * BIG}",
+    ),
+    "a sum of all": (lambda read: read.group_by().agg(n=rl.sum("x")), "n", f"{2 * BIG}"),
+    "a sum of two rows": (lambda read: read.rolling(rows=2).agg(n=rl.sum("x")), "n", f"{2 * BIG}"),
+    "a cast": (lambda read: read.select(y=rl.col("x").cast("int8")), "x", f"{BIG}"),
+    "a part": (lambda read: read.select(y=rl.col("t") + rl.col("x").cast("int8")), "x", f"{BIG}"),
+    "a division": (lambda read: read.filter(rl.col("t") // (rl.col("t") - 1) > 0), "t", "1 // 0"),
+    "two columns": (lambda read: read.with_columns(y=rl.col("x") + rl.col("t")), None, f"{BIG} + 1"),
+    "a fraction": (lambda read: read.select(y=(rl.col("t") / 2).cast("int64")), "t", "0.5"),
+    "an input": (lambda read: read.group_by().agg(n=rl.sum(rl.col("x") * 2)), "x", f"{BIG} * 2"),
+    "a gap": (lambda read: read.window(rl.session(rl.col("z")), time="t").agg(n=rl.count()), "z", "0"),
+    "an edge": (
+        lambda read: read.window(rl.tumbling(10), time="x").agg(n=rl.count()), None, f"{BIG}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISFITS)
+def test_what_does_not_fit_is_told(what):
+    make, column, value = MISFITS[what]
+    error = fails(lambda: make(rl.from_rows([{"t": t, "x": BIG, "z": 0} for t in (1, 2)])), rl.ResultOverflowError)
+    assert (error.column, error.value) == (column, value)
+    assert value in str(error)
+
+
+def test_an_integer_that_no_float_holds_is_told():
+    (batch,) = rl.read_csv(b"x\n1\n9007199254740993\n")
+    with pytest.raises(rl.ResultOverflowError) as caught:
+        batch.floats("x")
+    assert (caught.value.column, caught.value.value, caught.value.line) == ("x", "9007199254740993", 3)
+
+
+def test_a_time_that_does_not_fit_is_shown_as_a_time():
+    for text, shown, zone in (("9000-01-02T03:04:05", "9000-01-02T03:04:05", ""),
+                              ("9000-01-02T03:04:05Z", "9000-01-02T03:04:05Z", ", UTC")):  # fmt: skip
+        read = rl.read_csv(f"t\n{text}\n".encode(), schema={"t": f"timestamp[us{zone}]"})
+        error = fails(lambda read=read, zone=zone: read.select(n=rl.col("t").cast(f"timestamp[ns{zone}]")))
+        assert (error.column, error.value, error.line) == ("t", shown, 2)
+        assert str(error).startswith(f'col("t").cast("timestamp[ns{zone}]"): {shown} does not fit timestamp[ns')
+    read = rl.read_csv(b"d\n9000-01-02\n").select(t=rl.col("d").cast("timestamp[ns]"))
+    assert fails(lambda: read, rl.ResultOverflowError).value == "9000-01-02"
+
+
 def test_wrong_types_are_errors_at_the_call():
     for make in (
         lambda: rl.read_csv(),

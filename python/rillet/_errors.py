@@ -105,7 +105,11 @@ class NullValueError(DataError):
 
 
 class ResultOverflowError(DataError, OverflowError):
-    """A sum, or an expression, whose result does not fit its type."""
+    """A sum, or an expression, whose result does not fit its type.
+
+    ``column`` is the name of the sum; of an expression, the column that it reads, if it is one. ``value`` is what does
+    not fit, as text: the sum, the value to be cast, or what was to be computed, such as ``"7 // 0"``.
+    """
 
 
 class LimitError(Error, MemoryError):

@@ -86,8 +86,10 @@ pub struct AheadRow {
 pub struct Overflow {
     /// Where the row is, for expressions.
     pub place: Place,
-    /// The column, where it is about one.
+    /// The column of results; of an expression, the column that it reads, if that is one.
     pub column: Option<String>,
+    /// What does not fit, as people read it, where that can be said.
+    pub value: Option<String>,
     /// What was computed.
     pub what: String,
     /// What happened.

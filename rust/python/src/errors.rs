@@ -80,7 +80,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::Overflow(overflow) => {
             set_place(&data, &overflow.place)?;
             data.set_item("column", &overflow.column)?;
-            data.set_item("value", &overflow.what)?;
+            data.set_item("value", &overflow.value)?;
             data.set_item("reason", &overflow.reason)?;
             "ResultOverflowError"
         }

@@ -51,6 +51,7 @@ fn checked<T: Into<i128> + Copy>(
         Some(value) => Err(Error::Overflow(Box::new(Overflow {
             place: origin.place(row),
             column: Some(field.name.to_string()),
+            value: Some(value.to_string()),
             what: format!("{value} in column {:?}", field.name),
             reason: "beyond 2**53 a float64 does not hold every integer".into(),
         }))),

@@ -1,6 +1,5 @@
 //! Lowering: the results of slots, as columns.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, StringArray};
@@ -27,6 +26,8 @@ pub(crate) struct Unfit {
     pub(crate) at: usize,
     /// The name of the result.
     pub(crate) output: Arc<str>,
+    /// What does not fit, if it can be told.
+    pub(crate) value: Option<String>,
     /// What happened.
     pub(crate) reason: String,
     /// The columns of the results before it.
@@ -42,7 +43,7 @@ pub(super) type Lowered = Result<ArrayRef, Unfit>;
 /// [`Unfit`] for the earliest slot of which a result does not fit its type.
 pub(super) fn together(columns: Vec<Lowered>) -> Result<Vec<ArrayRef>, Unfit> {
     let earliest = columns.iter().filter_map(|column| column.as_ref().err()).min_by_key(|unfit| unfit.at);
-    let Some(Unfit { at, output, reason, .. }) = earliest else {
+    let Some(Unfit { at, output, value, reason, .. }) = earliest else {
         return Ok(columns.into_iter().flatten().collect());
     };
     let before = |column: &Lowered| match column {
@@ -50,7 +51,7 @@ pub(super) fn together(columns: Vec<Lowered>) -> Result<Vec<ArrayRef>, Unfit> {
         Err(unfit) => unfit.before[0].slice(0, *at),
     };
     let before = columns.iter().map(before).collect();
-    Err(Unfit { at: *at, output: Arc::clone(output), reason: reason.clone(), before })
+    Err(Unfit { at: *at, output: Arc::clone(output), value: value.clone(), reason: reason.clone(), before })
 }
 
 impl Table {
@@ -191,7 +192,8 @@ impl Lowering<'_> {
         match self.output.dtype {
             DataType::Float64 => Ok(self.floats(self.each::<FloatSum, f64>().map(|sum| sum.total()), 0)),
             DataType::Decimal(..) => {
-                let sums = self.each::<DecimalSum, i128>().map(|sum| sum.total().ok_or("has more than 38 digits"));
+                let sums = self.each::<DecimalSum, i128>();
+                let sums = sums.map(|sum| sum.total().ok_or((None, "has more than 38 digits".to_owned())));
                 Ok(self.decimals(self.fitting(sums)?.into_iter()))
             }
             DataType::UInt64 => self.fitting_ints(|sum| u64::try_from(sum).ok().map(|sum| sum as i64)),
@@ -200,30 +202,35 @@ impl Lowering<'_> {
     }
 
     fn fitting_ints(&self, fit: impl Fn(i128) -> Option<i64>) -> Lowered {
-        let unfit = |sum| format!("{sum} does not fit in {}", self.output.dtype);
+        let unfit = |sum: i128| (Some(sum.to_string()), format!("{sum} does not fit in {}", self.output.dtype));
         let sums = self.int_sums().into_iter().map(|sum| fit(sum).ok_or_else(|| unfit(sum)));
         Ok(self.ints(self.fitting(sums)?.into_iter()))
     }
 
-    /// Sums, or why the first that does not fit does not.
-    fn fitting<T>(&self, sums: impl Iterator<Item = Result<T, impl Display>>) -> Result<Vec<T>, Unfit> {
+    /// Sums, or the first that does not fit, as far as it can be told, and why.
+    fn fitting<T>(
+        &self,
+        sums: impl Iterator<Item = Result<T, (Option<String>, String)>>,
+    ) -> Result<Vec<T>, Unfit> {
         let mut fitting = Vec::with_capacity(self.slots.len());
         for (at, sum) in sums.enumerate() {
             match sum {
                 Ok(sum) => fitting.push(sum),
-                Err(why) => return Err(self.unfit(at, format!("the sum {why}; cast the column to float64"))),
+                Err((value, why)) => {
+                    return Err(self.unfit(at, value, format!("the sum {why}; cast the column to float64")));
+                }
             }
         }
         Ok(fitting)
     }
 
     /// That the result of a slot does not fit, with those before it.
-    fn unfit(&self, at: usize, reason: String) -> Unfit {
+    fn unfit(&self, at: usize, value: Option<String>, reason: String) -> Unfit {
         let counted = Counted::of(self.counted.counts[..at].to_vec());
         let before = Lowering { slots: &self.slots[..at], counted: &counted, ..*self }.column();
         before.map_or_else(
             |earlier| earlier,
-            |before| Unfit { at, output: Arc::clone(&self.output.name), reason, before: vec![before] },
+            |before| Unfit { at, output: Arc::clone(&self.output.name), value, reason, before: vec![before] },
         )
     }
 

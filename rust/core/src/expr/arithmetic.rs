@@ -179,10 +179,11 @@ impl Arithmetic {
     ) -> (Vec<T::Out>, Option<Flaw>) {
         let divides = matches!(self.op, Math::FloorDivide | Math::Modulo);
         zip_checked(pair, rows, nulls, f, |a, b| {
-            if divides && b == T::default() {
-                return format!("{a} {} 0 is an integer division by zero", self.op.symbol());
-            }
-            format!("{a} {} {b} does not fit {}", self.op.symbol(), self.dtype)
+            let wrong = match divides && b == T::default() {
+                true => "is an integer division by zero".to_owned(),
+                false => format!("does not fit {}", self.dtype),
+            };
+            (format!("{a} {} {b}", self.op.symbol()), wrong)
         })
     }
 }

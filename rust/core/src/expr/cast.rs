@@ -1,5 +1,6 @@
 //! Casts between types, checked row by row: a value that does not fit is a fault, never another value.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -9,10 +10,11 @@ use arrow_schema::DataType as Arrow;
 
 use super::bind::Term;
 use super::decimal;
-use super::eval::{Outcome, Work, flags};
+use super::eval::{Outcome, Work, Wrong, flags};
 use super::lane::{Lane, map, primitive};
 use crate::column::{as_i64, from_i64};
 use crate::error::Result;
+use crate::show;
 use crate::types::DataType;
 
 /// A cast as it is done for its two types.
@@ -154,7 +156,8 @@ impl Cast {
             let value = if divide == 1 { product } else { product.div_euclid(divide) };
             (value, overflow || value < low || value > high)
         };
-        self.narrowed(map(array, convert, |value| self.does_not_fit(value)))
+        let from = DataType::from_arrow(array.data_type()).unwrap_or(DataType::Int64);
+        self.narrowed(map(array, convert, |value| self.does_not_fit(show::time(value, &from))))
     }
 
     fn unsigned(&self, array: &ArrayRef) -> Outcome {
@@ -173,22 +176,22 @@ impl Cast {
             let whole = if is_unsigned { value as u64 as i64 } else { value as i64 };
             (whole, !(value >= low && value < end && value.trunc() == value))
         };
-        let reason = |value: f64| {
-            let fits = value >= low && value < end;
-            if fits { format!("{value:?} is not a whole number") } else { self.does_not_fit(value) }
+        let wrong = |value: f64| match value >= low && value < end {
+            true => (format!("{value:?}"), "is not a whole number".into()),
+            false => self.does_not_fit(format!("{value:?}")),
         };
-        self.narrowed(map(array, convert, reason))
+        self.narrowed(map(array, convert, wrong))
     }
 
     fn single(&self, array: &ArrayRef) -> Outcome {
         let (values, nulls, flaw) = match array.data_type() {
             Arrow::Float64 => {
                 let convert = |value: f64| (value as f32, value.is_finite() && (value as f32).is_infinite());
-                map(array, convert, |value| self.does_not_fit(value))
+                map(array, convert, |value| self.does_not_fit(format!("{value:?}")))
             }
             // From the integers themselves, so that they are rounded once.
-            Arrow::UInt64 => map(array, |value: u64| (value as f32, false), |_| String::new()),
-            _ => map(array, |value: i64| (value as f32, false), |_| String::new()),
+            Arrow::UInt64 => map(array, |value: u64| (value as f32, false), |_| Wrong::default()),
+            _ => map(array, |value: i64| (value as f32, false), |_| Wrong::default()),
         };
         (primitive(&self.to, values, nulls), flaw)
     }
@@ -197,8 +200,8 @@ impl Cast {
         (from_i64(&self.to.to_arrow(), values.into_iter(), nulls), flaw)
     }
 
-    fn does_not_fit(&self, value: impl std::fmt::Debug) -> String {
-        format!("{value:?} does not fit {}", self.to)
+    fn does_not_fit(&self, value: impl Display) -> Wrong {
+        (value.to_string(), format!("does not fit {}", self.to))
     }
 }
 

@@ -4,7 +4,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as Arrow;
 
 use super::cast::bounds;
-use super::eval::Outcome;
+use super::eval::{Outcome, Wrong};
 use super::lane::{Checked, map, primitive};
 use crate::column::from_i64;
 use crate::types::DataType;
@@ -30,7 +30,7 @@ fn to_float<T: arrow_buffer::ArrowNativeType>(
     to: &DataType,
     f: fn(f64) -> T,
 ) -> Outcome {
-    let (values, nulls, flaw) = map(array, |digits: i128| (f(float(digits, scale)), false), |_| String::new());
+    let (values, nulls, flaw) = map(array, |digits: i128| (f(float(digits, scale)), false), |_| Wrong::default());
     (primitive(to, values, nulls), flaw)
 }
 
@@ -52,8 +52,7 @@ fn to_integer(array: &ArrayRef, scale: i8, to: &DataType) -> Outcome {
         let (value, inexact) = shifted(digits, -i16::from(scale));
         (value as i64, inexact || value < low || value > high)
     };
-    let (values, nulls, flaw) =
-        map(array, convert, |digits| format!("{digits}e{} does not fit {to} exactly", -i16::from(scale)));
+    let (values, nulls, flaw) = map(array, convert, |digits| inexact(digits, scale, to));
     (from_i64(&to.to_arrow(), values.into_iter(), nulls), flaw)
 }
 
@@ -64,9 +63,12 @@ fn rescale(array: &ArrayRef, from: i8, precision: u8, to: i8) -> Outcome {
         let (value, inexact) = shifted(digits, shift);
         (value, inexact || too_long(value, precision))
     };
-    let reason = |digits: i128| format!("{digits}e{} does not fit {dtype} exactly", -i16::from(from));
-    let (values, nulls, flaw) = map(array, convert, reason);
+    let (values, nulls, flaw) = map(array, convert, |digits| inexact(digits, from, &dtype));
     (primitive(&dtype, values, nulls), flaw)
+}
+
+fn inexact(digits: i128, scale: i8, to: &DataType) -> Wrong {
+    (format!("{digits}e{}", -i16::from(scale)), format!("does not fit {to} exactly"))
 }
 
 /// A number times a power of ten, and whether that is not a whole number or does not fit.
@@ -89,7 +91,8 @@ fn from_float(array: &ArrayRef, precision: u8, scale: i8) -> Outcome {
         Some(digits) => (digits, false),
         None => (0, true),
     };
-    let (values, nulls, flaw) = map(array, convert, |value| format!("{value:?} does not fit {dtype}"));
+    let (values, nulls, flaw) =
+        map(array, convert, |value| (format!("{value:?}"), format!("does not fit {dtype}")));
     (primitive(&dtype, values, nulls), flaw)
 }
 

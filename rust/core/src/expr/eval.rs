@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, cast::AsArray, new_null_array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 
 use super::arithmetic::Arithmetic;
+use super::ast::Part;
 use super::bind::{Bound, Step};
 use super::cast::Cast;
 use super::compare::Compare;
@@ -23,8 +24,12 @@ use crate::types::DataType;
 pub struct Fault {
     /// The row in the batch.
     pub row: usize,
-    /// The part of the expression that failed, as the user would write it.
+    /// The column that the part of the expression that failed reads, if it is one.
+    pub column: Option<String>,
+    /// That part, as the user would write it.
     pub what: String,
+    /// What does not fit, as people read it.
+    pub value: String,
     /// What happened, with the values.
     pub reason: String,
 }
@@ -34,7 +39,8 @@ impl Fault {
     pub fn into_error(self, batch: &Batch) -> Error {
         Error::Overflow(Box::new(Overflow {
             place: batch.origin().place(self.row),
-            column: None,
+            column: self.column,
+            value: Some(self.value),
             what: self.what,
             reason: self.reason,
         }))
@@ -97,7 +103,27 @@ impl Value<'_> {
 #[derive(Debug)]
 pub(super) struct Flaw {
     pub(super) row: usize,
+    pub(super) value: String,
     pub(super) reason: String,
+}
+
+/// A value, or what was to be computed, and what is wrong with it.
+pub(super) type Wrong = (String, String);
+
+impl Flaw {
+    /// The fault of these parts.
+    fn of(self, parts: &[Part]) -> Fault {
+        let (row, column, what) = (self.row, only_column(parts), write(parts));
+        Fault { row, column, what, value: self.value, reason: self.reason }
+    }
+}
+
+/// The column that these parts read, if it is one.
+fn only_column(parts: &[Part]) -> Option<String> {
+    let name = |part: &Part| if let Part::Column(name) = part { Some(name.to_string()) } else { None };
+    let mut columns: Vec<String> = parts.iter().filter_map(name).collect();
+    columns.dedup();
+    columns.pop().filter(|_| columns.is_empty())
 }
 
 /// What a step gives.
@@ -121,6 +147,11 @@ pub(super) enum Work {
 }
 
 impl Bound {
+    /// The column that it reads, if it is one.
+    pub(crate) fn only_column(&self) -> Option<String> {
+        only_column(&self.parts)
+    }
+
     /// The column of the expression's values, and the earliest row that has none.
     ///
     /// A plain column is handed on without a copy. The batch must have the schema that it was bound to.
@@ -130,9 +161,8 @@ impl Bound {
         for step in &self.steps {
             let (value, flaw) = run(step, &mut stack, batch);
             stack.push(value);
-            if let Some(Flaw { row, reason }) = flaw.filter(|flaw| fault.as_ref().is_none_or(|f| flaw.row < f.row))
-            {
-                fault = Some(Fault { row, what: write(&self.parts[step.span.clone()]), reason });
+            if let Some(flaw) = flaw.filter(|flaw| fault.as_ref().is_none_or(|f| flaw.row < f.row)) {
+                fault = Some(flaw.of(&self.parts[step.span.clone()]));
             }
         }
         Evaluated { column: pop(&mut stack).into_column(batch.rows()), fault }

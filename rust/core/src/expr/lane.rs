@@ -10,7 +10,7 @@ use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuf
 use arrow_data::ArrayData;
 use arrow_schema::DataType as Arrow;
 
-use super::eval::{Flaw, Value};
+use super::eval::{Flaw, Value, Wrong};
 use super::literal::Literal;
 use crate::column::{as_f64, as_i64};
 use crate::types::DataType;
@@ -188,7 +188,7 @@ pub(super) type Mapped<R> = (Vec<R>, Option<NullBuffer>, Option<Flaw>);
 pub(super) fn map<A: Lane, R>(
     array: &dyn Array,
     f: impl Fn(A) -> Checked<R>,
-    reason: impl Fn(A) -> String,
+    wrong: impl Fn(A) -> Wrong,
 ) -> Mapped<R> {
     let (values, nulls) = (A::column(array), array.logical_nulls());
     let mut any = false;
@@ -198,7 +198,7 @@ pub(super) fn map<A: Lane, R>(
         result
     });
     let results = results.collect();
-    let flaw = any.then(|| first(values.len(), nulls.as_ref(), |row| f(values[row]).1, |row| reason(values[row])));
+    let flaw = any.then(|| first(values.len(), nulls.as_ref(), |row| f(values[row]).1, |row| wrong(values[row])));
     (results, nulls, flaw.flatten())
 }
 
@@ -208,7 +208,7 @@ pub(super) fn zip_checked<T: Lane, R: Clone>(
     rows: usize,
     nulls: Option<&NullBuffer>,
     f: impl Fn(T, T) -> Checked<R>,
-    reason: impl Fn(T, T) -> String,
+    wrong: impl Fn(T, T) -> Wrong,
 ) -> (Vec<R>, Option<Flaw>) {
     let mut any = false;
     let results = zip(left, right, rows, |a, b| {
@@ -217,7 +217,7 @@ pub(super) fn zip_checked<T: Lane, R: Clone>(
         result
     });
     let failed = |row| f(left.get(row), right.get(row)).1;
-    let flaw = any.then(|| first(rows, nulls, failed, |row| reason(left.get(row), right.get(row))));
+    let flaw = any.then(|| first(rows, nulls, failed, |row| wrong(left.get(row), right.get(row))));
     (results, flaw.flatten())
 }
 
@@ -226,10 +226,11 @@ fn first(
     rows: usize,
     nulls: Option<&NullBuffer>,
     failed: impl Fn(usize) -> bool,
-    reason: impl Fn(usize) -> String,
+    wrong: impl Fn(usize) -> Wrong,
 ) -> Option<Flaw> {
     let row = (0..rows).find(|&row| nulls.is_none_or(|nulls| nulls.is_valid(row)) && failed(row))?;
-    Some(Flaw { row, reason: reason(row) })
+    let (value, what) = wrong(row);
+    Some(Flaw { row, reason: format!("{value} {what}"), value })
 }
 
 /// A column of `dtype` that has these machine values, without a copy.

@@ -162,6 +162,7 @@ impl Emission {
                     place: Place::default(),
                     column: Some(unfit.output.to_string()),
                     what: shape.describe(&unfit.output, key, edges.1, keys),
+                    value: unfit.value,
                     reason: unfit.reason,
                 };
                 self.failed = Some(Failed { key, edges, before: self.before[at] });

@@ -148,6 +148,7 @@ impl Group {
                     place: Place::default(),
                     column: Some(unfit.output.to_string()),
                     what,
+                    value: unfit.value,
                     reason: unfit.reason,
                 })),
             )

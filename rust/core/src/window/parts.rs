@@ -161,10 +161,12 @@ impl Parts {
 
     /// The error of a row whose windows have edges beyond the range of event time.
     pub(crate) fn out_of_range(&self, rows: &Rows, row: usize) -> Error {
+        let time = show::time(rows.time.ticks[row], &self.shape.time);
         Error::Overflow(Box::new(Overflow {
             place: rows.batch.origin().place(row),
             column: None,
-            what: format!("event time {}", show::time(rows.time.ticks[row], &self.shape.time)),
+            what: format!("event time {time}"),
+            value: Some(time),
             reason:
                 "it is so near the end of its range that its window has no start or no end; leave such rows out \
                      with filter() or, where they are far ahead, with max_ahead="

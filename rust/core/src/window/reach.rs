@@ -105,11 +105,11 @@ impl Reach {
 /// The error of a row that has no gap.
 fn no_gap(rows: &Rows, row: usize, bound: &Bound, name: &str) -> Error {
     let Evaluated { column, .. } = bound.evaluate(&rows.batch.slice(row, 1));
+    let value = show::value(&column, 0);
     let reason = format!(
-        "{} is no gap of a session, which must be longer than nothing; filter such rows out, or give them one",
-        show::value(&column, 0)
+        "{value} is no gap of a session, which must be longer than nothing; filter such rows out, or give them one"
     );
-    Fault { row, what: name.to_owned(), reason }.into_error(&rows.batch)
+    Fault { row, column: bound.only_column(), what: name.to_owned(), value, reason }.into_error(&rows.batch)
 }
 
 impl Reaches {

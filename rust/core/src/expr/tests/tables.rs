@@ -98,7 +98,9 @@ fn the_earliest_fault_is_reported_and_none_under_a_null() {
     let sum = op(col("a"), "+", col("b"));
     let expected = Fault {
         row: 4,
+        column: None,
         what: r#"col("a") + col("b")"#.into(),
+        value: format!("{} + 1", i64::MAX),
         reason: format!("{} + 1 does not fit int64", i64::MAX),
     };
     assert_eq!(fault(&sum, &stream), expected);

@@ -36,6 +36,7 @@ impl Rolling {
             place,
             column: Some(unfit.output.to_string()),
             what: format!("{} in the window of a row", unfit.output),
+            value: unfit.value.clone(),
             reason: unfit.reason.clone(),
         }))
     }
