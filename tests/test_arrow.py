@@ -1,6 +1,8 @@
 """Arrow in and out: polars, pyarrow, pandas and duckdb take our batches and streams, and give theirs."""
 
+import contextlib
 import gc
+import signal
 
 import duckdb
 import numpy as np
@@ -93,6 +95,45 @@ def test_capsules_have_the_names_of_the_protocol():
 def test_an_error_in_an_exported_stream_reaches_the_reader():
     with pytest.raises(Exception, match="line 3"):
         pa.table(rl.read_csv(b"a\n1\nx\n", schema={"a": "int64"}))
+
+
+class BoomError(Exception):
+    """An exception of the user's."""
+
+
+def raising(error):
+    """A stream that raises this once it is read."""
+
+    def batches():
+        yield {"x": [1]}
+        raise error
+
+    return rl.from_batches(batches, schema={"x": "int64"})
+
+
+READERS = [pa.table, pl.DataFrame, lambda stream: pa.RecordBatchReader.from_stream(stream).read_all()]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_an_exception_in_an_exported_stream_is_named(read):
+    with pytest.raises(Exception, match=r"\bBoomError: hello"):
+        read(raising(BoomError("hello")))
+    with pytest.raises(Exception, match=r"\bZeroDivisionError$"):
+        read(raising(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_an_interrupt_in_an_exported_stream_is_raised_again(read):
+    seen = []
+    known = signal.signal(signal.SIGINT, lambda *_: seen.append("interrupt"))
+    try:
+        with pytest.raises(Exception, match=r"\bKeyboardInterrupt$"):
+            read(raising(KeyboardInterrupt()))
+    finally:
+        signal.signal(signal.SIGINT, known)
+    assert seen == ["interrupt"]
+    with pytest.raises(KeyboardInterrupt), contextlib.suppress(Exception):
+        read(raising(KeyboardInterrupt()))
 
 
 WANT = [(1, 0.5, "x"), (2, None, None), (3, -0.0, "é")]

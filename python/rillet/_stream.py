@@ -96,7 +96,11 @@ class Stream:
         return prepared.operator([None if isinstance(host, Host) else host for host in self._hosts])
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The stream as an Arrow C stream: polars, pyarrow, pandas, duckdb and others read it directly."""
+        """The stream as an Arrow C stream: polars, pyarrow, pandas, duckdb and others read it directly.
+
+        Of an exception on the way they are told no more than its class and message. Ctrl-C is raised once more when
+        they are done.
+        """
         return _core.export_stream(self.schema, iter(self))
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type, 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray, make_array};
 use arrow_schema::{ArrowError, DataType as Arrow, Field, SchemaRef};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 use rillet_core::types::MAX_DEPTH;
@@ -226,9 +227,21 @@ struct Reader {
 impl Reader {
     fn make(&mut self) -> std::result::Result<Option<RecordBatch>, String> {
         let Some(next) = &mut self.next else { return Ok(None) };
-        let made = next().map_err(|error| Python::attach(|py| error.value(py).to_string()))?;
+        let made = next().map_err(|error| Python::attach(|py| told(py, &error)))?;
         made.map(|batch| record_batch(&batch)).transpose().map_err(|error| error.to_string())
     }
+}
+
+/// What an exception says to the reader of a stream, which takes a text only. An interrupt is raised once more, for
+/// Python to see it when the reader is back there.
+fn told(py: Python<'_>, error: &PyErr) -> String {
+    let class = error.get_type(py).name().map_or_else(|_| "an exception".into(), |name| name.to_string());
+    let message = error.value(py).to_string();
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        // Where that fails, the text says what has happened.
+        let _ = py.import("_thread").and_then(|thread| thread.call_method0("interrupt_main"));
+    }
+    if message.is_empty() { class } else { format!("{class}: {message}") }
 }
 
 impl Iterator for Reader {
