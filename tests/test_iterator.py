@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import io
 import itertools
 import os
 import threading
@@ -447,3 +448,24 @@ print(peak(1500) - small)
 """
     done = run(script, timeout=50)
     assert done.stderr == "" and int(done.stdout) < 32 * 1024
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: rl.read_csv(io.BytesIO(b"a\n1\n")),
+        lambda: rl.from_rows(row for row in [{"a": 1}]),
+        lambda: rl.from_batches(iter([{"a": [1]}])),
+        lambda: rl.from_arrow(pa.table({"a": [1]}).to_reader()),
+    ],
+    ids=["file", "rows", "batches", "arrow"],
+)
+def test_the_schema_of_a_one_shot_source_stays_known(make):
+    stream = make()
+    it = iter(stream)
+    assert stream.schema == stream.limit(1).schema == {"a": "int64"}
+    assert rows(it) == [(1,)]
+    assert stream.schema == {"a": "int64"} and stream.select(b="a").schema == {"b": "int64"}
+    for again in (stream, stream.limit(1)):
+        with pytest.raises(rl.StreamConsumedError):
+            iter(again)

@@ -6,6 +6,8 @@ import math
 import os
 import pathlib
 import sys
+import tempfile
+import zipfile
 
 import pytest
 
@@ -485,3 +487,19 @@ def test_a_text_file_and_a_number_are_no_sources():
     for source in (io.StringIO("a\n1\n"), 5, None, sys):
         with pytest.raises(rl.ArgumentTypeError):
             rl.read_csv(source)
+
+
+def test_a_binary_file_is_known_by_what_it_gives(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as packed:
+        packed.writestr("1.csv", "a\n1\n2\n")
+    with zipfile.ZipFile(tmp_path / "z.zip") as packed, packed.open("1.csv") as file:
+        assert file.mode == "r"
+        assert rows(rl.read_csv(file)) == [(1,), (2,)]
+
+
+def test_a_text_file_in_disguise_is_refused_when_it_is_read():
+    with tempfile.NamedTemporaryFile("w+") as file:
+        file.write("a\n1\n")
+        file.seek(0)
+        with pytest.raises(rl.ArgumentTypeError, match=r"gives str, not bytes; open it in binary mode"):
+            iter(rl.read_csv(file))

@@ -15,6 +15,7 @@ __all__ = [
     "ArrowStream",
     "Batch",
     "BatchIterator",
+    "Beginning",
     "Expr",
     "Operator",
     "Plan",
@@ -479,9 +480,6 @@ class Plan:
         aggs: _Aggregates,
     ) -> Plan: ...
     def group_by(self, by: _Named, every: _Length | None, max_state_bytes: int | None, aggs: _Aggregates) -> Plan: ...
-    def is_enough(self, sample: bytes, complete: bool, broken: bool) -> bool:
-        """Whether so much of a file is enough to know its columns."""
-
     @property
     def sources(self) -> int:
         """How many sources it has."""
@@ -503,19 +501,33 @@ class Opened:
     def __new__(cls) -> Self: ...
 
 @final
+class Beginning:
+    """What has been read of a file object to know its columns."""
+
+    def __new__(cls, plan: Plan) -> Self: ...
+    def take(self, data: bytes) -> None:
+        """Takes what comes next; nothing means the end."""
+
+    def break_off(self) -> None:
+        """Hears that reading on failed: what is here must do."""
+
+    def is_enough(self) -> bool:
+        """Whether it tells the columns, or more is needed."""
+
+@final
 class Prepared:
     """A plan that has been checked against the schemas of its sources."""
 
     def __new__(
         cls,
         plan: Plan,
-        offers: Sequence[Schema | ArrowStream | tuple[bytes, bool] | None],
+        offers: Sequence[Schema | ArrowStream | Beginning | None],
         opened: Sequence[Opened],
     ) -> Self:
         """Opens the sources.
 
-        ``offers`` has, for each Python object of the plan, its schema, Arrow data as it is, the first bytes of a file
-        and whether they are all, or ``None`` for a function; ``opened`` has what is open of each source.
+        ``offers`` has, for each Python object of the plan, its schema, Arrow data as it is, the beginning of a
+        file, or ``None`` for a function; ``opened`` has what is open of each source.
         """
 
     @property

@@ -1,8 +1,8 @@
 """Python objects as sources: how they are opened, looked at and read.
 
 The native iterator asks a host for what comes next (``next``) and closes it in the end (``close_host``); before
-that, ``offer`` tells what is known of it without losing anything. A host that can be read only once says so
-when it is opened again.
+that, ``offer`` tells what is known of it without losing anything, at any time. A host that can be read only once
+says so when it is started again.
 """
 
 import io
@@ -43,44 +43,42 @@ class FileHost(Host, Running):
     """A binary file object. It is read from where it stands, once."""
 
     def __init__(self, file: Any) -> None:
-        mode = getattr(file, "mode", "b")
-        if isinstance(file, io.TextIOBase) or (isinstance(mode, str) and "b" not in mode and "r" in mode):
+        if isinstance(file, io.TextIOBase):
             raise ArgumentTypeError(
                 "the file is open in text mode; open it in binary mode, open(path, 'rb'), or pass the path itself"
             )
         # Of a pipe, what is there is enough: `read` would wait for all that it was asked for.
         self._read_some = getattr(file, "read1", file.read)
-        self._sample = b""
+        self._beginning: _core.Beginning | None = None
         self._complete = False
         self._failure: Exception | None = None
         self._started = False
         self.plan: Any = None
 
-    def offer(self) -> tuple[bytes, bool, bool]:
-        self._refuse_second()
-        while not self.plan.is_enough(self._sample, self._complete, self._failure is not None):
-            if self._failure is not None:
-                raise self._failure
-            self._look_further()
-        return self._sample, self._complete, self._failure is not None
+    def offer(self) -> "_core.Beginning":
+        beginning = self._beginning = self._beginning or _core.Beginning(self.plan)
+        while not beginning.is_enough():
+            self._look_further(beginning)
+        return beginning
 
-    def _look_further(self) -> None:
+    def _look_further(self, beginning: "_core.Beginning") -> None:
+        if self._failure is not None:
+            raise self._failure
         try:
-            data = self._read(max(1 << 16, len(self._sample)))
-        except Exception as failure:  # it comes after the rows before it
+            data = self._read(_READ)
+        except Exception as failure:
+            # It comes after the rows before it, if the columns are known.
             self._failure = failure
+            beginning.break_off()
         else:
-            self._sample += data
             self._complete = not data
+            beginning.take(data)
 
     def start(self) -> "FileHost":
-        self._refuse_second()
-        self._started = True
-        return self
-
-    def _refuse_second(self) -> None:
         if self._started:
             raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
+        self._started = True
+        return self
 
     def next(self) -> bytes:
         if self._failure is not None:
@@ -120,7 +118,10 @@ class IterableHost(Host):
     def offer(self) -> Any:
         if self._schema is not None:
             return self._schema
-        return self._open().schema()
+        schema = self._open().schema()
+        if self._one_shot:
+            self._schema = schema  # there will be no other
+        return schema
 
     def start(self) -> "IterableRun":
         opened, self._opened = self._open(), None
@@ -200,18 +201,18 @@ class ArrowHost(Host):
 
     def offer(self) -> Any:
         if self._opened is None:
-            if self._used:
-                raise StreamConsumedError(
-                    "from_arrow: a reader can be read only once, and it has been; pass a table, or make a new reader"
-                )
             self._opened = _core.ArrowStream(self._data)
         return self._opened
 
     def start(self) -> Any:
-        self.offer()
-        opened, self._opened = self._opened, None
-        if isinstance(self._data, Iterator):
-            self._used = True
+        if self._used:
+            raise StreamConsumedError(
+                "from_arrow: a reader can be read only once, and it has been; pass a table, or make a new reader"
+            )
+        opened = self.offer()
+        self._used = isinstance(self._data, Iterator)
+        if not self._used:
+            self._opened = None
         return opened
 
 

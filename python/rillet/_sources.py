@@ -69,7 +69,8 @@ def read_csv(
         many batches each that decodes may be ahead (2). The
         result is the same to the bit.
     max_line, max_columns
-        Limits on what a hostile file may ask for: bytes of a row, and columns. Beyond them is a ``LimitError``.
+        Limits on what a hostile file may ask for: bytes of a row, and columns. Beyond them is a ``LimitError``. The
+        header and what stands before it may have 64 MiB, or ``max_line`` if that is more.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 mod allocator;
 mod arrow;
 mod batch;
+mod beginning;
 mod buffer;
 mod build;
 mod capsule;
@@ -43,6 +44,8 @@ mod _core {
     use crate::arrow::{ArrowStream, batch_from_any, batch_from_rows, export_stream};
     #[pymodule_export]
     use crate::batch::Batch;
+    #[pymodule_export]
+    use crate::beginning::PyBeginning;
     #[pymodule_export]
     use crate::expr::{PyAggregate, PyExpr, PyWindows, categorical, col, lit};
     #[pymodule_export]

@@ -8,9 +8,10 @@ use rillet_core::plan::{
     Ahead, Check, CsvInput, Ends, Every, Fill, Filling, Frame, GroupSpec, Host, Map, Merge, Node, OnError, Plan,
     ReadCsv, Revisions, RollingSpec, WindowSpec,
 };
-use rillet_core::{DataType, Error, Late, Length, Offer, Opened, Prepared, Sample, Schema, is_enough};
+use rillet_core::{DataType, Error, Late, Length, Offer, Opened, Prepared, Schema};
 
 use crate::arrow::ArrowStream;
+use crate::beginning::PyBeginning;
 use crate::choice::choice;
 use crate::errors::{enter, to_py, type_error, value_error};
 use crate::expr::{PyAggregate, PyWindows, expression, length};
@@ -26,7 +27,7 @@ const ENDS: [(&str, Ends); 4] =
 /// What a stream does, as plain data. Python objects in it are named by number.
 #[pyclass(frozen, eq, module = "rillet._core", name = "Plan")]
 #[derive(Clone, PartialEq)]
-pub struct PyPlan(Arc<Plan>);
+pub struct PyPlan(pub Arc<Plan>);
 
 /// Named expressions: pairs of a name and an expression or the name of a column.
 fn named(items: Vec<(String, Bound<'_, PyAny>)>) -> PyResult<Vec<(String, rillet_core::expr::Expr)>> {
@@ -243,21 +244,6 @@ impl PyPlan {
         self.0.pushed(host).map(Self).map_err(|error| to_py(py, &error))
     }
 
-    /// Whether so much of a file is enough to know its columns.
-    fn is_enough(
-        &self,
-        py: Python<'_>,
-        sample: &Bound<'_, PyBytes>,
-        complete: bool,
-        broken: bool,
-    ) -> PyResult<bool> {
-        let Node::ReadCsv(read) = &self.0.node else {
-            return Err(to_py(py, &Error::Internal("only CSV is sampled".into())));
-        };
-        let sample = Sample { bytes: sample.as_bytes().to_vec(), complete, broken };
-        enter(py, || is_enough(read, &sample))
-    }
-
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         self.0.to_json().map_err(|error| to_py(py, &error))
     }
@@ -386,8 +372,8 @@ pub struct PyPrepared(Prepared);
 
 #[pymethods]
 impl PyPrepared {
-    /// Opens the sources. `offers` has, for each Python object of the plan, its schema, Arrow data as it is, the first
-    /// bytes of a file and whether they are all, or `None` for a function; `opened` has what is open of each source.
+    /// Opens the sources. `offers` has, for each Python object of the plan, its schema, Arrow data as it is, the
+    /// beginning of a file, or `None` for a function; `opened` has what is open of each source.
     #[new]
     fn new(
         py: Python<'_>,
@@ -449,6 +435,5 @@ fn offer(value: &Bound<'_, PyAny>) -> PyResult<Option<Offer>> {
     if let Ok(schema) = value.cast::<PySchema>() {
         return Ok(Some(Offer::Schema(Schema::clone(&schema.get().0))));
     }
-    let (bytes, complete, broken) = value.extract()?;
-    Ok(Some(Offer::Sample(Sample { bytes, complete, broken })))
+    value.cast::<PyBeginning>()?.get().read(value.py()).map(Offer::Beginning).map(Some)
 }

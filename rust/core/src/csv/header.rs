@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::memchr;
 
-use super::automaton::{State, walk};
-use super::block::Block;
 use super::cells::unescape;
 use super::dialect::Dialect;
+use super::lines::{Line, Lines};
 use super::text::Start;
 use crate::error::{BadRow, Error, Place, Result};
 
@@ -49,45 +48,113 @@ pub struct Header {
 /// of it is needed.
 ///
 /// # Errors
-/// [`Error::Argument`] for what is not CSV in UTF-8, and for names that are there twice;
-/// [`Error::BadRow`] for a header that does not split; [`Error::Limit`] for one too long.
+/// As [`Opening::go_on`].
 pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>> {
-    check_magic(sample)?;
-    if sample.len() < 10 && !complete && !sample.contains(&b'\n') {
-        return Ok(None);
+    Opening::default().go_on(sample, complete, head)
+}
+
+/// The start of a file as far as it has been read: goes on where the sample has grown.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    lines: Lines,
+    /// How many physical lines were skipped, and how far the next has been looked at.
+    passed: u64,
+    seen: usize,
+    /// Blank lines and comments.
+    skipped: u64,
+}
+
+/// How many bytes the header and what stands before it may have, if `max_line` is not more.
+const MAX_HEAD: usize = 64 << 20;
+
+impl Opening {
+    /// Reads the start of a file, of which the sample holds more than the last one. `complete` says that it is the whole
+    /// file; `None` that more of it is needed.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what is not CSV in UTF-8, and for names that are there twice;
+    /// [`Error::BadRow`] for a header that does not split; [`Error::Limit`] for one too long, or too far down.
+    pub fn go_on(&mut self, sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>> {
+        check_magic(sample)?;
+        if sample.len() < 10 && !complete && !sample.contains(&b'\n') {
+            return Ok(None);
+        }
+        if self.lines.next_start().byte == 0 && sample.starts_with(b"\xef\xbb\xbf") {
+            self.lines = Lines::from(Start { byte: 3, ..Start::default() });
+        }
+        if self.pass(sample, complete, head)?
+            && let Some(header) = self.header(sample, complete, head)?
+        {
+            return Ok(Some(header));
+        }
+        check(self.lines.next_start(), sample.len(), head).map(|()| None)
     }
-    let mut start = Start::default();
-    if sample.starts_with(b"\xef\xbb\xbf") {
-        start.byte = 3;
-    }
-    for _ in 0..head.skip_rows {
-        match memchr::memchr(b'\n', &sample[start.byte as usize..]) {
-            Some(i) => start = Start { byte: start.byte + i as u64 + 1, line: start.line + 1, row: 0 },
-            None if complete => {
-                start.byte = sample.len() as u64;
-                break;
+
+    /// Passes the lines that are skipped; tells whether the sample holds them all.
+    fn pass(&mut self, sample: &[u8], complete: bool, head: &Head) -> Result<bool> {
+        while self.passed < head.skip_rows {
+            let start = self.lines.next_start();
+            self.seen = self.seen.max(start.byte as usize);
+            let newline = memchr(b'\n', &sample[self.seen..]).map(|at| self.seen + at);
+            self.seen = newline.unwrap_or(sample.len());
+            if newline.is_none() && !complete {
+                return Ok(false);
             }
-            None => return need_more(sample, start, head),
+            check(start, self.seen, head)?;
+            let lines = u64::from(newline.is_some());
+            self.lines = Lines::from(Start { byte: self.seen as u64 + lines, line: start.line + lines, row: 0 });
+            self.passed = if newline.is_some() { self.passed + 1 } else { head.skip_rows };
+        }
+        Ok(true)
+    }
+
+    /// Reads up to the line with the names.
+    fn header(&mut self, sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>> {
+        if let Some(names) = &head.names {
+            let names = named(names.clone());
+            return Ok(Some(Header { names, end: self.lines.next_start(), skipped: 0 }));
+        }
+        loop {
+            let (start, skipped) = (self.lines.next_start(), self.skipped);
+            let Some(line) = self.lines.next(sample, complete, &head.dialect) else { return Ok(None) };
+            if line.bytes.is_empty() {
+                return Ok(Some(Header { names: Vec::new(), end: start, skipped }));
+            }
+            check(start, line.end(), head)?;
+            if !line.void {
+                let names = unique(named(line.names(sample, head, start)?))?;
+                return Ok(Some(Header { names, end: line.next, skipped }));
+            }
+            self.skipped += 1;
         }
     }
-    if let Some(names) = &head.names {
-        return Ok(Some(Header { names: named(names.clone()), end: start, skipped: 0 }));
+}
+
+/// An error if a line that goes on to `end`, or further, is too long or too far down: whichever shows first.
+fn check(start: Start, end: usize, head: &Head) -> Result<()> {
+    let (long, far) = ((start.byte as usize).saturating_add(head.max_line), MAX_HEAD.max(head.max_line));
+    match () {
+        () if end <= long.min(far) => Ok(()),
+        () if long <= far => Err(too_long(start, head)),
+        () => Err(too_far(far)),
     }
-    let mut skipped = 0;
-    loop {
-        let Some(line) = line(sample, complete, &head.dialect, start) else {
-            return need_more(sample, start, head);
-        };
-        if line.bytes.is_empty() {
-            return Ok(Some(Header { names: Vec::new(), end: start, skipped }));
-        }
-        if line.void {
-            (start, skipped) = (line.next, skipped + 1);
-            continue;
-        }
-        let names = unique(named(line.names(sample, head, start)?))?;
-        return Ok(Some(Header { names, end: line.next, skipped }));
-    }
+}
+
+fn too_long(start: Start, head: &Head) -> Error {
+    let limit = head.max_line as u64;
+    let message = format!(
+        "the header, or a line before it, is longer than max_line={limit} bytes; is a quote not closed, or is this not CSV?"
+    );
+    let place = Place { line: Some(start.line), byte: Some(start.byte), ..Place::default() };
+    Error::Limit { argument: "max_line", limit, message, place }
+}
+
+fn too_far(far: usize) -> Error {
+    let limit = far as u64;
+    let message = format!(
+        "the header does not end within the first {limit} bytes; leave out what is before it, or set max_line= higher"
+    );
+    Error::Limit { argument: "max_line", limit, message, place: Place::default() }
 }
 
 /// The error for files that are all empty.
@@ -112,18 +179,6 @@ impl Header {
     }
 }
 
-/// `None`, which asks for more of the file, unless that would be too much.
-fn need_more(sample: &[u8], start: Start, head: &Head) -> Result<Option<Header>> {
-    if sample.len() - start.byte as usize <= head.max_line {
-        return Ok(None);
-    }
-    let limit = head.max_line as u64;
-    let message =
-        format!("the header is longer than max_line={limit} bytes; is a quote not closed, or is this not CSV?");
-    let place = Place { line: Some(start.line), byte: Some(start.byte), ..Place::default() };
-    Err(Error::Limit { argument: "max_line", limit, message, place })
-}
-
 /// An error for what is clearly not CSV in UTF-8.
 fn check_magic(sample: &[u8]) -> Result<()> {
     let is = |magic: &[u8]| sample.starts_with(magic);
@@ -144,119 +199,6 @@ fn check_magic(sample: &[u8]) -> Result<()> {
         "this is compressed with {packed}, which is not supported yet; decompress it first, or pass a binary \
          file object that does so as it is read, such as gzip.open(path)"
     )))
-}
-
-/// A line of the sample, quoted newlines included.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Line {
-    /// Where its bytes are, without the end of line.
-    pub bytes: Range<usize>,
-    /// Where each of its fields is, quotes included.
-    pub fields: Vec<Range<usize>>,
-    /// It is blank or a comment.
-    pub void: bool,
-    /// It does not split.
-    pub broken: bool,
-    pub next: Start,
-}
-
-/// The line that starts at `start`; empty at the end. `None` if the sample does not hold its end.
-pub(crate) fn line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
-    plain_line(sample, dialect, start).or_else(|| any_line(sample, complete, dialect, start))
-}
-
-/// The same for a line in which every delimiter separates: most are such.
-fn plain_line(sample: &[u8], dialect: &Dialect, start: Start) -> Option<Line> {
-    let from = start.byte as usize;
-    let end = from + memchr(b'\n', &sample[from..])?;
-    let text = &sample[from..end];
-    let is_special = memchr2(dialect.quote().unwrap_or(b'\r'), b'\r', text).is_some();
-    if is_special || dialect.is_comment(*text.first()?) {
-        return None;
-    }
-    let (mut fields, mut first) = (Vec::new(), from);
-    for at in memchr_iter(dialect.delimiter(), text) {
-        fields.push(first..from + at);
-        first = from + at + 1;
-    }
-    fields.push(first..end);
-    let next = Start { byte: end as u64 + 1, line: start.line + 1, row: start.row };
-    Some(Line { bytes: from..end, fields, void: false, broken: false, next })
-}
-
-fn any_line(sample: &[u8], complete: bool, dialect: &Dialect, start: Start) -> Option<Line> {
-    let mut open = Open::new(start);
-    let (mut at, mut state) = (open.from, State::LineStart);
-    while at < sample.len() {
-        let chunk = &sample[at..sample.len().min(at + 64)];
-        // Not beyond what is mostly the end of the line.
-        let chunk = memchr(b'\n', chunk).map_or(chunk, |newline| &chunk[..=newline]);
-        let block = walk(chunk, dialect, state);
-        open.take(&block, at);
-        if block.ends != 0 {
-            let upto = block.ends ^ (block.ends - 1);
-            return Some(open.ended(sample, block.voids & upto != 0));
-        }
-        (at, state) = (at + chunk.len(), block.state);
-    }
-    complete.then(|| open.at_end(sample.len(), state))
-}
-
-/// A line as far as it has been looked at.
-struct Open {
-    start: Start,
-    from: usize,
-    fields: Vec<Range<usize>>,
-    /// Where the field that has not ended yet begins.
-    first: usize,
-    broken: bool,
-    newlines: u64,
-}
-
-impl Open {
-    fn new(start: Start) -> Self {
-        let from = start.byte as usize;
-        Self { start, from, fields: Vec::new(), first: from, broken: false, newlines: 0 }
-    }
-
-    /// Takes what the block, which begins at `at`, has of the line.
-    fn take(&mut self, block: &Block, at: usize) {
-        let upto = if block.ends == 0 { u64::MAX } else { block.ends ^ (block.ends - 1) };
-        let mut separators = block.separators & upto;
-        while separators != 0 {
-            let separator = at + separators.trailing_zeros() as usize;
-            self.fields.push(self.first..separator);
-            self.first = separator + 1;
-            separators &= separators - 1;
-        }
-        self.broken |= block.broken & upto != 0;
-        self.newlines += u64::from((block.newlines & upto).count_ones());
-    }
-
-    /// The line, which a newline has ended.
-    fn ended(mut self, sample: &[u8], void: bool) -> Line {
-        let mut end = self.first - 1;
-        if end > self.from && sample[end - 1] == b'\r' {
-            end -= 1;
-        }
-        if let Some(last) = self.fields.last_mut() {
-            last.end = last.end.min(end).max(last.start);
-        }
-        let (next, end) = (self.first, end.max(self.from + 1));
-        self.line(end, next, void)
-    }
-
-    /// The line, which the end of the file has ended.
-    fn at_end(mut self, end: usize, state: State) -> Line {
-        self.fields.push(self.first..end);
-        self.broken |= matches!(state, State::Quoted | State::QuoteReturn);
-        self.line(end, end, matches!(state, State::LineStart | State::LineStartReturn | State::Comment))
-    }
-
-    fn line(self, end: usize, next: usize, void: bool) -> Line {
-        let next = Start { byte: next as u64, line: self.start.line + self.newlines, row: self.start.row };
-        Line { bytes: self.from..end, fields: self.fields, void, broken: self.broken, next }
-    }
 }
 
 impl Line {
@@ -320,27 +262,6 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_line_is_a_line() {
-        let mut state = 1u64;
-        let dialects = [(b',', Some(b'"'), Some(b'#')), (b';', None, None), (b',', Some(b'\''), None)];
-        for (delimiter, quote, comment) in dialects {
-            let dialect = Dialect::new(delimiter, quote, comment).expect("good bytes");
-            for _ in 0..20_000 {
-                let sample: Vec<u8> = (0..state % 90)
-                    .map(|_| {
-                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                        b",;\"'#\r\naaaaaaaa"[(state >> 33) as usize % 15]
-                    })
-                    .collect();
-                state = state.wrapping_add(1 << 7 | 1);
-                if let Some(line) = plain_line(&sample, &dialect, Start::default()) {
-                    assert_eq!(Some(line), any_line(&sample, false, &dialect, Start::default()), "{sample:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn headers() {
         let plain = Head::default();
         assert_eq!(names(b"\xef\xbb\xbfa,b\r\n1,2\n", &plain).expect("names"), ["a", "b"]);
@@ -384,10 +305,8 @@ mod tests {
 
     #[test]
     fn other_files_must_agree() {
-        let check = |sample: &[u8]| {
-            let header = head(sample, true, &Head::default()).expect("fine").expect("complete");
-            header.check(&["a".into(), "b".into()], "those of the first file")
-        };
+        let read = |sample: &[u8]| head(sample, true, &Head::default()).expect("fine").expect("complete");
+        let check = |sample: &[u8]| read(sample).check(&["a".into(), "b".into()], "those of the first file");
         assert!(check(b"a,b\n").is_ok());
         assert!(check(b"").is_ok());
         assert!(check(b"a,c\n").is_err());

@@ -1,7 +1,10 @@
 //! [`infer`]: the columns of a file, from a sample of it.
 
+use std::collections::HashSet;
+
 use super::columns::truth;
-use super::header::{Head, Header, Line, head, line, unquoted};
+use super::header::{Head, Header, Opening, unquoted};
+use super::lines::{Line, Lines};
 use super::moment::{self, Moment};
 use super::number;
 use super::reject::shown;
@@ -13,16 +16,18 @@ use crate::types::{DataType, Field, TimeUnit};
 pub struct Sampling {
     /// The rows that are looked at, bad ones counted.
     pub rows: usize,
-    /// The bytes of a sample that is enough, however few rows it holds.
+    /// The bytes after the header that are enough, however few rows they hold.
     pub max_bytes: usize,
     /// Unquoted texts that mean null, besides the empty one.
     pub nulls: Vec<Vec<u8>>,
+    /// Columns whose types are known: if all are, no row is looked at.
+    pub known: HashSet<String>,
 }
 
 impl Default for Sampling {
     /// 10,000 rows, at most 1 GiB, no other null than the empty field.
     fn default() -> Self {
-        Self { rows: 10_000, max_bytes: 1 << 30, nulls: Vec::new() }
+        Self { rows: 10_000, max_bytes: 1 << 30, nulls: Vec::new(), known: HashSet::new() }
     }
 }
 
@@ -43,46 +48,107 @@ pub struct Inferred {
 /// it is needed, so that what is inferred depends on the file alone.
 ///
 /// # Errors
-/// As [`head`].
+/// As [`Opening::go_on`].
 pub fn infer(sample: &[u8], complete: bool, options: &Head, sampling: &Sampling) -> Result<Option<Inferred>> {
-    let Some(header) = head(sample, complete, options)? else { return Ok(None) };
-    let mut guesses = vec![Guess::default(); header.names.len()];
-    let (mut start, mut rows, mut unsplit) = (header.end, 0, None);
-    while rows < sampling.rows {
-        let Some(line) = line(sample, complete, &options.dialect, start) else {
-            // A line that is too long is told by the one who cuts, with its place.
-            let too_long = sample.len() - start.byte as usize > options.max_line;
-            if sample.len() < sampling.max_bytes && !too_long {
-                return Ok(None);
-            }
-            break;
-        };
-        if line.bytes.is_empty() {
-            break;
-        }
-        if !line.void {
-            rows += 1;
-            if line.broken || line.fields.len() != guesses.len() {
-                unsplit.get_or_insert(start.line);
-            } else {
-                look(&line, start.line, sample, options, sampling, &mut guesses);
-            }
-        }
-        start = line.next;
-    }
-    let field = |(name, guess): (&String, &Guess)| Field::new(name.as_str(), guess.dtype());
-    let fields = header.names.iter().zip(&guesses).map(field).collect();
-    let reasons = guesses.iter().map(|guess| guess.reason(unsplit)).collect();
-    let settled = !header.names.is_empty() && (rows > 0 || sampling.rows == 0);
-    Ok(Some(Inferred { fields, reasons, settled, header }))
+    Inference::default().go_on(sample, complete, options, sampling)
 }
 
-/// Looks at a row, which starts in the line of this number.
-fn look(line: &Line, number: u64, sample: &[u8], options: &Head, sampling: &Sampling, guesses: &mut [Guess]) {
-    for (range, guess) in line.fields.iter().zip(guesses) {
-        let raw = &sample[range.clone()];
-        if !raw.is_empty() && !sampling.nulls.iter().any(|null| null == raw) {
-            guess.see(&unquoted(raw, &options.dialect), number);
+/// What is known of the columns of a file so far: goes on where the sample has grown.
+#[derive(Clone, Debug, Default)]
+pub struct Inference {
+    opening: Opening,
+    rows: Option<Rows>,
+}
+
+/// The rows of a sample, as far as they have been looked at.
+#[derive(Clone, Debug)]
+struct Rows {
+    header: Header,
+    lines: Lines,
+    /// How many there were, and how many are wanted.
+    seen: usize,
+    wanted: usize,
+    guesses: Vec<Guess>,
+    /// The line of the first that did not split.
+    unsplit: Option<u64>,
+}
+
+impl Inference {
+    /// The columns of a file, of which the sample holds more than the last one; the rest as for [`infer`].
+    ///
+    /// # Errors
+    /// As [`Opening::go_on`].
+    pub fn go_on(
+        &mut self,
+        sample: &[u8],
+        complete: bool,
+        options: &Head,
+        sampling: &Sampling,
+    ) -> Result<Option<Inferred>> {
+        if self.rows.is_none() {
+            let header = self.opening.go_on(sample, complete, options)?;
+            self.rows = header.map(|header| Rows::after(header, sampling));
+        }
+        let Some(rows) = &mut self.rows else { return Ok(None) };
+        Ok(rows.go_on(sample, complete, options, sampling).then(|| rows.inferred()))
+    }
+
+    /// The columns by what has been seen so far; `None` if the header is not known.
+    pub fn so_far(&self) -> Option<Inferred> {
+        self.rows.as_ref().map(Rows::inferred)
+    }
+}
+
+impl Rows {
+    fn after(header: Header, sampling: &Sampling) -> Self {
+        let known = header.names.iter().all(|name| sampling.known.contains(name));
+        let wanted = if known { 0 } else { sampling.rows };
+        let guesses = vec![Guess::default(); header.names.len()];
+        Self { lines: Lines::from(header.end), header, seen: 0, wanted, guesses, unsplit: None }
+    }
+
+    /// Looks at the rows of a sample; tells whether they are enough.
+    fn go_on(&mut self, sample: &[u8], complete: bool, options: &Head, sampling: &Sampling) -> bool {
+        let far = self.header.end.byte as usize + sampling.max_bytes;
+        while self.seen < self.wanted {
+            let start = self.lines.next_start();
+            // A line that is too long is told by the one who cuts, with its place.
+            let far = far.min((start.byte as usize).saturating_add(options.max_line).saturating_add(1));
+            let Some(line) = self.lines.next(sample, complete, &options.dialect) else {
+                return sample.len() >= far;
+            };
+            if line.bytes.is_empty() || line.end() >= far {
+                break;
+            }
+            if !line.void {
+                self.look(&line, start.line, sample, options, sampling);
+            }
+        }
+        true
+    }
+
+    /// Looks at a row, which starts in the line of this number.
+    fn look(&mut self, line: &Line, number: u64, sample: &[u8], options: &Head, sampling: &Sampling) {
+        self.seen += 1;
+        if line.broken || line.fields.len() != self.guesses.len() {
+            self.unsplit.get_or_insert(number);
+            return;
+        }
+        for (range, guess) in line.fields.iter().zip(&mut self.guesses) {
+            let raw = &sample[range.clone()];
+            if !raw.is_empty() && !sampling.nulls.iter().any(|null| null == raw) {
+                guess.see(&unquoted(raw, &options.dialect), number);
+            }
+        }
+    }
+
+    fn inferred(&self) -> Inferred {
+        let field = |(name, guess): (&String, &Guess)| Field::new(name.as_str(), guess.dtype());
+        Inferred {
+            fields: self.header.names.iter().zip(&self.guesses).map(field).collect(),
+            reasons: self.guesses.iter().map(|guess| guess.reason(self.unsplit)).collect(),
+            settled: !self.header.names.is_empty() && (self.seen > 0 || self.wanted == 0),
+            header: self.header.clone(),
         }
     }
 }

@@ -27,7 +27,7 @@ use build::Maker;
 
 use pushed::Inlet;
 
-pub use prepared::{Offer, Prepared, is_enough};
+pub use prepared::{Offer, Prepared};
 pub use pushed::Pushed;
 
 /// What came of a step.

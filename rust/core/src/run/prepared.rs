@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::{CsvInput, Node, Plan, ReadCsv};
 use crate::pool::Pool;
-use crate::source::{self, Csv, CsvHead, HostBatches, Opened, Sample, rows_at_a_time};
+use crate::source::{Beginning, Csv, CsvHead, HostBatches, Opened, rows_at_a_time};
 use crate::stage::Ledger;
 use crate::threads::cores;
 use crate::time;
@@ -25,7 +25,7 @@ pub enum Offer {
     /// An object that has these columns, and gives those that it is asked for: [`Prepared::wanted`].
     Columns(Schema),
     /// A file of which this has been read.
-    Sample(Sample),
+    Beginning(Beginning),
 }
 
 /// A leaf of the plan, before it is read.
@@ -101,7 +101,7 @@ impl Prepared {
                         let wanted = needed.as_ref().map(|needed| Arc::new(has.narrowed(needed, time).1));
                         Leaf::Host { wanted: wanted.unwrap_or_else(|| Arc::clone(&has)), has }
                     }
-                    Offer::Sample(_) => {
+                    Offer::Beginning(_) => {
                         return Err(Error::Internal("a source of batches was offered bytes".into()));
                     }
                 },
@@ -322,19 +322,11 @@ fn csv_leaf(
             Offer::Schema(_) | Offer::Columns(_) => {
                 return Err(Error::Internal("a file was offered a schema".into()));
             }
-            Offer::Sample(sample) => Some(CsvHead::hosted(read, sample)?),
+            Offer::Beginning(beginning) => Some(CsvHead::hosted(read, beginning)?),
         },
         _ => CsvHead::open(read, opened)?,
     };
     Ok(head.map(|head| Leaf::Csv(Box::new(Mutex::new(Some(head))), Arc::clone(opened))))
-}
-
-/// Whether a sample of a file tells what must be known before reading it.
-///
-/// # Errors
-/// What is found wrong with it.
-pub fn is_enough(read: &ReadCsv, sample: &Sample) -> Result<bool> {
-    Ok(source::infer(read, sample, "<file>")?.is_some())
 }
 
 /// The columns that the plan uses of its sources; `None` for all.

@@ -7,7 +7,7 @@ use super::Supply;
 use super::head::{CsvHead, head_options, locate};
 use super::input::{Got, Input};
 use super::unread::{Sample, Unread};
-use crate::csv::{self, Cutter, Head, Limits, Start, Text};
+use crate::csv::{Cutter, Head, Limits, Opening, Start, Text};
 use crate::error::{Error, Result};
 use crate::plan::ReadCsv;
 
@@ -55,6 +55,7 @@ struct Current {
     cutter: Cutter,
     /// What has been read but not yet cut, where the head of the file is not known yet.
     sample: Option<Sample>,
+    opening: Opening,
     /// Whether there is no more to read.
     ended: bool,
     /// Why, if that is not because all has been read.
@@ -163,7 +164,8 @@ impl Feeder {
         let (input, sample) = file.open()?;
         self.bytes_read += sample.bytes.len() as u64;
         let cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, Start::default());
-        self.current = Some(Current { input, source, cutter, sample: Some(sample), ended: false, failure: None });
+        let (sample, opening) = (Some(sample), Opening::default());
+        self.current = Some(Current { input, source, cutter, sample, opening, ended: false, failure: None });
         Ok(())
     }
 
@@ -171,16 +173,13 @@ impl Feeder {
     fn read_head(&mut self) -> Result<bool> {
         let Some(current) = &mut self.current else { return Ok(true) };
         let Some(sample) = &mut current.sample else { return Ok(true) };
-        let those = if self.is_first {
-            "those that it had when it was looked at first"
-        } else {
-            "those of the first file"
-        };
-        let checked = csv::head(&sample.bytes, sample.complete, &self.head).and_then(|header| {
-            header.as_ref().map_or(Ok(()), |header| header.check(&self.names, those))?;
-            Ok(header)
-        });
-        if let Some(header) = checked.map_err(|error| locate(error, &current.source))? {
+        let opened = current.opening.go_on(&sample.bytes, sample.complete, &self.head);
+        if let Some(header) = opened.map_err(|error| locate(error, &current.source))? {
+            let those = match self.is_first {
+                true => "those that it had when it was looked at first",
+                false => "those of the first file",
+            };
+            header.check(&self.names, those).map_err(|error| locate(error, &current.source))?;
             self.is_first &= header.names.is_empty();
             current.ended = sample.complete;
             current.cutter = Cutter::new(self.head.dialect, self.limits, self.batch_rows, header.end);

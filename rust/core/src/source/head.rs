@@ -3,9 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::beginning::Beginning;
+use super::look::Look;
 use super::opened::Opened;
-use super::unread::{Sample, Unread};
-use crate::csv::{self, Dialect, Head, Inferred, Layout, Sampling};
+use super::unread::Unread;
+use crate::csv::{self, Dialect, Head, Layout};
 use crate::error::{Error, Result};
 use crate::plan::{Check, OnError, ReadCsv};
 use crate::types::{DataType, Field, Schema};
@@ -37,7 +39,8 @@ impl CsvHead {
         let (mut fields, mut reasons) = (Vec::new(), Vec::new());
         for file in &files {
             let source = file.name().to_owned();
-            let Some(inferred) = file.look(|sample| infer(read, sample, &source))? else { return Ok(None) };
+            let mut look = Look::new(read, &source)?;
+            let Some(inferred) = file.look(|sample| look.at(sample))? else { return Ok(None) };
             let same = inferred.header.check(&names(&fields), "those of the first file");
             same.map_err(|error| locate(error, &source))?;
             if !inferred.fields.is_empty() {
@@ -50,13 +53,12 @@ impl CsvHead {
         Self::new(read, (fields, reasons), files).map(Some)
     }
 
-    /// What is known of a file of the host by the sample that it has read.
+    /// What is known of a file of the host by the beginning that it has read.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn hosted(read: &ReadCsv, sample: Sample) -> Result<Self> {
-        let inferred = infer(read, &sample, "<file>")?;
-        let inferred = inferred.ok_or_else(|| Error::Internal("the sample is too short".into()))?;
+    pub(crate) fn hosted(read: &ReadCsv, beginning: Beginning) -> Result<Self> {
+        let (sample, inferred) = beginning.told()?;
         Self::new(read, (inferred.fields, inferred.reasons), [Unread::hosted(sample)].into())
     }
 
@@ -83,18 +85,8 @@ impl CsvHead {
 /// The columns of a file, and of each that is text why it is.
 type Inference = (Vec<Field>, Vec<Option<String>>);
 
-/// What a sample says of its file; `None` if more of it is needed.
-///
-/// # Errors
-/// For what is not CSV or does not fit the arguments.
-pub(crate) fn infer(read: &ReadCsv, sample: &Sample, source: &str) -> Result<Option<Inferred>> {
-    let head = head_options(read)?;
-    let max_bytes = if sample.broken { 0 } else { 64 << 20 };
-    let sampling = Sampling { rows: rows_to_infer(read, sample, &head)?, max_bytes, nulls: nulls(read) };
-    csv::infer(&sample.bytes, sample.complete, &head, &sampling).map_err(|error| locate(error, source))
-}
-
-fn nulls(read: &ReadCsv) -> Vec<Vec<u8>> {
+/// The texts that mean null.
+pub(crate) fn nulls(read: &ReadCsv) -> Vec<Vec<u8>> {
     read.null_values.iter().map(|null| null.clone().into_bytes()).collect()
 }
 
@@ -151,17 +143,6 @@ pub(crate) fn locate(mut error: Error, source: &str) -> Error {
         _ => {}
     }
     error
-}
-
-/// None, if all columns are declared.
-fn rows_to_infer(read: &ReadCsv, sample: &Sample, head: &Head) -> Result<usize> {
-    if read.schema.is_empty() {
-        return Ok(read.infer_rows);
-    }
-    let names = csv::head(&sample.bytes, sample.complete, head)?.map(|header| header.names);
-    let declared: HashSet<&String> = read.schema.iter().map(|(name, _)| name).collect();
-    let all_declared = names.is_some_and(|names| names.iter().all(|name| declared.contains(name)));
-    Ok(if all_declared { 0 } else { read.infer_rows })
 }
 
 fn with_declared(inferred: &Schema, read: &ReadCsv) -> Result<Schema> {

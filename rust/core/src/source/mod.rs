@@ -5,12 +5,14 @@
 //! them run ahead of the consumer, as far as the prefetch allows, and hands the batches out in order.
 
 mod ahead;
+mod beginning;
 mod categories;
 mod csv;
 mod feeder;
 mod head;
 mod host;
 mod input;
+mod look;
 mod opened;
 mod paths;
 mod unread;
@@ -22,12 +24,12 @@ use crate::error::{BadRow, Error, Result};
 use crate::plan::BATCH_ROWS;
 use crate::stage::Ledger;
 
+pub use beginning::Beginning;
 pub(crate) use categories::Categories;
 pub(crate) use csv::Csv;
-pub(crate) use head::{CsvHead, infer};
+pub(crate) use head::CsvHead;
 pub(crate) use host::HostBatches;
 pub use opened::Opened;
-pub use unread::Sample;
 
 /// How many rows a batch has at most where so many were asked for: if nobody sees the batches no more than is usual, so
 /// that no step takes long.

@@ -16,8 +16,6 @@ pub struct Sample {
     pub bytes: Vec<u8>,
     /// Whether they are all there are.
     pub complete: bool,
-    /// Whether reading on failed: all that will come are whole rows of these.
-    pub broken: bool,
 }
 
 /// A file of which no row has been read yet.

@@ -1,0 +1,53 @@
+//! `Beginning`: what has been read of a file object to know its columns.
+
+use std::sync::Mutex;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rillet_core::plan::Node;
+use rillet_core::{Beginning, Error};
+
+use crate::errors::{enter, to_py};
+use crate::iterator::lock;
+use crate::plan::PyPlan;
+
+/// What has been read of a file object to know its columns.
+#[pyclass(frozen, module = "rillet._core", name = "Beginning")]
+pub struct PyBeginning(Mutex<Beginning>);
+
+#[pymethods]
+impl PyBeginning {
+    #[new]
+    fn new(py: Python<'_>, plan: &Bound<'_, PyPlan>) -> PyResult<Self> {
+        let Node::ReadCsv(read) = &plan.get().0.node else {
+            return Err(to_py(py, &Error::Internal("only CSV is sampled".into())));
+        };
+        enter(py, || Beginning::new(read)).map(|beginning| Self(Mutex::new(beginning)))
+    }
+
+    /// Takes what comes next; nothing means the end.
+    fn take(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<()> {
+        let data = data.as_bytes();
+        enter(py, || Ok(lock(&self.0).take(data)))
+    }
+
+    /// Hears that reading on failed: what is here must do.
+    fn break_off(&self, py: Python<'_>) -> PyResult<()> {
+        enter(py, || Ok(lock(&self.0).break_off()))
+    }
+
+    /// Whether it tells the columns, or more is needed.
+    fn is_enough(&self, py: Python<'_>) -> PyResult<bool> {
+        enter(py, || lock(&self.0).is_enough())
+    }
+}
+
+impl PyBeginning {
+    /// What has been read.
+    ///
+    /// # Errors
+    /// Only for a bug.
+    pub fn read(&self, py: Python<'_>) -> PyResult<Beginning> {
+        enter(py, || Ok(lock(&self.0).clone()))
+    }
+}
