@@ -2,10 +2,12 @@
 
 import copy
 import datetime
+import io
 import math
 import pickle
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import rillet as rl
@@ -335,3 +337,69 @@ def test_a_schema_is_a_mapping():
 def test_bad_arguments_are_errors_at_the_call(make):
     with pytest.raises(rl.ArgumentError):
         make()
+
+
+ROWS = [{"a": 1}, {"a": 2}]
+BATCHES = [{"a": np.array([1]), "b": [2]}, {"a": np.array([2]), "b": [3]}]
+ARROW = pa.table({"a": [1, 2]})
+
+
+class Numbers:
+    """Has a method that gives rows."""
+
+    def rows(self):
+        return iter(ROWS)
+
+
+def numbers():
+    return iter(ROWS)
+
+
+NUMBERS = Numbers()
+TWICE = {
+    "rows": lambda: rl.from_rows(ROWS, batch_rows=1),
+    "typed rows": lambda: rl.from_rows(ROWS, schema={"a": "int32"}),
+    "function": lambda: rl.from_rows(numbers),
+    "method": lambda: rl.from_rows(NUMBERS.rows),
+    "batches": lambda: rl.from_batches(BATCHES).select("a"),
+    "typed batches": lambda: rl.from_batches(BATCHES, schema={"a": "int64", "b": "int64"}).select("a"),
+    "arrow": lambda: rl.from_arrow(ARROW),
+    "push": lambda: rl.from_push({"a": "int64"}),
+    "mapped": lambda: rl.from_rows(ROWS).map_batches(len, schema={"a": "int64"}),
+}
+
+
+@pytest.mark.parametrize("make", TWICE.values(), ids=TWICE)
+def test_streams_over_objects_are_values(make):
+    one, other = make(), make()
+    assert one == other and hash(one) == hash(other) and one.limit(1) == other.limit(1)
+    one.schema  # noqa: B018
+    again = pickle.loads(pickle.dumps(one))
+    assert repr(again) == repr(one) and again.schema == one.schema
+    assert one == other and one != other.limit(1)
+
+
+@pytest.mark.parametrize("name", [name for name in TWICE if name not in ("push", "mapped")])
+def test_a_pickled_stream_over_objects_runs(name):
+    stream = TWICE[name]()
+    next(iter(stream))
+    assert rows(pickle.loads(pickle.dumps(stream))) == rows(stream) == [(1,), (2,)]
+
+
+def test_streams_over_other_objects_differ():
+    made = [make() for make in TWICE.values()]
+    # What Python calls equal may have other types.
+    made += [rl.from_rows(ROWS), rl.from_rows([{"a": 1.0}, {"a": 2}], batch_rows=1)]
+    made += [rl.from_rows(iter(ROWS)), rl.from_rows(iter(ROWS)), rl.from_rows(Numbers().rows)]
+    made += [rl.from_batches([{"a": np.array([1, 3])}]).select("a"), rl.from_push({"a": "int32"})]
+    made += [rl.read_csv(io.BytesIO(b"a\n")), rl.read_csv(io.BytesIO(b"a\n"))]
+    for at, one in enumerate(made):
+        assert [one == other for other in made] == [at == other for other in range(len(made))]
+    file = io.BytesIO(b"a\n1\n")
+    assert rl.read_csv(file) == rl.read_csv(file) != rl.read_csv(file, time="a")
+
+
+def test_what_can_be_read_only_once_is_not_pickled():
+    for plan in (rl.from_rows(iter(ROWS)), rl.read_csv(io.BytesIO(b"a\n1\n"))):
+        with pytest.raises(rl.ArgumentTypeError, match="can be read only once, and cannot be pickled"):
+            pickle.dumps(plan)

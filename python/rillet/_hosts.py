@@ -6,18 +6,33 @@ says so when it is started again.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple, Never
 
 from rillet import _core
+from rillet._core import Schema
 from rillet._errors import ArgumentTypeError, StreamConsumedError
 
 _READ = 1 << 18
 
 
 class Host:
-    """A Python object that is a source."""
+    """A Python object that is a source.
+
+    Two hosts are equal if they are the same object of the user's, of which the same is asked: objects that are equal
+    may have other types in them.
+    """
+
+    def _key(self) -> tuple[Any, ...]:
+        """What it is equal by."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Host) and type(self) is type(other) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(type(self))
 
     def offer(self) -> Any:
         """What is known before reading: a schema, Arrow data, or the first bytes and whether they are all."""
@@ -53,7 +68,14 @@ class FileHost(Host, Running):
         self._complete = False
         self._failure: Exception | None = None
         self._started = False
+        self._file = file
         self.plan: Any = None
+
+    def _key(self) -> tuple[Any, ...]:
+        return (id(self._file),)
+
+    def __reduce__(self) -> Never:
+        raise ArgumentTypeError("a file object can be read only once, and cannot be pickled; pass its path instead")
 
     def offer(self) -> "_core.Beginning":
         beginning = self._beginning = self._beginning or _core.Beginning(self.plan)
@@ -103,17 +125,29 @@ class FileHost(Host, Running):
 class IterableHost(Host):
     """An iterable of batches or rows; or a callable without arguments that returns one."""
 
-    def __init__(self, source: Any, convert: Callable[[Iterator[Any]], Iterator[Any]], schema: Any, name: str) -> None:
+    def __init__(self, source: Any, convert: "Batches | Rows", name: str) -> None:
         if not callable(source) and not isinstance(source, Iterable):
             raise ArgumentTypeError(
                 f"{name} takes an iterable, or a function that returns one, not {type(source).__name__}"
             )
         if isinstance(source, (str, bytes, Mapping)):
             raise ArgumentTypeError(f"{name} takes an iterable of batches or rows, not {type(source).__name__}")
-        self._source, self._convert, self._schema, self._name = source, convert, schema, name
+        self._source, self._convert, self._schema, self._name = source, convert, convert.schema, name
         self._one_shot = isinstance(source, Iterator)
         self._opened: IterableRun | None = None
         self._used = False
+
+    def _key(self) -> tuple[Any, ...]:
+        # A method is another object each time it is asked for.
+        return (self._source if callable(self._source) else id(self._source), self._convert, self._name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._one_shot:
+            raise ArgumentTypeError(
+                f"{self._name}: an iterator can be read only once, and cannot be pickled; pass a list, or a function "
+                "that returns a new iterator"
+            )
+        return type(self), (self._source, self._convert, self._name)
 
     def offer(self) -> Any:
         if self._schema is not None:
@@ -143,9 +177,9 @@ class IterableHost(Host):
 class IterableRun(Running):
     """An iterator of batches that is being read, of which the first may have been looked at."""
 
-    def __init__(self, iterator: Iterator[Any], convert: Callable[[Iterator[Any]], Iterator[Any]], name: str) -> None:
+    def __init__(self, iterator: Iterator[Any], convert: "Batches | Rows", name: str) -> None:
         self._iterator = iterator
-        self._batches = convert(iterator)
+        self._batches = convert.of(iterator)
         self._name = name
         self._first: list[Any] = []
 
@@ -171,6 +205,9 @@ class PushHost(Host):
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self._schema,)
 
     def offer(self) -> Any:
         if self._schema is None:
@@ -199,6 +236,12 @@ class ArrowHost(Host):
         self._opened: Any = None
         self._used = False
 
+    def _key(self) -> tuple[Any, ...]:
+        return (id(self._data),)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._data,)
+
     def offer(self) -> Any:
         if self._opened is None:
             self._opened = _core.ArrowStream(self._data)
@@ -216,34 +259,37 @@ class ArrowHost(Host):
         return opened
 
 
-def batches(schema: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """Converts an iterator of batches, of whatever kind, to batches of rillet."""
+class Batches(NamedTuple):
+    """Makes batches of rillet of batches of whatever kind."""
 
-    def convert(iterator: Iterator[Any]) -> Iterator[Any]:
-        known = schema
+    schema: Schema | None
+
+    def of(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        """Those of an iterator of batches."""
+        known = self.schema
         for number, item in enumerate(iterator):
             batch, bad = _core.batch_from_any(item, f"batch {number} of from_batches", known)
             known = batch.schema
             yield from _told(batch, bad)
 
-    return convert
 
+class Rows(NamedTuple):
+    """Makes batches of rows."""
 
-def rows(schema: Any, batch_rows: int) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """Gathers an iterator of rows into batches."""
+    schema: Schema | None
+    batch_rows: int
 
-    def convert(iterator: Iterator[Any]) -> Iterator[Any]:
-        known, at, failure, like = schema, 0, None, None
+    def of(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        """Those of an iterator of rows."""
+        known, at, failure, like = self.schema, 0, None, None
         while failure is None:
-            gathered, failure = _gathered(iterator, batch_rows)
+            gathered, failure = _gathered(iterator, self.batch_rows)
             if not gathered and failure is None:
                 return
             like = gathered[0] if gathered and at == 0 else like
             batch, bad = _core.batch_from_rows(gathered, like, known, at)
             known, at = batch.schema, at + len(gathered)
             yield from _told(batch, bad or failure)
-
-    return convert
 
 
 def _gathered(iterator: Iterator[Any], count: int) -> tuple[list[Any], Exception | None]:

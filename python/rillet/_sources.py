@@ -8,7 +8,7 @@ from rillet import _core
 from rillet._checks import check_count, check_time, schema_items
 from rillet._core import Schema
 from rillet._errors import ArgumentError, ArgumentTypeError
-from rillet._hosts import ArrowHost, FileHost, IterableHost, PushHost, batches, rows
+from rillet._hosts import ArrowHost, Batches, FileHost, IterableHost, PushHost, Rows
 from rillet._stream import Stream
 
 
@@ -147,7 +147,7 @@ def from_batches(
     check_time(time)
     check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
-    host = IterableHost(batches_, batches(declared), declared, "from_batches")
+    host = IterableHost(batches_, Batches(declared), "from_batches")
     return Stream(_core.Plan.host(0, "from_batches", time=time, schema=declared, batch_rows=batch_rows), (host,))
 
 
@@ -177,7 +177,7 @@ def from_rows(
     check_time(time)
     check_count("batch_rows", batch_rows)
     declared = None if schema is None else Schema(schema)
-    host = IterableHost(rows_, rows(declared, batch_rows), declared, "from_rows")
+    host = IterableHost(rows_, Rows(declared, batch_rows), "from_rows")
     return Stream(_core.Plan.host(0, "from_rows", time=time, schema=declared, batch_rows=batch_rows), (host,))
 
 

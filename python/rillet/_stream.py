@@ -14,7 +14,8 @@ class Stream:
     """A lazy stream of batches: nothing is opened or read until it is iterated.
 
     Streams are made by ``rl.read_csv``, ``rl.from_arrow``, ``rl.from_batches`` and ``rl.from_rows``; their methods
-    make new ones. ``iter(stream)`` starts a fresh run over a source that can be read again.
+    make new ones. ``iter(stream)`` starts a fresh run over a source that can be read again. Two streams are equal if
+    they do the same, over the same Python objects if there are any; they can be pickled if these can.
 
     >>> import rillet as rl
     >>> stream = rl.read_csv(b"t,x\\n1,2\\n3,4\\n", time="t")

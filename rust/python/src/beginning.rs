@@ -28,12 +28,18 @@ impl PyBeginning {
     /// Takes what comes next; nothing means the end.
     fn take(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<()> {
         let data = data.as_bytes();
-        enter(py, || Ok(lock(&self.0).take(data)))
+        enter(py, || {
+            lock(&self.0).take(data);
+            Ok(())
+        })
     }
 
     /// Hears that reading on failed: what is here must do.
     fn break_off(&self, py: Python<'_>) -> PyResult<()> {
-        enter(py, || Ok(lock(&self.0).break_off()))
+        enter(py, || {
+            lock(&self.0).break_off();
+            Ok(())
+        })
     }
 
     /// Whether it tells the columns, or more is needed.
