@@ -205,6 +205,11 @@ def test_a_day_that_a_zone_skipped_has_no_window():
     for closed in ("left", "both"):
         got = edges(table(times).window(rl.tumbling("1d", tz="Pacific/Apia", closed=closed), late="drop"))
         assert got == [(jump - DAY, jump), (jump, jump + DAY), (jump + DAY, jump + 2 * DAY)]
+    jumped = table([jump - 1, jump, jump + 1])
+    for closed, counts in (("left", [1, 2]), ("right", [2, 1]), ("both", [1, 2])):
+        # Of "both", the window before the skipped day does without the row that is at its end.
+        out = jumped.window(rl.tumbling("1d", tz="Pacific/Apia", closed=closed), late="drop").agg(n=rl.count())
+        assert [row["n"] for row in dicts(out)] == counts
     month = edges(table(times).window(rl.tumbling("1mo", tz="Pacific/Apia")))
     assert [end - start for start, end in month] == [30 * DAY, 31 * DAY]
 

@@ -184,7 +184,8 @@ def tumbling(
     closed
         Which of its edges a window has: ``"left"``, ``[start, end)``; ``"right"``, ``(start, end]``; or ``"both"``,
         ``[start, end]``, so that a row at an edge is in two windows. A window that has its end closes once the
-        watermark is past it. (``"both"`` windows that end with a day that the zone skipped do without their end.)
+        watermark is past it. (Where a zone skipped a day, ``"both"`` has an exception: a row at the very instant of the
+        jump is not in the windows whose last day is the one before the skipped one.)
     label
         ``"left"`` gives ``window_start`` only, ``"right"`` ``window_end`` only; both by default.
 

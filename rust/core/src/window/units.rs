@@ -17,7 +17,7 @@ pub(crate) enum Unit {
 /// skipped starts together with the next, and so no time is in it.
 ///
 /// Where windows have both their edges, the tick at a start is a number of its own: the even one. That of a
-/// skipped day is none, so that windows which end with it do without.
+/// skipped day is none, so that windows which end with the day before do without.
 #[derive(Clone, Debug)]
 pub(crate) struct Units {
     unit: Unit,
