@@ -94,27 +94,26 @@ def weighted_mean(pairs):
     return Near(rounded(sum(w * x for x, w in pairs) / weights), 8 * ULP * magnitude * noise)
 
 
-def variance(values, ddof):
-    """The variance; None if n <= ddof, NaN if a value is infinite or NaN."""
-    if len(values) <= ddof:
-        return None
-    if not all(math.isfinite(value) for value in values):
-        return math.nan
-    exact = [Fraction(value) for value in values]
-    middle = sum(exact) / len(exact)
-    squares = sum((value - middle) ** 2 for value in exact) / (len(exact) - ddof)
-    nearest = rounded(squares)
-    return Near(nearest, squares * Fraction(1, 10**13)) if isinstance(values[0], float) else nearest
+def spread(finish, relative):
+    """A result of the variance; None if n <= ddof, NaN if a value is infinite or NaN."""
+
+    def of(values, ddof):
+        if len(values) <= ddof:
+            return None
+        if not all(math.isfinite(value) for value in values):
+            return math.nan
+        exact = [Fraction(value) for value in values]
+        middle = sum(exact) / len(exact)
+        result = finish(sum((value - middle) ** 2 for value in exact) / (len(exact) - ddof))
+        return Near(rounded(result), result * relative(isinstance(values[0], float)))
+
+    return of
 
 
-def deviation(values, ddof):
-    """The square root of the variance, right to one unit in the last place."""
-    squares = variance(values, ddof)
-    if squares is None or not math.isfinite(squares):
-        return squares
-    root = math.sqrt(squares)
-    relative = Fraction(1, 10**13) if isinstance(values[0], float) else 2 * ULP
-    return Near(root, Fraction(root) * relative)
+def root(exact):
+    """The square root of a fraction, to 200 bits: the variance may be out of the range of a float, and it not."""
+    shift = max(0, 400 - exact.numerator.bit_length() + exact.denominator.bit_length()) // 2
+    return Fraction(math.isqrt((exact.numerator << 2 * shift) // exact.denominator), 1 << shift)
 
 
 def rounded(exact):
@@ -151,4 +150,7 @@ FOLDS = {
     "first": lambda values: values[0],
     "last": lambda values: values[-1],
 }
-SPREADS = {"var": variance, "std": deviation}
+SPREADS = {
+    "var": spread(lambda squares: squares, lambda floats: Fraction(2, 10**14) * floats),
+    "std": spread(root, lambda floats: Fraction(1, 10**14) if floats else 2 * ULP),
+}

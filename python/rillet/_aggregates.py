@@ -73,7 +73,8 @@ def sum(column: Column, *, where: Column | None = None) -> Aggregate:
 def mean(column: Column, *, weight: Column | None = None, where: Column | None = None) -> Aggregate:
     """The arithmetic mean, float64; with ``weight``, the sum of weight times value by the sum of weights.
 
-    Null if there is no value, or if the weights sum to 0. A column that holds no numbers is a ``SchemaError``.
+    Null if there is no value, or if the weights sum to 0. Sums and products may be out of the range of a float where
+    the mean is not. A column that holds no numbers is a ``SchemaError``.
 
     >>> import rillet as rl
     >>> trades = rl.read_csv(b"price,size\\n10,1\\n20,3\\n").group_by()
@@ -135,8 +136,9 @@ def last(column: Column, *, skip_nulls: bool = True, where: Column | None = None
 def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
     """The variance, float64: the sum of squared distances from the mean by ``n - ddof``; null if ``n <= ddof``.
 
-    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision. A
-    column that holds no numbers is a ``SchemaError``; a negative ``ddof``, at the call, an ``ArgumentError``.
+    Right to about 1e-15 whatever the data, since it is computed about one of the values in twice the precision, also
+    where squares are out of the range of a float; infinite only if it is itself out of that range. A column that holds
+    no numbers is a ``SchemaError``; a negative ``ddof``, at the call, an ``ArgumentError``.
 
     >>> import rillet as rl
     >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()
@@ -147,7 +149,9 @@ def var(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggreg
 
 
 def std(column: Column, *, ddof: int = 1, where: Column | None = None) -> Aggregate:
-    """The standard deviation, float64: the square root of ``var``, with the same ``ddof`` and errors.
+    """The standard deviation, float64: the square root of the variance, as ``var`` in all else.
+
+    Where the variance is out of the range of a float, it need not be: of 0.0 and 1e200 it is 7.07e199.
 
     >>> import rillet as rl
     >>> table = rl.read_csv(b"t,x\\n2,5\\n1,\\n3,7\\n", time="t").group_by()

@@ -119,6 +119,11 @@ impl<P: Lift<V>, V: Value> Store<P, V> {
         Box::new(Self::new())
     }
 
+    /// These cells.
+    pub(crate) fn of_cells(cells: Vec<P>) -> Self {
+        Self { cells, lifts: PhantomData }
+    }
+
     fn of(cells: &dyn Cells) -> &Self {
         cells.any().downcast_ref().expect("cells of one plan are of one type")
     }

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use super::cells::Value;
 use super::double::{Double, Doubles, two_sum};
+use super::far::is_near;
 use super::moments::{Number, variance};
 use super::partial::{Max, Min, key_of};
 
@@ -114,7 +115,7 @@ pub(super) trait Finish<F: Flat>: Copy + Send + 'static {
     fn of(self, state: F::State, count: f64) -> Self::Result;
 }
 
-/// Below this, 2⁹⁶⁰, no sum and no distance is out of range.
+/// Below this, 2⁹⁶⁰, no sum is out of range.
 const LARGE: f64 = f64::from_bits((1023 + 960) << 52);
 
 /// [`FloatSum`](super::partial::FloatSum)s.
@@ -350,7 +351,7 @@ impl Flat for Spreads {
 
     #[inline(always)]
     fn is_plain(value: f64) -> bool {
-        value.abs() < LARGE
+        is_near(value)
     }
 }
 

@@ -11,6 +11,7 @@ use super::moments::{Moments, Number};
 use super::partial::{Lift, Partial, key_of};
 use super::slots::Streak;
 use super::sweep::{Merge, Reaches, Run, Step, Sweep};
+use super::widening::Widens;
 use crate::prefetch::{ahead, ask};
 
 /// Lifts each value into the cell of its row.
@@ -94,14 +95,30 @@ pub(super) fn sweep<P: Lift<V>, V: Value>(
     sweep_each(cells, steps, sweep, values, results);
 }
 
-/// The variance of each slot.
-pub(super) fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
+/// The variance of each slot, or its root.
+pub(super) fn spreads<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64, root: bool) -> Vec<f64> {
+    let mut spreads = variances(cells, slots, ddof);
+    spreads.iter_mut().filter(|_| root).for_each(|variance| *variance = variance.sqrt());
+    spreads
+}
+
+fn variances<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     #[cfg(target_arch = "x86_64")]
     if has_fma() {
         // SAFETY: the instructions that the function is compiled for were just found.
         return unsafe { variances_fma(cells, slots, ddof) };
     }
     variances_each(cells, slots, ddof)
+}
+
+/// Whether no value is out of the ordinary.
+pub(super) fn are_plain<P: Widens<V>, V: Value>(values: &[V]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if has_fma() {
+        // SAFETY: the instructions that the function is compiled for were just found.
+        return unsafe { are_plain_fma::<P, V>(values) };
+    }
+    are_plain_each::<P, V>(values)
 }
 
 /// Takes rows into the windows that move on with them; gives the result of each.
@@ -198,6 +215,12 @@ fn roll_fma<F: Flat, R: Finish<F>>(belt: &mut Belt<F, R>, rows: Passing<'_, F::V
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn variances_fma<V: Number>(cells: &[Moments<V>], slots: &[u32], ddof: f64) -> Vec<f64> {
     variances_each(cells, slots, ddof)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn are_plain_fma<P: Widens<V>, V: Value>(values: &[V]) -> bool {
+    are_plain_each::<P, V>(values)
 }
 
 // Loops, and not adaptors, in what follows: what an adaptor calls may be compiled without the instructions.
@@ -383,6 +406,16 @@ fn extremes_each<const LOWEST: bool>(mut values: &[f64], streaks: &[Streak], key
         (own, values) = values.split_at(streak.rows as usize);
         keys.push(extreme::<LOWEST>(own));
     }
+}
+
+#[inline(always)]
+fn are_plain_each<P: Widens<V>, V: Value>(values: &[V]) -> bool {
+    let mut plain = true;
+    // Without a branch per value, so that it compiles to a vector loop.
+    for &value in values {
+        plain &= P::is_plain(value);
+    }
+    plain
 }
 
 #[inline(always)]

@@ -9,13 +9,16 @@ use arrow_select::nullif::nullif;
 use super::cells::{Cells, Value, cells};
 use super::decimal::DecimalSum;
 use super::double::Double;
+use super::far;
 use super::function::Function;
 use super::fused;
-use super::moments::{Moments, Number};
+use super::moments::Moments;
 use super::owned::{Chosen, OneRow, gather};
-use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, UNSIGNED, WeightedSum};
+use super::partial::{First, FloatSum, IntSum, Last, Lift, Max, Min, UNSIGNED};
 use super::recipe::Output;
 use super::table::Table;
+use super::weighted::WeightedSum;
+use super::widening::Widening;
 use crate::column::from_i64;
 use crate::types::DataType;
 
@@ -116,8 +119,8 @@ impl Lowering<'_> {
             Function::Count => Ok(from_i64(&arrow_schema::DataType::Int64, self.counts().map(|n| n as i64), None)),
             Function::Sum => self.sum(),
             Function::Mean => Ok(self.mean()),
-            Function::Var { ddof } => Ok(self.spread(ddof, |var| var)),
-            Function::Std { ddof } => Ok(self.spread(ddof, |var| var.sqrt())),
+            Function::Var { ddof } => Ok(self.spread(ddof, false)),
+            Function::Std { ddof } => Ok(self.spread(ddof, true)),
             Function::Min if input.is_text() => Ok(self.texts()),
             Function::Max if input.is_text() => Ok(self.texts()),
             Function::Min => Ok(self.min()),
@@ -236,8 +239,8 @@ impl Lowering<'_> {
 
     fn mean(&self) -> ArrayRef {
         let counts = self.counts().map(|count| count as f64);
-        if self.is_weighted() {
-            return self.weighted_mean();
+        if let Some(sums) = self.part().any().downcast_ref() {
+            return self.weighted_mean(sums);
         }
         match self.output.input {
             DataType::Float32 | DataType::Float64 => {
@@ -256,33 +259,27 @@ impl Lowering<'_> {
         }
     }
 
-    fn is_weighted(&self) -> bool {
-        self.part().any().is::<super::cells::Store<WeightedSum, (f64, f64)>>()
-    }
-
-    fn weighted_mean(&self) -> ArrayRef {
-        let mean = |sum: &WeightedSum| {
-            let weight = sum.weight.total();
-            (weight != 0.0).then(|| sum.product.over(weight))
+    fn weighted_mean(&self, sums: &Widening<WeightedSum, (f64, f64)>) -> ArrayRef {
+        let mean = |slot: &u32| match sums {
+            Widening::Near(store) => store.cells[*slot as usize].mean(),
+            Widening::Far(store) => store.cells[*slot as usize].mean(),
         };
-        let counted = self.each::<WeightedSum, (f64, f64)>().zip(self.counts());
-        Arc::new(counted.map(|(sum, count)| mean(sum).filter(|_| count > 0)).collect::<Float64Array>())
+        let counted = self.slots.iter().zip(self.counts());
+        Arc::new(counted.map(|(slot, count)| mean(slot).filter(|_| count > 0)).collect::<Float64Array>())
     }
 
-    fn spread(&self, ddof: u32, finish: impl Fn(f64) -> f64) -> ArrayRef {
-        let ddof = u64::from(ddof);
-        match self.output.input {
-            DataType::UInt64 => self.variances::<u64>(ddof, finish),
-            DataType::Float32 | DataType::Float64 | DataType::Decimal(..) => self.variances::<f64>(ddof, finish),
-            _ => self.variances::<i64>(ddof, finish),
-        }
-    }
-
-    fn variances<V: Value + Number>(&self, ddof: u64, finish: impl Fn(f64) -> f64) -> ArrayRef {
-        let cells = cells::<Moments<V>, V>(self.part());
-        let mut values = fused::variances(cells, self.slots, ddof as f64);
-        values.iter_mut().for_each(|value| *value = finish(*value));
-        Arc::new(Float64Array::new(values.into(), self.valid(ddof)))
+    /// The variances, or their roots.
+    fn spread(&self, ddof: u32, root: bool) -> ArrayRef {
+        let freedom = f64::from(ddof);
+        let spreads = match self.output.input {
+            DataType::UInt64 => fused::spreads(cells::<Moments<u64>, u64>(self.part()), self.slots, freedom, root),
+            DataType::Float32 | DataType::Float64 | DataType::Decimal(..) => match Widening::of(self.part()) {
+                Widening::Near(store) => fused::spreads(&store.cells, self.slots, freedom, root),
+                Widening::Far(store) => far::spreads(&store.cells, self.slots, freedom, root),
+            },
+            _ => fused::spreads(cells::<Moments<i64>, i64>(self.part()), self.slots, freedom, root),
+        };
+        Arc::new(Float64Array::new(spreads.into(), self.valid(ddof.into())))
     }
 
     fn texts(&self) -> ArrayRef {

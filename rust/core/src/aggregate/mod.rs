@@ -13,7 +13,9 @@ mod counts;
 mod crew;
 mod decimal;
 mod double;
+mod extent;
 mod extreme;
+mod far;
 mod flat;
 mod function;
 mod fused;
@@ -32,6 +34,8 @@ mod sweep;
 mod sweeps;
 mod table;
 mod tables;
+mod weighted;
+mod widening;
 
 pub(crate) use belts::{Belts, LastRows};
 pub use function::{Aggregate, Function};

@@ -7,7 +7,7 @@
 use std::hint::select_unpredictable;
 
 use super::cells::Value;
-use super::double::{Double, two_product, two_sum};
+use super::double::{Double, two_sum};
 use super::fused;
 use super::side_by_side::add_streaks;
 use super::slots::Streak;
@@ -437,6 +437,31 @@ impl FloatSum {
         sum.hi + (sum.lo + self.lo / WIDE)
     }
 
+    /// The sum, and the power of two that it is to be multiplied by, which may bring it out of range.
+    pub(super) fn unscaled(self) -> (f64, i32) {
+        let total = self.total();
+        if total.is_finite() || !self.wide.is_finite() { (total, 0) } else { (self.far(), 64) }
+    }
+
+    /// Adds a product, whose rounding error goes where those of the others are.
+    #[inline(always)]
+    pub(super) fn add_product(&mut self, Double { hi, lo }: Double) {
+        self.add(hi);
+        if hi.is_finite() {
+            self.lo += lo;
+        }
+    }
+
+    /// Whether it comes to nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.hi == 0.0 && self.lo == 0.0 && self.wide == 0.0
+    }
+
+    /// The sum of all that it has, times a power of two.
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self { hi: self.hi * factor, lo: self.lo * factor, wide: self.wide * factor }
+    }
+
     /// The sum divided by a number, finite where the sum itself may not be.
     pub(crate) fn over(self, divisor: f64) -> f64 {
         let total = self.total();
@@ -487,37 +512,6 @@ impl Lift<f64> for FloatSum {
             Double { hi, lo } if hi.is_finite() => Self { hi, lo, wide },
             _ => Self::lift_each(total, values, ones, totals),
         }
-    }
-}
-
-/// The sums of a weighted mean: of weight times value, and of the weights.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WeightedSum {
-    /// Of weight times value.
-    pub(crate) product: FloatSum,
-    /// Of the weights.
-    pub(crate) weight: FloatSum,
-}
-
-impl Partial for WeightedSum {
-    const EMPTY: Self = Self { product: FloatSum::EMPTY, weight: FloatSum::EMPTY };
-
-    #[inline(always)]
-    fn combine(&mut self, newer: &Self) {
-        self.product.combine(&newer.product);
-        self.weight.combine(&newer.weight);
-    }
-}
-
-impl Lift<(f64, f64)> for WeightedSum {
-    #[inline(always)]
-    fn lift(&mut self, (value, weight): (f64, f64), _: i64) {
-        let product = two_product(value, weight);
-        self.product.add(product.hi);
-        if product.hi.is_finite() {
-            self.product.lo += product.lo;
-        }
-        self.weight.add(weight);
     }
 }
 

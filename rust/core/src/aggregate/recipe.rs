@@ -11,7 +11,9 @@ use super::function::{Aggregate, Function};
 use super::input::{Form, Inputs, Typed};
 use super::moments::Moments;
 use super::owned::{Choice, Chosen, OneRow};
-use super::partial::{First, FloatSum, IntSum, Last, Max, Min, WeightedSum};
+use super::partial::{First, FloatSum, IntSum, Last, Max, Min};
+use super::weighted::WeightedSum;
+use super::widening::Widening;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::expr::{Bound, Expr, Fault, evaluate_all};
@@ -274,11 +276,11 @@ impl Part {
             (Kind::Sum, Form::Int) => Store::<IntSum, i64>::boxed(),
             (Kind::Sum, Form::UInt) => Store::<IntSum, u64>::boxed(),
             (Kind::Sum, Form::Decimal) => Store::<DecimalSum, i128>::boxed(),
-            (Kind::Sum, Form::Weighted) => Store::<WeightedSum, (f64, f64)>::boxed(),
+            (Kind::Sum, Form::Weighted) => Widening::<WeightedSum, (f64, f64)>::boxed(),
             (Kind::Sum, _) => Store::<FloatSum, f64>::boxed(),
             (Kind::Moments, Form::Int) => Store::<Moments<i64>, i64>::boxed(),
             (Kind::Moments, Form::UInt) => Store::<Moments<u64>, u64>::boxed(),
-            (Kind::Moments, _) => Store::<Moments<f64>, f64>::boxed(),
+            (Kind::Moments, _) => Widening::<Moments<f64>, f64>::boxed(),
             (Kind::Choice(choice), form) => choice_cells(choice, form),
         }
     }
