@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bell::Bell;
-use crate::threads::Threads;
+use crate::threads::{Home, Threads};
 
 /// Work that several threads may share.
 pub(crate) trait Work: Send + Sync {
@@ -22,6 +22,8 @@ pub(crate) trait Work: Send + Sync {
 pub(crate) struct Pool(Arc<Crowd>);
 
 struct Crowd {
+    /// Told without a lock, which may be held for ever in a child.
+    home: Home,
     threads: Mutex<Threads>,
     helpers: usize,
     shared: Arc<Shared>,
@@ -47,7 +49,8 @@ impl Pool {
     /// No helping threads yet. So many threads work once there is something to do, the caller's among them.
     pub(crate) fn new(threads: usize) -> Self {
         let helpers = threads.saturating_sub(1);
-        Self(Arc::new(Crowd { threads: Mutex::new(Threads::new(helpers)), helpers, shared: Arc::default() }))
+        let threads = Mutex::new(Threads::new(helpers));
+        Self(Arc::new(Crowd { home: Home::new(), threads, helpers, shared: Arc::default() }))
     }
 
     /// Whether there is anybody to help.
@@ -55,9 +58,9 @@ impl Pool {
         self.0.helpers > 0
     }
 
-    /// Whether this is the process of its threads. In a child they are not there, and what they held is held for ever.
+    /// Whether this is the process of its threads.
     pub(crate) fn is_here(&self) -> bool {
-        self.0.lock().are_here()
+        self.0.home.is_here()
     }
 
     /// Has threads help with work, until its place is let go of; `None` if there is nobody to help.

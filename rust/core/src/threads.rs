@@ -7,22 +7,38 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The process that something was made in.
+#[derive(Clone, Copy)]
+pub(crate) struct Home(u32);
+
+impl Home {
+    /// This one.
+    pub(crate) fn new() -> Self {
+        Self(std::process::id())
+    }
+
+    /// Whether this is it. In a child its threads are not there, and what they held is held for ever.
+    pub(crate) fn is_here(self) -> bool {
+        self.0 == std::process::id()
+    }
+}
+
 /// The threads that help their owner, of the process that it was made in.
 pub(crate) struct Threads {
     running: Vec<JoinHandle<()>>,
     most: usize,
-    process: u32,
+    home: Home,
 }
 
 impl Threads {
     /// None yet, and up to so many once they are started.
     pub(crate) fn new(most: usize) -> Self {
-        Self { running: Vec::new(), most, process: std::process::id() }
+        Self { running: Vec::new(), most, home: Home::new() }
     }
 
-    /// Whether this is their process. In a child they are not there, and what they held is held for ever.
+    /// Whether this is their process.
     pub(crate) fn are_here(&self) -> bool {
-        self.process == std::process::id()
+        self.home.is_here()
     }
 
     /// Whether none runs.
