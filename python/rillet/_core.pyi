@@ -17,6 +17,7 @@ __all__ = [
     "BatchIterator",
     "Beginning",
     "Expr",
+    "Opened",
     "Operator",
     "Plan",
     "Prepared",
