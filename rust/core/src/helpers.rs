@@ -50,6 +50,11 @@ impl<J: Job> Helpers<J> {
         Self { pool: pool.clone(), place: None, shared: Arc::new(shared) }
     }
 
+    /// Whether there is anybody to help.
+    pub(crate) fn are_there(&self) -> bool {
+        self.pool.has_helpers()
+    }
+
     /// Has jobs carried out as [`begin`](Self::begin) does, and gives them back in their order.
     ///
     /// # Errors

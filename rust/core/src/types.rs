@@ -12,6 +12,7 @@ use crate::zone::Zone;
 
 mod schema;
 
+pub(crate) use schema::twice;
 pub use schema::{Field, Schema};
 
 /// The unit of a time, a timestamp or a duration.

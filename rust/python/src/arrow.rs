@@ -96,8 +96,8 @@ pub fn batch_from_any(
 /// A batch, and the error of the row behind it, if that is bad.
 type Told = (Batch, Option<Py<PyBaseException>>);
 
-/// The batch of a list of rows, of which the first has this number, up to the first bad one, and the error of that. They are of the
-/// kind of the row that they must be like.
+/// The batch of a list of rows, of which the first has this number, up to the first bad one, and the error of that. They
+/// are of the kind of the row that they must be like.
 #[pyfunction]
 #[pyo3(signature = (rows, like, schema=None, first=0))]
 pub fn batch_from_rows(

@@ -27,8 +27,8 @@ enum Shape {
 
 /// The batch of rows that are tuples (or lists), dicts, namedtuples or dataclasses, the first of which has
 /// this place. Without a schema, types are those of the values, and names those of the fields or
-/// keys; the columns of tuples are `column_1`, `column_2`… All are of the kind that `like` is, if it is given. It ends before the first row that is none of these, unlike the
-/// others, or has a value that does not fit.
+/// keys; the columns of tuples are `column_1`, `column_2`… All are of the kind that `like` is, if it is given. It ends
+/// before the first row that is none of these, unlike the others, or has a value that does not fit.
 ///
 /// # Errors
 /// What a row raised that says nothing of it.

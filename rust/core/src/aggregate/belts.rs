@@ -140,9 +140,8 @@ pub(crate) struct Belts {
     /// The form of the values of each part.
     forms: Vec<Form>,
     selections: usize,
-    /// Those that take turns, and whether there are several.
+    /// Those that take turns.
     helpers: Helpers<Turn>,
-    shares: bool,
     /// The number of the next row.
     next: u64,
     /// How many rows there have been since the last one that needed care.
@@ -183,7 +182,6 @@ impl Belts {
             forms,
             selections,
             helpers: Helpers::new(pool),
-            shares: pool.has_helpers(),
             next: 0,
             plain: 0,
             leads: true,
@@ -254,7 +252,7 @@ impl Belts {
 
     /// About half of so many rows, up to the beginning of a block, if that is worth a thread; all if not.
     fn half(&self, rows: usize) -> usize {
-        if !self.shares || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
+        if !self.helpers.are_there() || rows < WORTH_A_THREAD || rows / self.rows < 2 * FEW {
             return rows;
         }
         let half = rows / 2;

@@ -136,16 +136,11 @@ impl Lift<f64> for Far {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::lifted;
     use super::*;
 
-    fn lifted<P: Lift<f64>>(values: &[f64]) -> P {
-        let mut partial = P::EMPTY;
-        values.iter().for_each(|&value| partial.lift(value, 0));
-        partial
-    }
-
     fn std(values: &[f64]) -> f64 {
-        lifted::<Far>(values).spread(1.0, true)
+        lifted::<Far, _>(values).spread(1.0, true)
     }
 
     #[test]
@@ -157,7 +152,7 @@ mod tests {
         close(std(&[0.0, 1e-160]), 1e-160 * 0.5f64.sqrt());
         close(std(&[0.0, 1e-300, 1.0]), std(&[0.0, 0.0, 1.0]));
         assert_eq!(std(&[5e-324, 5e-324]), 0.0);
-        assert_eq!(lifted::<Far>(&[0.0, 1e200]).spread(1.0, false), f64::INFINITY);
+        assert_eq!(lifted::<Far, _>(&[0.0, 1e200]).spread(1.0, false), f64::INFINITY);
         assert!(std(&[1e300, f64::INFINITY]).is_nan());
     }
 
@@ -166,9 +161,9 @@ mod tests {
         let some = [0.0, 1e-200, 1e-160, -3e-100, 1.0, 7.5, 1e120, 1e200, -1e308, 1e308, 5e-324];
         for (a, b) in some.iter().flat_map(|&a| some.iter().map(move |&b| (a, b))) {
             for c in some {
-                let mut joined = lifted::<Far>(&[a]);
+                let mut joined = lifted::<Far, _>(&[a]);
                 joined.combine(&lifted(&[b, c]));
-                let (got, want) = (joined.spread(0.0, true), lifted::<Far>(&[a, b, c]).spread(0.0, true));
+                let (got, want) = (joined.spread(0.0, true), lifted::<Far, _>(&[a, b, c]).spread(0.0, true));
                 assert!(got == want || (got / want - 1.0).abs() < 1e-14, "{a} {b} {c}: {got} {want}");
             }
         }
@@ -180,7 +175,7 @@ mod tests {
         assert!(values.iter().all(|&value| is_near(value)));
         let bits = |spread: f64| spread.to_bits();
         let near = |moments: &Moments<f64>| bits(Moments::variances([moments], 1.0)[0]);
-        let (mut one, mut other) = (lifted::<Moments<f64>>(&values[..9]), lifted::<Far>(&values[..9]));
+        let (mut one, mut other) = (lifted::<Moments<f64>, _>(&values[..9]), lifted::<Far, _>(&values[..9]));
         assert_eq!(near(&one), bits(other.spread(1.0, false)));
         one.combine(&lifted(&values[9..]));
         other.combine(&lifted(&values[9..]));

@@ -58,6 +58,7 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 pub(crate) mod testing {
     use super::bank::Bank;
     pub(crate) use super::cells::{Cells, Rows, Values};
+    use super::partial::Lift;
     pub(crate) use super::sweep::Sweep;
     use super::tables::Tables;
     use super::{Inputs, input::Typed};
@@ -71,6 +72,13 @@ pub(crate) mod testing {
     /// What one aggregate of integers reads of a batch.
     pub(crate) fn ints(values: Vec<i64>) -> Inputs {
         Inputs { values: vec![Typed::Int(values.into())], selected: vec![None] }
+    }
+
+    /// What values come to, one lifted after the other.
+    pub(crate) fn lifted<P: Lift<V>, V: Copy>(values: &[V]) -> P {
+        let mut partial = P::EMPTY;
+        values.iter().for_each(|&value| partial.lift(value, 0));
+        partial
     }
 
     /// Numbers that look random.

@@ -517,25 +517,20 @@ impl Lift<f64> for FloatSum {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::lifted;
     use super::*;
-
-    fn lifted<P: Lift<f64>>(values: &[f64]) -> P {
-        let mut partial = P::EMPTY;
-        values.iter().for_each(|&value| partial.lift(value, 0));
-        partial
-    }
 
     #[test]
     fn sums_survive_cancellation_and_overflow() {
-        assert_eq!(lifted::<FloatSum>(&[-1e33, 1e50, 1e33, -1e50, 7e15]).total(), 7e15);
-        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, -1e308]).total(), 1e308);
-        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, 1e290, -1e308, -1e308]).total(), 1e290);
-        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308, 5e-324, -1e308, -1e308]).over(1.0), 5e-324);
-        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).total(), f64::INFINITY);
-        assert_eq!(lifted::<FloatSum>(&[1e308, 1e308]).over(2.0), 1e308);
-        assert_eq!(lifted::<FloatSum>(&[f64::INFINITY, 1.0]).total(), f64::INFINITY);
-        assert!(lifted::<FloatSum>(&[f64::INFINITY, f64::NEG_INFINITY]).total().is_nan());
-        assert!(lifted::<FloatSum>(&[-0.0, -0.0]).total().is_sign_negative());
+        assert_eq!(lifted::<FloatSum, _>(&[-1e33, 1e50, 1e33, -1e50, 7e15]).total(), 7e15);
+        assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308, -1e308]).total(), 1e308);
+        assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308, 1e290, -1e308, -1e308]).total(), 1e290);
+        assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308, 5e-324, -1e308, -1e308]).over(1.0), 5e-324);
+        assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308]).total(), f64::INFINITY);
+        assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308]).over(2.0), 1e308);
+        assert_eq!(lifted::<FloatSum, _>(&[f64::INFINITY, 1.0]).total(), f64::INFINITY);
+        assert!(lifted::<FloatSum, _>(&[f64::INFINITY, f64::NEG_INFINITY]).total().is_nan());
+        assert!(lifted::<FloatSum, _>(&[-0.0, -0.0]).total().is_sign_negative());
     }
 
     #[test]
@@ -551,7 +546,7 @@ mod tests {
         let odd = [1e308, 1e308, -1e308, f64::INFINITY, 0.1, -0.0, 1e16, f64::NAN, 5e-324, f64::NEG_INFINITY];
         for (from, to) in (0..odd.len()).flat_map(|from| (from..=odd.len()).map(move |to| (from, to))) {
             let values = &odd[from..to];
-            for start in [lifted::<FloatSum>(&[]), lifted(&[0.3, 1e17]), lifted(&[1e308, 1e308])] {
+            for start in [lifted::<FloatSum, _>(&[]), lifted(&[0.3, 1e17]), lifted(&[1e308, 1e308])] {
                 let empty = vec![FloatSum::EMPTY; values.len()];
                 let [mut ones, mut totals, mut want, mut wanted] = [(); 4].map(|()| empty.clone());
                 let times = vec![0; values.len()];

@@ -126,17 +126,12 @@ impl Lift<(f64, f64)> for FarWeightedSum {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::lifted;
     use super::*;
-
-    fn lifted<P: Lift<(f64, f64)>>(pairs: &[(f64, f64)]) -> P {
-        let mut sums = P::EMPTY;
-        pairs.iter().for_each(|&pair| sums.lift(pair, 0));
-        sums
-    }
 
     #[test]
     fn no_product_is_out_of_range() {
-        let mean = |pairs: &[(f64, f64)]| lifted::<FarWeightedSum>(pairs).mean();
+        let mean = |pairs: &[(f64, f64)]| lifted::<FarWeightedSum, _>(pairs).mean();
         assert_eq!(mean(&[(1e200, 1e200)]), Some(1e200));
         assert_eq!(mean(&[(1e308, 1e308)]), Some(1e308));
         assert_eq!(mean(&[(1e308, 1e308), (1e308, 1.7e308)]), Some(1e308));
@@ -154,7 +149,7 @@ mod tests {
         for (one, other) in pairs().flat_map(|one| pairs().map(move |other| (one, other))) {
             let mut joined: FarWeightedSum = lifted(&[one]);
             joined.combine(&lifted(&[other]));
-            let want = lifted::<FarWeightedSum>(&[one, other]).mean();
+            let want = lifted::<FarWeightedSum, _>(&[one, other]).mean();
             assert_eq!(joined.mean(), want, "{one:?} {other:?}");
         }
     }
@@ -163,7 +158,8 @@ mod tests {
     fn usual_values_come_to_the_same_bits() {
         let pairs: Vec<_> = (1..50).map(|i| (f64::from(i * i % 17) - 7.3, f64::from(i) * 1e90)).collect();
         assert!(pairs.iter().all(|&pair| WeightedSum::is_plain(pair)));
-        let (mut one, mut other) = (lifted::<WeightedSum>(&pairs[..20]), lifted::<FarWeightedSum>(&pairs[..20]));
+        let (mut one, mut other) =
+            (lifted::<WeightedSum, _>(&pairs[..20]), lifted::<FarWeightedSum, _>(&pairs[..20]));
         one.combine(&lifted(&pairs[20..]));
         other.combine(&lifted(&pairs[20..]));
         assert_eq!(one.mean().map(f64::to_bits), other.mean().map(f64::to_bits));

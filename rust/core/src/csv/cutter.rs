@@ -147,19 +147,11 @@ impl Cutter {
         Ok((self.end > self.begin).then(|| self.take()))
     }
 
-    /// The next of the last texts, where the input does not go on. A last one may have fewer rows; what comes after
-    /// the last end of a row is left out.
-    ///
-    /// # Errors
-    /// As [`Cutter::cut`].
-    pub fn break_off(&mut self) -> Result<Option<Text>> {
-        if let Some(text) = self.cut()? {
-            return Ok(Some(text));
-        }
+    /// Hears that the input does not go on though it is not at its end, when [`Cutter::cut`] has no more: what comes after
+    /// the last end of a row is left out, and [`Cutter::finish`] gives what is left.
+    pub fn break_off(&mut self) {
         self.end = self.survey.line_start(&self.buffer);
         self.survey = Survey::new(self.begin);
-        self.advance()?;
-        Ok((self.end > self.begin).then(|| self.take()))
     }
 
     /// Takes memory back for later texts.

@@ -1,6 +1,5 @@
 //! The start of a file: what comes before the header, and the names in it.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use memchr::memchr;
@@ -10,6 +9,7 @@ use super::dialect::Dialect;
 use super::lines::{Line, Lines};
 use super::text::Start;
 use crate::error::{BadRow, Error, Place, Result};
+use crate::types::twice;
 
 /// How the start of a file is to be read.
 #[derive(Clone, Debug)]
@@ -42,15 +42,6 @@ pub struct Header {
     pub end: Start,
     /// Blank lines and comments before the header.
     pub skipped: u64,
-}
-
-/// Reads the start of a file. `complete` says that the sample is the whole file; `None` that more
-/// of it is needed.
-///
-/// # Errors
-/// As [`Opening::go_on`].
-pub fn head(sample: &[u8], complete: bool, head: &Head) -> Result<Option<Header>> {
-    Opening::default().go_on(sample, complete, head)
 }
 
 /// The start of a file as far as it has been read: goes on where the sample has grown.
@@ -244,8 +235,7 @@ pub(crate) fn named(mut names: Vec<String>) -> Vec<String> {
 
 /// The names of a header; an error if one is there twice.
 fn unique(names: Vec<String>) -> Result<Vec<String>> {
-    let mut seen = HashSet::with_capacity(names.len());
-    if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
+    if let Some(name) = twice(names.iter().map(String::as_str)) {
         return Err(Error::argument(format!(
             "there are two columns named {name:?}; give other names with names= and leave the header out with skip_rows="
         )));
@@ -256,6 +246,10 @@ fn unique(names: Vec<String>) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn head(sample: &[u8], complete: bool, options: &Head) -> Result<Option<Header>> {
+        Opening::default().go_on(sample, complete, options)
+    }
 
     fn names(sample: &[u8], options: &Head) -> Result<Vec<String>> {
         Ok(head(sample, true, options)?.expect("complete").names)

@@ -50,7 +50,7 @@ pub use cutter::{Cutter, Limits};
 pub use decode::{Decoded, Scratch, decode};
 pub use dialect::Dialect;
 pub(crate) use header::named;
-pub use header::{Head, Header, Opening, head, no_header};
+pub use header::{Head, Header, Opening, no_header};
 pub use infer::{Inference, Inferred, Sampling, infer};
 pub use layout::{Column, Layout, OnError};
 pub use simd::Level;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BATCH_ROWS, twice};
+use super::BATCH_ROWS;
 use crate::csv::{Column, named};
 use crate::error::{Error, Result};
 use crate::time;
-use crate::types::DataType;
+use crate::types::{DataType, twice};
 
 /// More threads than this are a slip, and starting them would starve the process.
 const MAX_THREADS: usize = 1024;

@@ -15,7 +15,6 @@ mod rolling;
 mod session;
 mod shown;
 
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ use crate::aggregate::Aggregate;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::time;
-use crate::types::Schema;
+use crate::types::{Schema, twice};
 use crate::window::{Label, Late, Length, MAX_LENGTH};
 use crate::zone::version;
 
@@ -478,12 +477,6 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-/// The first name that is there a second time.
-fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = HashSet::new();
-    names.find(|name| !seen.insert(*name))
 }
 
 #[cfg(test)]

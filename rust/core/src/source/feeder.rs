@@ -139,7 +139,8 @@ impl Feeder {
                 }
             }
             let source = Arc::clone(&current.source);
-            match current.cut().map_err(|error| locate(error, &source))? {
+            let cut = if current.ended { current.cutter.finish() } else { current.cutter.cut() };
+            match cut.map_err(|error| locate(error, &source))? {
                 Some(text) => return Ok(Fed::Piece(Box::new(Piece { text, source }))),
                 None if current.ended => match self.current.take().and_then(|current| current.failure) {
                     Some(error) => return Err(error),
@@ -197,17 +198,9 @@ impl Feeder {
 }
 
 impl Current {
-    /// The next text of what has been read. Where reading failed, the row that it broke off in is nobody's.
-    fn cut(&mut self) -> Result<Option<Text>> {
-        match (&self.failure, self.ended) {
-            (Some(_), _) => self.cutter.break_off(),
-            (None, true) => self.cutter.finish(),
-            (None, false) => self.cutter.cut(),
-        }
-    }
-
-    /// Has the rows so far be the last.
+    /// Has the rows so far be the last; that in which reading broke off is nobody's.
     fn fail(&mut self, error: Error) {
+        self.cutter.break_off();
         (self.ended, self.failure) = (true, Some(error));
     }
 

@@ -35,6 +35,12 @@ impl Field {
     }
 }
 
+/// The first name that is there a second time.
+pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
 /// The columns of a batch or stream, in order. Names are unique.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Schema {
@@ -76,12 +82,10 @@ impl Schema {
     /// # Errors
     /// If a name is given twice.
     pub fn new(fields: Vec<Field>) -> Result<Self> {
-        let mut seen = HashSet::with_capacity(fields.len());
-        match fields.iter().find(|field| !seen.insert(&field.name)) {
-            Some(field) => Err(Error::argument(format!(
-                "there are two columns named {:?}; name one of them otherwise",
-                field.name
-            ))),
+        match twice(fields.iter().map(|field| &*field.name)) {
+            Some(name) => {
+                Err(Error::argument(format!("there are two columns named {name:?}; name one of them otherwise")))
+            }
             None => Ok(Self { fields, places: Places::default() }),
         }
     }
