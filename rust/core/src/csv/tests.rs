@@ -302,6 +302,20 @@ fn cut_all(bytes: &[u8], limits: Limits, feed: usize) -> Result<Vec<usize>, Erro
 }
 
 #[test]
+fn after_a_short_text_come_texts_of_the_usual_size() {
+    let mut cutter = Cutter::new(Dialect::default(), Limits::default(), 3, Start::default());
+    let mut fed = |bytes: &[u8]| {
+        cutter.space(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        cutter.filled(bytes.len());
+        let whole: Vec<usize> = std::iter::from_fn(|| cutter.cut().expect("no limit")).map(|t| t.rows()).collect();
+        (whole, cutter.cut_short().expect("no limit").map(|text| text.rows()))
+    };
+    assert_eq!(fed(b"1\n2\n\"3"), (vec![], Some(2)));
+    assert_eq!(fed(b"\n3"), (vec![], None));
+    assert_eq!(fed(b"\"\n4\n5\n6\n7\n8\n9\n"), (vec![3, 3], Some(1)));
+}
+
+#[test]
 fn a_line_may_be_just_as_long_as_the_limit() {
     for length in [10, 100, 600, 1000] {
         let exact = format!("{}\n{}\n", "a".repeat(length), "b\n".repeat(500)).repeat(3);
