@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,15 +15,16 @@ from reference_aggregates import Agg
 from reference_several import several
 from test_properties import CONDITIONS, aggregates, batch_rows, by, source, tables
 
+grids = st.tuples(st.integers(1, 15), st.integers(-30, 30), st.sampled_from(["left", "left", "right", "both"]))
+
 
 @st.composite
-def kind(draw):
+def kind(draw, grids):
     """One kind of windows twice: of the library, and of the oracle."""
-    step, offset = draw(st.integers(1, 15)), draw(st.integers(-30, 30))
-    closed = draw(st.sampled_from(["left", "left", "right", "both"]))
+    step, offset, closed = draw(grids)
     size = step * draw(st.integers(1, 4))
     if draw(st.booleans()):
-        size = draw(st.integers(1, 40))
+        size = draw(st.one_of(st.just(size), st.integers(1, 40)))
         made = rl.hopping(size, step, offset=offset, closed=closed)
         return made, (fixed(size, step, offset, closed), closed)
 
@@ -35,7 +37,9 @@ def kind(draw):
 
 @st.composite
 def kinds(draw):
-    pairs = draw(st.lists(kind(), min_size=1, max_size=3))
+    # Often of one grid, so that they have the same panes.
+    of = draw(st.one_of(st.just(grids), grids.map(st.just)))
+    pairs = draw(st.lists(kind(of), min_size=1, max_size=3))
     names = draw(st.permutations(["a", "b", "ü"]))[: len(pairs)]
     return ({name: pair[number] for name, pair in zip(names, pairs, strict=True)} for number in (0, 1))
 
@@ -178,6 +182,8 @@ def test_labels():
     assert counted(at(3).windows(specs)) == [("a", 10, 1), ("b", 20, 1)]
     with pytest.raises(rl.ArgumentError, match=r".b. does not have the label= of .a.; all results show"):
         at(3).windows({"a": rl.tumbling(10, label="right"), "b": rl.tumbling(20)})
+    free = at(3).windows({"a": rl.tumbling(10, label="right")}).agg(window_start=rl.count())
+    assert rows(free) == [("a", 10, 1)]
 
 
 def test_rows_between_the_windows_of_all_kinds_are_told():
@@ -236,10 +242,22 @@ def test_an_error_says_of_which_key_the_result_is():
     assert [(row[0], row[2], row[3]) for row in got] == [("one", 1, "a"), ("one", 1, "b"), ("two", 2, "a")]
 
 
+def test_an_error_says_of_which_kind_the_result_is_of_those_that_share_panes():
+    plan = rl.from_rows([{"t": t, "x": 2**62} for t in range(3)], time="t")
+    plan = plan.windows({"two": rl.hopping(2, 1), "one": rl.tumbling(1)})
+    got = []
+    with pytest.raises(rl.ResultOverflowError, match='total in the window that ends at 2 of "two"'):
+        for batch in plan.agg(total=rl.sum("x")):
+            got += batch.rows()
+    assert [row[:3] for row in got] == [("two", -1, 1), ("one", 0, 1)]
+
+
 def test_kinds_that_work_side_by_side_give_what_they_give_alone():
     size, rng = 50_000, np.random.default_rng(5)
     data = {"t": np.sort(rng.integers(0, 20_000, size)), "k": rng.integers(0, 40, size), "x": rng.normal(size=size)}
     specs = {"long": rl.tumbling(1000), "short": rl.tumbling(10), "over": rl.hopping(500, 50)}
+    # Those have the panes of the last, and share them.
+    specs |= {"half": rl.hopping(250, 50), "one": rl.tumbling(50), "all": rl.cumulate(5000, 50)}
     aggs = {"sum": rl.sum("x"), "std": rl.std("x"), "last": rl.last("x"), "n": rl.count()}
 
     def read(rows_of):
@@ -251,6 +269,29 @@ def test_kinds_that_work_side_by_side_give_what_they_give_alone():
     for name, spec in specs.items():
         own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
         assert exact(own) == exact(dicts(read(size).window(spec, by="k").agg(**aggs)))
+
+
+@pytest.mark.parametrize("closed", ["left", "right", "both"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Apia"])  # an hour is skipped, and a day
+def test_days_and_weeks_that_share_panes_give_what_they_give_alone(zone, closed):
+    start = {"Europe/Berlin": 1_711_600_000, "Pacific/Apia": 1_325_000_000}[zone]
+    hours = np.arange(0, 30 * 24, 7) * 3600 + start
+    data = pa.table({"t": pa.array(hours, pa.timestamp("s", "UTC")), "k": hours // 3600 % 3, "x": np.sin(hours)})
+    specs = {f"{n}d": rl.hopping(f"{n}d", "1d", tz=zone, closed=closed) for n in (7, 1, 2)}
+    read = rl.from_arrow(data, time="t")
+    together = dicts(read.windows(specs, by="k", late="drop").agg(sum=rl.sum("x"), n=rl.count()))
+    for name, spec in specs.items():
+        own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
+        assert exact(own) == exact(dicts(read.window(spec, by="k", late="drop").agg(sum=rl.sum("x"), n=rl.count())))
+
+
+def test_a_row_may_miss_the_shorter_of_windows_that_share_panes():
+    specs = {"short": rl.tumbling(10), "long": rl.hopping(40, 10)}
+    it = iter(at(1, 45, 12, 62).windows(specs, late="keep").agg(n=rl.count()))
+    got = rows(it)
+    assert [row[1:] for row in got if row[0] == "short"] == [(0, 10, 1), (40, 50, 1), (60, 70, 1)]
+    assert [row[3] for row in got if row[0] == "long"] == [1, 1, 1, 1, 2, 1, 2, 2, 1, 1]
+    assert [(row["t"], row["_reason"], row["_missed"]) for row in dicts(it.late)] == [(12, "partly late", 4)]
 
 
 def test_the_state_has_a_limit():

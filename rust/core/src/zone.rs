@@ -8,7 +8,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use crate::error::{Error, Result, nearest};
 
 /// A time zone. Its clocks and instants are seconds since 1970, within [`Zone::REACH`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Zone(TimeZone);
 
 impl Zone {

@@ -3,22 +3,25 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, Int32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_select::concat::concat;
 use arrow_select::interleave::interleave;
 
 use super::gallop::gallop;
+use super::several::KIND;
 use crate::batch::{Batch, EventTime};
 use crate::column::as_i64;
 use crate::error::Error;
 
 /// Where a result stands in the order: the time at which its window closes, the start of that, and the
-/// number of its operator.
-type Place = (i64, i64, usize);
+/// number of its kind.
+pub(crate) type Place = (i64, i64, i32);
 
 /// After all results.
-const LAST: Place = (i64::MAX, i64::MAX, usize::MAX);
+const LAST: Place = (i64::MAX, i64::MAX, i32::MAX);
 
 /// So many rows a run, on average, are worth copying runs as they are.
 const LONG: usize = 64;
@@ -30,8 +33,8 @@ pub(crate) struct Braid {
     parts: Vec<Batch>,
     /// The results in order, run by run: the part that they are in, and the rows there.
     laid: Vec<(usize, Range<usize>)>,
-    /// The operators that they are of.
-    operators: Vec<i32>,
+    /// The kinds that they are of.
+    kinds: Vec<i32>,
 }
 
 /// What has come from one operator.
@@ -40,8 +43,8 @@ enum Strand {
     Open,
     /// Results, of which some are not in order yet.
     Results(Results),
-    /// In place of a result of this time and start, an error.
-    Failed((i64, i64), Error),
+    /// In place of a result, an error.
+    Failed(Place, Error),
     /// There are no more of its input.
     Done,
 }
@@ -50,24 +53,25 @@ enum Strand {
 struct Results {
     times: ScalarBuffer<i64>,
     starts: ScalarBuffer<i64>,
+    kinds: ScalarBuffer<i32>,
     from: usize,
     /// Which of the parts they are.
     part: usize,
 }
 
 impl Strand {
-    fn place(&self, at: usize) -> Option<Place> {
+    fn place(&self) -> Option<Place> {
         match self {
-            Self::Results(results) => Some(results.place(results.from, at)),
-            Self::Failed((time, start), _) => Some((*time, *start, at)),
+            Self::Results(results) => Some(results.place(results.from)),
+            Self::Failed(place, _) => Some(*place),
             Self::Open | Self::Done => None,
         }
     }
 }
 
 impl Results {
-    fn place(&self, row: usize, at: usize) -> Place {
-        (self.times[row], self.starts[row], at)
+    fn place(&self, row: usize) -> Place {
+        (self.times[row], self.starts[row], self.kinds[row])
     }
 }
 
@@ -78,13 +82,13 @@ impl Braid {
             strands: (0..operators).map(|_| Strand::Done).collect(),
             parts: Vec::new(),
             laid: Vec::new(),
-            operators: Vec::new(),
+            kinds: Vec::new(),
         }
     }
 
     /// How many results are in order.
     pub(crate) fn rows(&self) -> usize {
-        self.operators.len()
+        self.kinds.len()
     }
 
     /// Whether nothing but what is in order has come.
@@ -102,8 +106,7 @@ impl Braid {
         self.strands.iter().position(|strand| matches!(strand, Strand::Open))
     }
 
-    /// Takes what an operator gave: results whose windows start at what their first column says, or the
-    /// word that it has no more.
+    /// Takes what an operator gave, or the word that it has no more.
     pub(crate) fn take(&mut self, at: usize, results: Option<Batch>) {
         self.strands[at] = match results {
             None => Strand::Done,
@@ -115,12 +118,13 @@ impl Braid {
     fn add(&mut self, batch: Batch) -> Results {
         let times = batch.time().expect("results have a time").ticks.clone();
         let starts = as_i64(&batch.columns()[0]).expect("edges are times");
+        let kinds = batch.columns()[KIND].as_primitive::<Int32Type>().values().clone();
         self.parts.push(batch);
-        Results { times, starts, from: 0, part: self.parts.len() - 1 }
+        Results { times, starts, kinds, from: 0, part: self.parts.len() - 1 }
     }
 
-    /// Takes an error, which stands in place of a result of this time and start.
-    pub(crate) fn fail(&mut self, at: usize, place: (i64, i64), error: Error) {
+    /// Takes an error of an operator, which stands in place of a result.
+    pub(crate) fn fail(&mut self, at: usize, place: Place, error: Error) {
         self.strands[at] = Strand::Failed(place, error);
     }
 
@@ -128,18 +132,18 @@ impl Braid {
     /// nothing more does: gives how far event time has come before it, and the error.
     pub(crate) fn lay(&mut self, most: usize) -> Option<(i64, Error)> {
         while self.rows() < most && self.wanted().is_none() {
-            let (mut next, mut limit) = (LAST, LAST);
-            for place in self.strands.iter().enumerate().filter_map(|(at, strand)| strand.place(at)) {
-                (next, limit) = if place < next { (place, next) } else { (next, limit.min(place)) };
+            let (mut next, mut limit, mut at) = (LAST, LAST, usize::MAX);
+            for (strand, place) in self.strands.iter().enumerate().filter_map(|(n, s)| Some((n, s.place()?))) {
+                (next, limit, at) =
+                    if place < next { (place, next, strand) } else { (next, limit.min(place), at) };
             }
-            let at = next.2;
             match self.strands.get_mut(at) {
                 Some(Strand::Results(results)) => {
                     let (from, rows) = (results.from, results.times.len());
-                    let room = rows.min(from + most - self.operators.len());
-                    let to = from + gallop(room - from, |row| results.place(from + row, at) < limit);
+                    let room = rows.min(from + most - self.kinds.len());
+                    let to = from + gallop(room - from, |row| results.place(from + row) < limit);
                     self.laid.push((results.part, from..to));
-                    self.operators.resize(self.operators.len() + to - from, at as i32);
+                    self.kinds.extend_from_slice(&results.kinds[from..to]);
                     results.from = to;
                     if to == rows {
                         self.strands[at] = Strand::Open;
@@ -148,7 +152,7 @@ impl Braid {
                 Some(failed) => {
                     let failed = std::mem::replace(failed, Strand::Done);
                     self.strands.fill_with(|| Strand::Done);
-                    if let Strand::Failed((time, _), error) = failed {
+                    if let Strand::Failed((time, ..), error) = failed {
                         return Some((time, error));
                     }
                 }
@@ -158,14 +162,15 @@ impl Braid {
         None
     }
 
-    /// What is to be done for the columns of what is in order, before it is taken out: nothing where all of it lies
-    /// together.
+    /// What is to be done for the columns of what is in order, but for their kinds, before it is taken out: nothing where
+    /// all of it lies together.
     pub(crate) fn splices(&self) -> Vec<Splice> {
         if self.laid.len() <= 1 {
             return Vec::new();
         }
         let laid = Arc::new(Laid::new(self.parts.clone(), self.laid.clone()));
-        (0..self.parts[0].schema().len()).map(|at| Splice { laid: Arc::clone(&laid), at, made: None }).collect()
+        let columns = (0..self.parts[0].schema().len()).filter(|&at| at != KIND);
+        columns.map(|at| Splice { laid: Arc::clone(&laid), at, made: None }).collect()
     }
 
     /// The times of what is in order, where it does not lie together. They are told by each row: how far event time had
@@ -188,21 +193,21 @@ impl Braid {
         Some(EventTime { ticks: ticks.into(), before: Some(before.into()), high: None, ..first })
     }
 
-    /// Takes out what is in order, of which these are the columns and the times if it does not lie together; gives of
-    /// each result the number of its operator as a code of these names, too.
+    /// Takes out what is in order, of which these are the columns and the times if it does not lie together.
     pub(crate) fn send(
         &mut self,
-        (columns, times): (Vec<ArrayRef>, Option<EventTime>),
-        names: &Arc<StringArray>,
+        (mut columns, times): (Vec<ArrayRef>, Option<EventTime>),
         none: &Batch,
-    ) -> (ArrayRef, Batch) {
-        let operators = Int32Array::from(std::mem::take(&mut self.operators));
-        let window = DictionaryArray::new(operators, Arc::clone(names) as ArrayRef);
-        let parts = std::mem::take(&mut self.parts);
+    ) -> Batch {
+        let (kinds, parts) = (std::mem::take(&mut self.kinds), std::mem::take(&mut self.parts));
         let sent = match &self.laid[..] {
             [] => none.clone(),
             [(part, rows)] => parts[*part].slice(rows.start, rows.len()).with_high(None),
-            _ => Batch::new(Arc::clone(parts[0].schema()), columns, window.len()).with_time(times),
+            _ => {
+                let rows = kinds.len();
+                columns.insert(KIND, Arc::new(Int32Array::from(kinds)));
+                Batch::new(Arc::clone(parts[0].schema()), columns, rows).with_time(times)
+            }
         };
         self.laid.clear();
         for at in 0..self.strands.len() {
@@ -212,7 +217,7 @@ impl Braid {
                 self.strands[at] = Strand::Results(self.add(left));
             }
         }
-        (Arc::new(window), sent)
+        sent
     }
 }
 

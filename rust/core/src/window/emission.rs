@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::{ArrayRef, Int32Array, UInt32Array};
 
 use super::edges::Label;
 use super::keys::Keys;
@@ -27,6 +27,8 @@ pub(crate) struct Emission {
     starts: Vec<i64>,
     ends: Vec<i64>,
     before: Vec<i64>,
+    /// Where results of another kind of windows begin, and which one that is.
+    turns: Vec<(usize, i32)>,
     /// The columns of the aggregates.
     pieces: Pieces,
     /// The result that did not fit its type.
@@ -36,6 +38,8 @@ pub(crate) struct Emission {
 /// A result that did not fit its type.
 #[derive(Clone, Copy)]
 pub(crate) struct Failed {
+    /// The kind of its windows.
+    pub(crate) kind: i32,
     /// Its key.
     pub(crate) key: u32,
     /// The edges of its window.
@@ -63,7 +67,8 @@ pub(crate) struct Shape {
     pub(crate) time: DataType,
     /// The names of the keys, for errors.
     pub(crate) by: Vec<String>,
-    /// Whether somebody else holds the keys, so that they go out as their numbers, in one column.
+    /// Whether somebody else holds the keys and knows the kinds of windows, so that they go out as numbers, in a column
+    /// each.
     pub(crate) numbered: bool,
 }
 
@@ -90,6 +95,29 @@ impl Emission {
     /// How many results wait to go out.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Lets the results that follow be of this kind of windows.
+    pub(crate) fn turn_to(&mut self, kind: i32) {
+        if self.turns.last().is_none_or(|&(_, latest)| latest != kind) {
+            self.turns.push((self.keys.len(), kind));
+        }
+    }
+
+    /// The kind of windows that a result is of.
+    fn kind_of(&self, at: usize) -> i32 {
+        self.turns.iter().rev().find(|&&(from, _)| from <= at).map_or(0, |&(_, kind)| kind)
+    }
+
+    /// Takes out the kinds of the first `rows` results.
+    fn take_kinds(&mut self, rows: usize) -> Vec<i32> {
+        let mut kinds = Vec::with_capacity(rows);
+        let ends = self.turns.iter().skip(1).map(|&(from, _)| from.min(rows)).chain([rows]);
+        self.turns.iter().zip(ends).for_each(|(&(_, kind), end)| kinds.resize(end, kind));
+        let latest = self.turns.partition_point(|&(from, _)| from <= rows).saturating_sub(1);
+        self.turns.drain(..latest);
+        self.turns.iter_mut().for_each(|(from, _)| *from = from.saturating_sub(rows));
+        kinds
     }
 
     /// Gives the new keys of a window its start and its end.
@@ -121,6 +149,7 @@ impl Emission {
     pub(crate) fn memory(&self) -> usize {
         (self.slots.capacity() + self.keys.capacity()) * 4
             + (self.starts.capacity() + self.ends.capacity() + self.before.capacity()) * 8
+            + self.turns.capacity() * 16
             + self.pieces.memory()
     }
 
@@ -165,7 +194,7 @@ impl Emission {
                     value: unfit.value,
                     reason: unfit.reason,
                 };
-                self.failed = Some(Failed { key, edges, before: self.before[at] });
+                self.failed = Some(Failed { kind: self.kind_of(at), key, edges, before: self.before[at] });
                 self.pieces.push(unfit.at, unfit.before);
                 self.truncate(at);
                 Err(Error::Overflow(Box::new(error)))
@@ -199,7 +228,10 @@ impl Emission {
             Label::Right => vec![last],
         };
         match shape.numbered {
-            true => columns.push(Arc::new(UInt32Array::from(numbers))),
+            true => {
+                columns.push(Arc::new(UInt32Array::from(numbers)));
+                columns.push(Arc::new(Int32Array::from(self.take_kinds(rows))));
+            }
             false => columns.extend(keys.columns(&numbers)),
         }
         columns.extend(self.pieces.take(rows));

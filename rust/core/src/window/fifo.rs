@@ -19,18 +19,12 @@ use super::panes::{Pane, Panes};
 use super::places::{NO_KEY, Places};
 use crate::aggregate::{NO_SLOT, Tables};
 
-/// The panes, by slot.
+/// The table of panes, by slot.
 pub(crate) const PANES: usize = 0;
-/// By place, in turns: the panes before a cut, from the first one of the window on, and those before the next cut.
-const FRONTS: [usize; 2] = [1, 2];
-/// By place, in turns: the panes behind a cut, up to the last one of the window, and those behind the next cut.
-const BACKS: [usize; 2] = [3, 4];
-/// By slot: the pane and all newer ones up to the cut, where the panes themselves may be asked for again.
-const SUFFIXES: usize = 5;
-/// The results.
-pub(crate) const RESULTS: usize = 6;
-/// How many tables it takes.
-pub(crate) const TABLES: usize = 7;
+/// The table of results.
+pub(crate) const RESULTS: usize = 1;
+/// How many tables each takes besides.
+const OWN: usize = 5;
 
 /// Panes before a cut, combined from the newest on, as far as they have been.
 struct Front {
@@ -42,10 +36,13 @@ struct Front {
 /// The combined panes of the windows that are open.
 pub(crate) struct Fifo {
     grid: Grid,
-    /// The table in which a pane becomes the combination of itself and all newer ones up to the cut.
+    /// The table, by slot, in which a pane becomes the combination of itself and all newer ones up to the cut: that of
+    /// the panes, unless they may be asked for again.
     suffixes: usize,
-    /// Of the cut of the latest window, and of the next one.
+    /// By place, of the cut of the latest window and of the next one: the panes before it, from the first one of the
+    /// window on.
     fronts: [Front; 2],
+    /// The tables, by place, of the panes behind it, up to the last one of the window.
     backs: [usize; 2],
     /// Per slot: the slot of the same key in the next pane before the cut that has it.
     next: Vec<u32>,
@@ -60,13 +57,15 @@ pub(crate) struct Fifo {
 }
 
 impl Fifo {
-    /// Nothing combined yet. Where panes that have been combined may get more rows, they are kept as they are, too.
-    pub(crate) fn new(grid: Grid, rows_may_miss_windows: bool) -> Self {
+    /// Nothing combined yet, of several with the same panes the one of this number. Panes that may be asked for again,
+    /// by others or when they have got more rows, are kept as they are, too.
+    pub(crate) fn new(grid: Grid, number: usize, keeps_panes: bool) -> Self {
+        let first = Self::tables(number);
         Self {
             grid,
-            suffixes: if rows_may_miss_windows { SUFFIXES } else { PANES },
-            fronts: FRONTS.map(|table| Front { table, heads: Vec::new() }),
-            backs: BACKS,
+            suffixes: if keeps_panes { first + 4 } else { PANES },
+            fronts: [first, first + 1].map(|table| Front { table, heads: Vec::new() }),
+            backs: [first + 2, first + 3],
             next: Vec::new(),
             last: None,
             cut: 0,
@@ -75,18 +74,23 @@ impl Fifo {
         }
     }
 
-    /// The last pane of the next window that has rows, of those that end after the number `closed`: a row may come
-    /// late to windows that were closed without any.
-    pub(crate) fn next_window(&self, panes: &Panes, closed: i64) -> Option<i64> {
-        let oldest = self.grid.last_pane(panes.front()?.id);
+    /// How many tables so many take, with those of panes and of results.
+    pub(crate) fn tables(number: usize) -> usize {
+        2 + OWN * number
+    }
+
+    /// The last pane of the next window, where this is the oldest pane that has rows, of those that end after the number
+    /// `closed`: a row may come late to windows that were closed without any.
+    pub(crate) fn next_window(&self, oldest: i64, closed: i64) -> i64 {
+        let oldest = self.grid.last_pane(oldest);
         let open = self.grid.last_pane_after(closed);
-        Some(self.last.map_or(oldest, |last| (last + self.grid.stride()).max(oldest)).max(open))
+        self.last.map_or(oldest, |last| (last + self.grid.stride()).max(oldest)).max(open)
     }
 
     /// Notes that a key got a row in this pane, which may be combined already.
     pub(crate) fn touch(&mut self, pane: i64, key: u32) {
         if self.last.is_some_and(|last| pane <= last) {
-            assert_eq!(self.suffixes, SUFFIXES, "a row that missed a window is an error");
+            assert_ne!(self.suffixes, PANES, "a row that missed a window is an error");
             self.changed.push(key);
         }
     }
@@ -212,19 +216,26 @@ impl Fifo {
         tables.join(self.suffixes, slots, *table, places);
     }
 
-    /// Leaves the window that ends with the pane `last`: lets go of the panes that no later one has.
-    pub(crate) fn leave(&mut self, last: i64, panes: &mut Panes, tables: &mut Tables, places: &mut Places) {
+    /// Leaves the window that ends with the pane `last`, and its panes from this one on that no later window has; gives
+    /// the first that one has.
+    pub(crate) fn leave(
+        &mut self,
+        last: i64,
+        from: i64,
+        panes: &Panes,
+        tables: &mut Tables,
+        places: &mut Places,
+    ) -> i64 {
         let next = last + self.grid.stride();
         if self.grid.cut(next) == self.next_cut() {
             self.cut_on(next, panes, tables, places);
         }
-        while let Some(pane) = pop_before(self.grid.first_pane(next), panes) {
-            self.lead_on(&pane, places, tables);
+        let first = self.grid.first_pane(next);
+        for pane in panes.range(from..first) {
+            self.lead_on(pane, places, tables);
             places.release(&pane.keys);
-            tables.clear(PANES, pane.slots.clone());
-            panes.give_back(&pane.slots);
-            panes.reuse(pane);
         }
+        first
     }
 
     /// Lets the keys that start with a slot of this pane start with their next one.
@@ -279,12 +290,6 @@ fn take_back(table: usize, ids: Range<i64>, panes: &Panes, tables: &mut Tables, 
     for pane in panes.range(ids) {
         tables.combine(table, places_of(pane, places), PANES, pane.slots.clone());
     }
-}
-
-/// Takes the oldest pane out if it comes before `first`.
-fn pop_before(first: i64, panes: &mut Panes) -> Option<Pane> {
-    panes.front().filter(|pane| pane.id < first)?;
-    panes.pop()
 }
 
 fn places_of(pane: &Pane, places: &Places) -> Vec<u32> {
@@ -428,24 +433,38 @@ pub(super) mod tests {
         }
     }
 
+    fn next_window(fifo: &Fifo, panes: &Panes, closed: i64) -> Option<i64> {
+        panes.front().map(|oldest| fifo.next_window(oldest.id, closed))
+    }
+
+    /// Leaves a window, and lets go of panes that no later one has.
+    fn leave(fifo: &mut Fifo, last: i64, panes: &mut Panes, tables: &mut Tables, places: &mut Places) {
+        let first = fifo.leave(last, i64::MIN, panes, tables, places);
+        while let Some(pane) = panes.pop_before(first) {
+            tables.clear(PANES, pane.slots.clone());
+            panes.give_back(&pane.slots);
+            panes.reuse(pane);
+        }
+    }
+
     /// Sends rows of a few keys through windows, and holds each window to the rows that lie in it, in their
     /// order.
     fn check(grid: Grid, gap: i64, rows_may_miss_windows: bool) {
-        let mut tables = tables(&Words::default(), TABLES);
+        let mut tables = tables(&Words::default(), Fifo::tables(1));
         let (mut fifo, mut panes, mut places) =
-            (Fifo::new(grid, rows_may_miss_windows), Panes::new(), Places::default());
+            (Fifo::new(grid, 0, rows_may_miss_windows), Panes::new(), Places::default());
         let (mut time, mut state, mut rows, mut closed) =
             (0, grid.panes() as u64 * 31 + gap as u64, Vec::new(), i64::MIN);
         panes.prepare(5, 1);
         for _ in 0..300 {
             time += mixed(&mut state) % gap;
             let key = (mixed(&mut state) % 5) as u32;
-            while let Some(last) = fifo.next_window(&panes, closed).filter(|&last| grid.window(last).1 <= time) {
+            while let Some(last) = next_window(&fifo, &panes, closed).filter(|&last| grid.window(last).1 <= time) {
                 let (start, end) = grid.window(last);
                 let mut keys = Vec::new();
                 fifo.advance(last, &panes, &mut tables, &places);
                 fifo.results(&places, &mut tables, &mut keys);
-                fifo.leave(last, &mut panes, &mut tables, &mut places);
+                leave(&mut fifo, last, &mut panes, &mut tables, &mut places);
                 tables.finish().expect("no panic");
                 let of = |key: u32| rows.iter().filter(move |&&(k, t)| k == key && (start..end).contains(&t));
                 let found = tables.look(RESULTS, |cells| words(cells).to_vec());
@@ -473,16 +492,17 @@ pub(super) mod tests {
     /// Sends a row of each of a few keys into every pane; tells how many combinations that takes per key, on average
     /// a step and at most.
     fn cost(grid: Grid, steps: i64, keys: u32) -> (f64, f64) {
-        let mut tables = tables(&Words::default(), TABLES);
-        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, false), Panes::new(), Places::default());
+        let mut tables = tables(&Words::default(), Fifo::tables(1));
+        let (mut fifo, mut panes, mut places) = (Fifo::new(grid, 0, false), Panes::new(), Places::default());
         panes.prepare(keys as usize, 1);
         combined();
         let (mut all, mut most) = (0, 0);
         for time in 0..steps {
-            while let Some(last) = fifo.next_window(&panes, i64::MIN).filter(|&last| grid.window(last).1 <= time) {
+            while let Some(last) = next_window(&fifo, &panes, i64::MIN).filter(|&last| grid.window(last).1 <= time)
+            {
                 fifo.advance(last, &panes, &mut tables, &places);
                 fifo.results(&places, &mut tables, &mut Vec::new());
-                fifo.leave(last, &mut panes, &mut tables, &mut places);
+                leave(&mut fifo, last, &mut panes, &mut tables, &mut places);
                 tables.keep(RESULTS, Vec::new());
             }
             tables.finish().expect("no panic");

@@ -51,6 +51,12 @@ impl Grid {
         self.size < self.step
     }
 
+    /// Whether windows of another grid have the very same panes, and as many ends.
+    pub(crate) fn shares_panes(&self, other: &Self) -> bool {
+        let steps = |grid: &Self| (grid.step, grid.offset, grid.cut);
+        steps(self) == steps(other) && !self.has_gaps() && !other.has_gaps()
+    }
+
     /// The number of the step that a time is in, and how far it is into it.
     fn step_of(&self, time: i64) -> (i64, i64) {
         let from = time - self.offset;

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::edges::Label;
-use super::fifo::{Fifo, PANES, RESULTS, TABLES};
+use super::emission::Failed;
+use super::fifo::{Fifo, PANES, RESULTS};
 use super::gallop::before;
 use super::late::Late;
 use super::outlet::{self, Operator, Outlet};
@@ -30,8 +31,10 @@ use crate::types::{DataType, Field, Schema};
 
 mod alone;
 mod leaving;
+mod view;
 
 use leaving::Leaving;
+use view::View;
 
 /// How many results are made columns at a time, and how many rows a round has where nothing ends it
 /// before: few enough that what they touch stays in the second-level cache.
@@ -59,22 +62,24 @@ enum Admission {
     Later,
 }
 
-/// The operator of tumbling, hopping and expanding windows.
+/// The operator of tumbling, hopping and expanding windows: of one kind, or of several that have the same panes.
 pub(crate) struct Window {
+    /// That of the longest windows. Of panes, and of when they may get rows, all know the same.
     ruler: Ruler,
     outlet: Outlet,
     clock: Clock,
     panes: Panes,
-    places: Places,
     tables: Tables,
-    /// The combined panes, if a window has several.
-    fifo: Option<Fifo>,
+    views: Vec<View>,
     current: Option<Rows>,
     /// Whether the times of its rows never fall.
     sorted: bool,
     slots: Slots,
+    /// The keys that were new to their panes in this round, and how many of them have their places.
     fresh: Vec<u32>,
     held: usize,
+    /// Which of them came to panes that some windows may have left, and to which.
+    stray: Vec<(usize, i64)>,
     events: VecDeque<Event>,
     /// The watermark up to which windows are being closed.
     closing: Option<i64>,
@@ -89,27 +94,39 @@ pub(crate) struct Window {
 impl Window {
     /// An operator that has seen nothing, and works on the threads of a pool.
     pub(crate) fn new(ruler: Ruler, parts: Parts, pool: &Pool) -> Self {
-        let fifo = (ruler.grid().panes() > 1).then(|| Fifo::new(ruler.grid(), parts.late != Late::Error));
-        let tables = Tables::new(&parts.recipe, if fifo.is_some() { TABLES } else { 1 }, pool);
+        Self::of_kinds(vec![(0, ruler)], parts, pool)
+    }
+
+    /// The same of kinds that have the same panes, and go by these numbers.
+    pub(crate) fn of_kinds(kinds: Vec<(i32, Ruler)>, parts: Parts, pool: &Pool) -> Self {
+        let rulers = kinds.iter().map(|(_, ruler)| ruler);
+        let ruler = rulers.max_by_key(|ruler| ruler.grid().shape()).expect("there is a kind").clone();
+        let keeps_panes = kinds.len() > 1 || parts.late != Late::Error;
+        let views = kinds.into_iter().enumerate().map(|(at, kind)| View::new(at, kind, keeps_panes));
+        let views: Vec<View> = views.collect();
+        let tables = if shows_panes(&views) { 1 } else { Fifo::tables(views.len()) };
+        let mut outlet = Outlet::new(parts);
+        outlet.emission.turn_to(views[0].kind);
+        let parts = &outlet.parts;
         Self {
             clock: Clock::new(ruler.clone(), parts.lateness),
             ledger: Ledger::new(parts.name.clone()),
             panes: Panes::new(),
-            places: Places::default(),
-            tables,
-            fifo,
+            tables: Tables::new(&parts.recipe, tables, pool),
+            views,
             current: None,
             sorted: false,
             slots: Slots::Streaks(Vec::new()),
             fresh: Vec::new(),
             held: 0,
+            stray: Vec::new(),
             events: VecDeque::new(),
             closing: None,
             closed: i64::MIN,
             leaving: None,
             near: Near::default(),
             ruler,
-            outlet: Outlet::new(parts),
+            outlet,
         }
     }
 
@@ -127,12 +144,12 @@ impl Window {
 
     /// Whether a window that is open has the key.
     pub(crate) fn holds(&self, key: u32) -> bool {
-        self.places.is_held(key)
+        self.views.iter().any(|view| view.places.is_held(key))
     }
 
-    /// The key, and the edges of the window, whose result did not fit its type, if that is why it failed.
-    pub(crate) fn failed(&self) -> Option<(u32, (i64, i64))> {
-        self.outlet.emission.failed.map(|failed| (failed.key, failed.edges))
+    /// The result that did not fit its type, if that is why it failed.
+    pub(crate) fn failed(&self) -> Option<Failed> {
+        self.outlet.emission.failed
     }
 
     /// Works off rows of the current batch until it ends, or until a row needs what came before replayed.
@@ -143,6 +160,7 @@ impl Window {
             false => Slots::Each(Vec::with_capacity(ROUND)),
         };
         self.fresh.clear();
+        self.stray.clear();
         self.held = 0;
         let start = current.row;
         if self.is_alone(current) {
@@ -267,10 +285,16 @@ impl Window {
         let Some(pane) = self.near.pane(current.time.ticks[row], &self.ruler) else { return self.skip(1) };
         let key = current.numbers[row];
         let at = self.panes.open(pane);
-        let slot = self.panes.slot(at, key, self.clock.active(), &mut self.fresh);
+        let (active, known) = (self.clock.active(), self.fresh.len());
+        let slot = self.panes.slot(at, key, active, &mut self.fresh);
         self.slots.put(slot, 1);
-        if let Some(fifo) = &mut self.fifo {
-            fifo.touch(pane, key);
+        if pane < active && self.fresh.len() > known {
+            self.stray.push((known, pane));
+        }
+        for view in self.views.iter_mut().filter(|view| view.first <= pane) {
+            if let Some(fifo) = &mut view.fifo {
+                fifo.touch(pane, key);
+            }
         }
     }
 
@@ -293,7 +317,8 @@ impl Window {
 
     /// What becomes of a row behind the watermark.
     fn admit(&mut self, current: &Rows, row: usize, watermark: i64) -> Result<Admission> {
-        let (missed, open) = self.ruler.missed(current.time.ticks[row], watermark);
+        let each = self.views.iter().map(|view| view.ruler.missed(current.time.ticks[row], watermark));
+        let (missed, open) = each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         if missed == 0 {
             return Ok(Admission::Open);
         }
@@ -314,7 +339,12 @@ impl Window {
 
     /// Replays an event: keys take their places, and windows are ready to close.
     fn replay(&mut self, event: &Event) {
-        self.places.hold(&self.fresh[self.held..event.fresh]);
+        let new = self.held..event.fresh;
+        for view in &mut self.views {
+            let stray = self.stray.iter().filter(|(at, _)| new.contains(at));
+            let stray = stray.map(|&(at, pane)| (self.fresh[at], pane));
+            view.hold(&self.fresh[new.clone()], stray, self.closed);
+        }
         self.held = event.fresh;
         if event.watermark > i64::MIN {
             self.closing = Some(event.watermark);
@@ -323,51 +353,56 @@ impl Window {
 
     /// Closes the next window that ends at or before the watermark; tells whether there was one.
     fn close_next(&mut self, watermark: i64) -> bool {
-        let next = match &self.fifo {
-            Some(fifo) => fifo.next_window(&self.panes, self.ruler.number(self.closed)),
-            None => self.panes.front().map(|pane| pane.id),
-        };
-        let Some(last) = next else { return false };
-        let due = self.ruler.closes_at(last);
+        let Some((at, last)) = self.next_window() else { return false };
+        let due = self.views[at].ruler.closes_at(last);
         if due > watermark {
             return false;
         }
-        let edges = self.ruler.edges(last);
-        match &mut self.fifo {
-            Some(fifo) => {
-                fifo.advance(last, &self.panes, &mut self.tables, &self.places);
-                // A day that the zone skipped has no window, even if its edges are closed.
-                if edges.0 < edges.1 {
-                    fifo.results(&self.places, &mut self.tables, &mut self.outlet.emission.keys);
-                }
-                fifo.leave(last, &mut self.panes, &mut self.tables, &mut self.places);
-                self.outlet
-                    .emission
-                    .slots
-                    .extend(self.outlet.emission.slots.len() as u32..self.tables.len(RESULTS) as u32);
-                self.outlet.emission.close(edges, due - 1);
-            }
-            None => self.close_pane(edges, due - 1),
+        if shows_panes(&self.views) {
+            self.close_pane(self.ruler.edges(last), due - 1);
+        } else {
+            self.views[at].close(last, &mut self.panes, &mut self.tables, &mut self.outlet.emission);
+            self.let_go();
         }
-        if let Some(old) = self.places.close_gaps()
-            && let Some(fifo) = &mut self.fifo
-        {
-            fifo.follow_places(old, &mut self.tables);
-        }
+        self.views[at].close_gaps(&mut self.tables);
         true
+    }
+
+    /// The next window: its kind's place among all, and its last pane.
+    fn next_window(&self) -> Option<(usize, i64)> {
+        let next = |view: &View| view.next_window(&self.panes, self.closed);
+        match &self.views[..] {
+            [only] => Some((0, next(only)?)),
+            views => {
+                let windows = views.iter().enumerate().filter_map(|(at, view)| Some((at, next(view)?)));
+                windows.min_by_key(|&(at, last)| views[at].order(last))
+            }
+        }
+    }
+
+    /// Lets go of the panes that no window has any more.
+    fn let_go(&mut self) {
+        let first = self.views.iter().map(|view| view.first).min().unwrap_or(i64::MIN);
+        while let Some(pane) = self.panes.pop_before(first) {
+            self.tables.clear(PANES, pane.slots.clone());
+            self.panes.give_back(&pane.slots);
+            self.panes.reuse(pane);
+        }
     }
 
     fn forget_keys(&mut self) {
         if self.outlet.parts.shape.numbered {
             return;
         }
-        if self.fifo.is_none() && self.places.live() == 0 && self.outlet.parts.keys.held() >= MANY {
+        // Who knows keys by their values has one kind of windows.
+        let View { places, fifo, .. } = &mut self.views[0];
+        if fifo.is_none() && places.live() == 0 && self.outlet.parts.keys.held() >= MANY {
             self.outlet.parts.keys.clear();
             self.panes.forget_all();
-            self.places = Places::default();
+            *places = Places::default();
             return;
         }
-        let gone = self.places.given_up(&self.outlet.parts.keys);
+        let gone = places.given_up(&self.outlet.parts.keys);
         if !gone.is_empty() {
             self.outlet.parts.keys.forget(gone.into_iter());
         }
@@ -412,13 +447,13 @@ impl Operator for Window {
 
     fn lower(&mut self) {
         let slots = std::mem::take(&mut self.outlet.emission.slots);
-        if self.fifo.is_some() {
-            self.tables.lower(RESULTS, slots);
-            self.tables.keep(RESULTS, Vec::new());
-        } else {
+        if shows_panes(&self.views) {
             self.tables.lower(PANES, slots.clone());
             self.panes.give_back(&slots);
             self.tables.clear(PANES, slots);
+        } else {
+            self.tables.lower(RESULTS, slots);
+            self.tables.keep(RESULTS, Vec::new());
         }
     }
 
@@ -443,11 +478,10 @@ impl Operator for Window {
     }
 
     fn state_bytes(&self) -> u64 {
-        let fifo = self.fifo.as_ref().map_or(0, Fifo::memory)
-            + self.leaving.as_ref().map_or(0, |leaving| leaving.memory());
-        (self.tables.bytes() + self.panes.memory() + self.places.memory() + self.outlet.parts.keys.memory() + fifo)
-            as u64
-            + self.outlet.emission.memory() as u64
+        let views: usize = self.views.iter().map(View::memory).sum();
+        let leaving = self.leaving.as_ref().map_or(0, Leaving::memory);
+        let (keys, results) = (self.outlet.parts.keys.memory(), self.outlet.emission.memory());
+        (self.tables.bytes() + self.panes.memory() + views + leaving + keys + results) as u64
     }
 
     fn passes_on(&self) -> Option<i64> {
@@ -474,7 +508,9 @@ impl Stage for Window {
         if self.outlet.parts.is_quiet()
             && let Some(last) = last
         {
-            self.reach(self.ruler.all_closed_at(last).saturating_add(self.outlet.parts.lateness));
+            let ends = self.views.iter().map(|view| view.ruler.all_closed_at(last));
+            let end = ends.max().unwrap_or(last);
+            self.reach(end.saturating_add(self.outlet.parts.lateness));
             self.clock.mark.note_quiet();
         }
     }
@@ -491,8 +527,8 @@ impl Stage for Window {
 
     fn ledger(&self) -> Ledger {
         Ledger {
-            open_windows: self.panes.iter().count() as u64,
-            live_keys: self.places.live() as u64,
+            open_windows: self.views.iter().map(|view| view.open(&self.panes) as u64).sum(),
+            live_keys: self.views.iter().map(|view| view.places.live() as u64).max().unwrap_or(0),
             state_bytes: self.state_bytes(),
             ..self.ledger.clone()
         }
@@ -505,6 +541,11 @@ impl Stage for Window {
     fn take_late(&mut self) -> Vec<Batch> {
         self.outlet.parts.aside.take()
     }
+}
+
+/// Whether panes go out as they are: each is a window, and no others have them.
+fn shows_panes(views: &[View]) -> bool {
+    matches!(views, [View { fifo: None, .. }])
 }
 
 /// The schema of the results: the window's edges that are shown, the keys, the aggregates.

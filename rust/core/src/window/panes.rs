@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hint::select_unpredictable;
 
 use super::calm::Calm;
+use super::places::Places;
 use crate::aggregate::NO_SLOT;
 use crate::memory;
 use crate::prefetch::{ahead, prefetch};
@@ -33,6 +34,15 @@ impl Pane {
     pub(crate) fn memory(&self) -> usize {
         // What of the capacity has never been used is not there yet.
         self.most.max(self.keys.len()) * 8 + memory::of_map(&self.pushed_out)
+    }
+
+    /// Puts the keys, and their slots, into the order of their places.
+    pub(crate) fn sort(&mut self, places: &Places) {
+        if !self.keys.is_sorted_by_key(|&key| places.of(key)) {
+            let mut pairs: Vec<(u32, u32)> = self.keys.iter().copied().zip(self.slots.iter().copied()).collect();
+            pairs.sort_unstable_by_key(|&(key, _)| places.of(key));
+            (self.keys, self.slots) = pairs.into_iter().unzip();
+        }
     }
 }
 
@@ -106,11 +116,25 @@ impl Panes {
         self.panes.front()
     }
 
+    /// The oldest pane from a number on.
+    pub(crate) fn oldest_from(&self, id: i64) -> Option<&Pane> {
+        match self.front() {
+            Some(oldest) if oldest.id < id => self.range(id..i64::MAX).next(),
+            oldest => oldest,
+        }
+    }
+
     /// The panes whose numbers lie in a range, oldest first.
     pub(crate) fn range(&self, ids: std::ops::Range<i64>) -> impl DoubleEndedIterator<Item = &Pane> {
         let at = |id| self.panes.partition_point(|pane| pane.id < id);
         let (from, to) = (at(ids.start), at(ids.end));
         self.panes.range(from..to.max(from))
+    }
+
+    /// The pane of this number, if it stands.
+    pub(crate) fn find(&mut self, id: i64) -> Option<&mut Pane> {
+        let at = self.panes.binary_search_by_key(&id, |pane| pane.id).ok()?;
+        self.panes.get_mut(at)
     }
 
     /// Where the pane of this number stands, which it will if it does not yet.
@@ -260,9 +284,9 @@ impl Panes {
             }));
         }
         match calm.panes {
-            0..3 => self.find::<1>(calm, ticks, keys, slots, fresh),
-            3..5 => self.find::<3>(calm, ticks, keys, slots, fresh),
-            _ => self.find::<{ MAX_WAYS - 1 }>(calm, ticks, keys, slots, fresh),
+            0..3 => self.find_slots::<1>(calm, ticks, keys, slots, fresh),
+            3..5 => self.find_slots::<3>(calm, ticks, keys, slots, fresh),
+            _ => self.find_slots::<{ MAX_WAYS - 1 }>(calm, ticks, keys, slots, fresh),
         }
     }
 
@@ -277,7 +301,7 @@ impl Panes {
 
     /// The slots of many rows' keys in calm panes that are remembered, of which up to `STARTS` are not the
     /// first.
-    fn find<const STARTS: usize>(
+    fn find_slots<const STARTS: usize>(
         &mut self,
         calm: &Calm,
         ticks: &[i64],
@@ -327,6 +351,12 @@ impl Panes {
     /// Takes the oldest pane out.
     pub(crate) fn pop(&mut self) -> Option<Pane> {
         self.panes.pop_front()
+    }
+
+    /// Takes the oldest pane out if it comes before `first`.
+    pub(crate) fn pop_before(&mut self, first: i64) -> Option<Pane> {
+        self.front().filter(|pane| pane.id < first)?;
+        self.pop()
     }
 
     /// Takes out the pane of the only key, if there is one, and its slot.

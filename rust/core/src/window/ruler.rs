@@ -81,6 +81,16 @@ impl Ruler {
         self.units.is_some()
     }
 
+    /// Whether windows of another ruler have the very same panes, and as many ends.
+    pub(crate) fn shares_panes(&self, other: &Self) -> bool {
+        let units = match (&self.units, &other.units) {
+            (None, None) => true,
+            (Some(ours), Some(others)) => ours.is_like(others),
+            _ => false,
+        };
+        units && self.closed == other.closed && self.grid.shares_panes(&other.grid)
+    }
+
     /// Which of its edges a window has.
     pub(crate) fn closed(&self) -> Closed {
         self.closed

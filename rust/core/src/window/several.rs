@@ -1,24 +1,24 @@
 //! [`SeveralWindows`]: windows of several kinds over the same rows, in one pass.
 //!
 //! Rows are read once: their keys get numbers, the inputs of aggregates are evaluated, and what becomes of
-//! each row is decided before any operator sees it. Then each kind of windows has an operator of its own, which
-//! knows keys by their numbers and gives results as if it were alone: several work at a time, on threads of their
-//! own. A [`Braid`] puts what they give in one order.
+//! each row is decided before any operator sees it. Then kinds of windows that have the same panes share an operator,
+//! the others have one each, which knows keys by their numbers and gives results as if it were alone: several work at
+//! a time, side by side. A [`Braid`] puts what they give in one order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
-use arrow_array::{ArrayRef, StringArray, new_empty_array};
+use arrow_array::types::{Int32Type, UInt32Type};
+use arrow_array::{ArrayRef, DictionaryArray, StringArray, new_empty_array};
 
 use super::braid::{Braid, Splice};
 use super::edges::{Closed, Label};
-use super::emission::Shape;
+use super::emission::{Failed, Shape};
 use super::keys::Keys;
 use super::late::{Aside, Late};
 use super::mark::Mark;
-use super::operator::{PIECE, Window, results_schema};
+use super::operator::{PIECE, Window};
 use super::parts::{Parts, Rows};
 use super::ruler::Ruler;
 use crate::batch::{Batch, EventTime};
@@ -33,11 +33,17 @@ use crate::types::{DataType, Field, Schema};
 /// So many rows are worth waking threads.
 const WORTH_WAKING: usize = 1 << 12;
 
+/// The columns of what operators give that hold the numbers of keys, and those of kinds of windows.
+const KEY: usize = 2;
+pub(super) const KIND: usize = 3;
+
 /// The operator of several kinds of windows.
 pub(crate) struct SeveralWindows {
     parts: Parts,
     schema: Arc<Schema>,
     names: Arc<StringArray>,
+    /// Of each kind of windows, as many as there are names.
+    rulers: Vec<Ruler>,
     lanes: Vec<Lane>,
     helpers: Helpers<Work>,
     /// Whether all have work that is worth waking threads.
@@ -54,9 +60,8 @@ pub(crate) struct SeveralWindows {
     ledger: Ledger,
 }
 
-/// One kind of windows.
+/// Kinds of windows that have the same panes.
 struct Lane {
-    ruler: Ruler,
     operator: Window,
     /// Rows that it has yet to begin with.
     rows: Option<Rows>,
@@ -128,18 +133,20 @@ impl SeveralWindows {
         let schema = Schema::new(fields.into_iter().chain(parts.shape.schema.fields().iter().cloned()).collect())?;
         let (names, rulers): (Vec<String>, Vec<Ruler>) = windows.into_iter().unzip();
         let numbered = numbered(&parts)?;
-        let lane = |ruler: Ruler| {
-            let own = of_numbers(&parts, &numbered, ruler.closed())?;
-            let operator = Window::new(ruler.clone(), own, pool);
-            Ok(Lane { operator, ruler, rows: None, most: parts.batch_rows, given: VecDeque::new() })
+        let lane = |kinds: Vec<(i32, Ruler)>| {
+            let own = of_numbers(&parts, &numbered, kinds[0].1.closed())?;
+            let operator = Window::of_kinds(kinds, own, pool);
+            Ok(Lane { operator, rows: None, most: parts.batch_rows, given: VecDeque::new() })
         };
+        let lanes: Vec<Lane> = families(&rulers).into_iter().map(lane).collect::<Result<_>>()?;
         Ok(Self {
             schema: Arc::new(schema),
-            braid: Braid::new(names.len()),
+            braid: Braid::new(lanes.len()),
             helpers: Helpers::new(pool),
             is_worth: false,
             names: Arc::new(StringArray::from(names)),
-            lanes: rulers.into_iter().map(lane).collect::<Result<_>>()?,
+            rulers,
+            lanes,
             mark: Mark::new(parts.lateness),
             none: none(numbered, &time::computed(&parts.shape.time)),
             failure: None,
@@ -197,10 +204,11 @@ impl SeveralWindows {
     /// Whether no row misses a window: they are in the order of their times, which windows have all of.
     fn is_plain(&self, rows: &Rows) -> bool {
         let time = &rows.time;
-        let holds = |tick: Option<&i64>| tick.is_none_or(|&tick| self.lanes.iter().all(|l| l.ruler.holds(tick)));
+        let holds =
+            |tick: Option<&i64>| tick.is_none_or(|&tick| self.rulers.iter().all(|ruler| ruler.holds(tick)));
         !time.passive
             && time.before.is_none()
-            && !self.lanes.iter().all(|lane| lane.ruler.grid().has_gaps())
+            && !self.rulers.iter().all(|ruler| ruler.grid().has_gaps())
             && rows.in_order
             && time.ticks.first().is_none_or(|&first| first >= rows.mark)
             && holds(time.ticks.first())
@@ -212,7 +220,7 @@ impl SeveralWindows {
         if let Some(before) = &rows.time.before {
             self.mark.reach(before[row]);
         }
-        if !self.lanes.iter().all(|lane| lane.ruler.holds(tick)) {
+        if !self.rulers.iter().all(|ruler| ruler.holds(tick)) {
             return Err(self.parts.out_of_range(rows, row));
         }
         let (missed, open) = self.windows_of(tick);
@@ -237,18 +245,18 @@ impl SeveralWindows {
     fn windows_of(&self, tick: i64) -> (u64, u64) {
         match self.mark.watermark() {
             Some(watermark) if tick < watermark => {
-                let each = self.lanes.iter().map(|lane| lane.ruler.missed(tick, watermark));
+                let each = self.rulers.iter().map(|ruler| ruler.missed(tick, watermark));
                 each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
             }
-            _ => (0, u64::from(self.lanes.iter().any(|lane| lane.ruler.pane(tick).is_some()))),
+            _ => (0, u64::from(self.rulers.iter().any(|ruler| ruler.pane(tick).is_some()))),
         }
     }
 
     /// The lateness with which a row of this time, which misses some, would have missed no window.
     fn enough(&self, tick: i64) -> i64 {
         let watermark = self.mark.watermark().unwrap_or(i64::MIN);
-        let missing = self.lanes.iter().filter(|lane| lane.ruler.missed(tick, watermark).0 > 0);
-        let first_end = missing.map(|lane| lane.ruler.next_end(tick)).min().unwrap_or(tick);
+        let missing = self.rulers.iter().filter(|ruler| ruler.missed(tick, watermark).0 > 0);
+        let first_end = missing.map(|ruler| ruler.next_end(tick)).min().unwrap_or(tick);
         self.mark.time().saturating_sub(first_end - 1)
     }
 
@@ -275,15 +283,16 @@ impl SeveralWindows {
 
     /// Lets an error of an operator come in the place of the result that it is of, and say which one that is.
     fn fail(&mut self, at: usize, mut error: Error) {
-        let lane = &self.lanes[at];
-        let (key, (start, end)) = lane.operator.failed().unwrap_or((0, (i64::MAX, i64::MAX)));
+        let nothing = Failed { kind: 0, key: 0, edges: (i64::MAX, i64::MAX), before: i64::MAX };
+        let Failed { kind, key, edges: (start, end), .. } = self.lanes[at].operator.failed().unwrap_or(nothing);
         if let Error::Overflow(overflow) = &mut error
             && let Some(output) = &overflow.column
         {
             let result = self.parts.shape.describe(output, key, end, &mut self.parts.keys);
-            overflow.what = format!("{result} of {:?}", self.names.value(at));
+            overflow.what = format!("{result} of {:?}", self.names.value(kind as usize));
         }
-        self.braid.fail(at, (end - i64::from(!lane.ruler.closed().has_end()), start), error);
+        let has_end = self.rulers[kind as usize].closed().has_end();
+        self.braid.fail(at, (end - i64::from(!has_end), start, kind), error);
     }
 
     /// The results that are in order, as a batch.
@@ -292,15 +301,18 @@ impl SeveralWindows {
         self.helpers.begin(splices, self.braid.rows() >= WORTH_WAKING);
         let times = self.braid.times();
         let columns = self.helpers.finish()?.into_iter().filter_map(Work::splice).map(Splice::made).collect();
-        let (window, batch) = self.braid.send((columns, times), &self.names, &self.none);
+        let batch = self.braid.send((columns, times), &self.none);
         let edges = match self.parts.shape.label {
             Label::Both => &batch.columns()[..2],
             Label::Left => &batch.columns()[..1],
             Label::Right => &batch.columns()[1..2],
         };
-        let keys = self.parts.keys.columns(batch.columns()[2].as_primitive::<UInt32Type>().values());
+        let keys = self.parts.keys.columns(batch.columns()[KEY].as_primitive::<UInt32Type>().values());
+        let kinds = batch.columns()[KIND].as_primitive::<Int32Type>().clone();
+        let window: ArrayRef = Arc::new(DictionaryArray::new(kinds, Arc::clone(&self.names) as ArrayRef));
+        let aggregates = batch.columns()[KIND + 1..].to_vec();
         let columns: Vec<ArrayRef> =
-            [window].into_iter().chain(edges.to_vec()).chain(keys).chain(batch.columns()[3..].to_vec()).collect();
+            [window].into_iter().chain(edges.to_vec()).chain(keys).chain(aggregates).collect();
         self.ledger.rows_out += batch.rows() as u64;
         Ok(batch.with_columns(Arc::clone(&self.schema), columns))
     }
@@ -340,10 +352,26 @@ impl SeveralWindows {
     }
 }
 
-/// What operators give: keys are numbers, in a column whose name no other has.
+/// The kinds of windows, and the numbers that they go by, together with those that have the same panes.
+fn families(rulers: &[Ruler]) -> Vec<Vec<(i32, Ruler)>> {
+    let mut families: Vec<Vec<(i32, Ruler)>> = Vec::new();
+    for (kind, ruler) in (0..).zip(rulers) {
+        match families.iter_mut().find(|family| family[0].1.shares_panes(ruler)) {
+            Some(family) => family.push((kind, ruler.clone())),
+            None => families.push(vec![(kind, ruler.clone())]),
+        }
+    }
+    families
+}
+
+/// What operators give: the edges of windows, keys and kinds as numbers, the aggregates. Columns are known by where they
+/// stand, so that no name is taken.
 fn numbered(parts: &Parts) -> Result<Arc<Schema>> {
-    let number = Field::new("window", DataType::UInt32);
-    results_schema(&parts.shape.schema.fields()[0].dtype, Label::Both, &[number], &parts.recipe)
+    let edge = &parts.shape.schema.fields()[0].dtype;
+    let numbers = [edge, edge, &DataType::UInt32, &DataType::Int32].map(DataType::clone);
+    let dtypes = numbers.into_iter().chain(parts.recipe.fields().map(|field| field.dtype));
+    let fields = dtypes.enumerate().map(|(at, dtype)| Field::new(at.to_string(), dtype));
+    Schema::new(fields.collect()).map(Arc::new)
 }
 
 /// No results that look like this.
@@ -362,8 +390,8 @@ fn of_numbers(parts: &Parts, schema: &Arc<Schema>, closed: Closed) -> Result<Par
         recipe: parts.recipe.clone(),
         time: None,
         lateness: parts.lateness,
-        // What is late has been dealt with.
-        late: Late::Drop,
+        // What is late has been dealt with: where it is an error, nothing is.
+        late: if parts.late == Late::Error { Late::Error } else { Late::Drop },
         aside: Aside::new("late", &Schema::new(Vec::new())?, 0)?,
         shape: Shape {
             schema: Arc::clone(schema),
@@ -437,5 +465,30 @@ impl Stage for SeveralWindows {
 
     fn take_late(&mut self) -> Vec<Batch> {
         self.parts.aside.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Closed;
+
+    #[test]
+    fn kinds_with_the_same_panes_are_together() {
+        let of = |size, step, offset| Ruler::fixed(size, step, offset, Closed::Left);
+        let rulers = [
+            of(60, 60, 0),
+            of(3600, 60, 0),
+            of(60, 60, 1),                           // other edges
+            Ruler::expanding(600, 60, 120),          // edges at the minute, too
+            of(90, 60, 0),                           // panes of half a minute
+            of(150, 60, 0),                          // the same
+            Ruler::fixed(60, 60, 59, Closed::Right), // times as the first, but other edges
+            of(30, 60, 0),                           // gaps
+            of(30, 60, 0),
+        ];
+        let numbers = |family: &Vec<(i32, Ruler)>| family.iter().map(|&(kind, _)| kind).collect::<Vec<_>>();
+        let found: Vec<Vec<i32>> = families(&rulers).iter().map(numbers).collect();
+        assert_eq!(found, [vec![0, 1, 3], vec![2], vec![4, 5], vec![6], vec![7], vec![8]]);
     }
 }

@@ -62,6 +62,12 @@ impl Units {
         }
     }
 
+    /// Whether others are the same.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let of = |units: &Self| (units.unit, units.offset, units.scale, units.shift, units.doubled);
+        of(self) == of(other) && self.zone == other.zone
+    }
+
     /// The number of what a time is in.
     pub(crate) fn number(&self, time: i64) -> i64 {
         let second = time.saturating_sub(self.shift).div_euclid(self.scale.1).saturating_mul(self.scale.0);

@@ -2,7 +2,7 @@
 //!
 //! At most one pane is open then, and results follow one another, so that nothing has to be looked up or noted.
 
-use super::Window;
+use super::{Window, shows_panes};
 use crate::window::gallop::before;
 use crate::window::parts::Rows;
 
@@ -23,7 +23,7 @@ impl Window {
     pub(super) fn is_alone(&self, current: &Rows) -> bool {
         self.sorted
             && current.keys == 1
-            && self.fifo.is_none()
+            && shows_panes(&self.views)
             && self.outlet.parts.lateness == 0
             && current.time.before.is_none()
             && self.panes.iter().count() <= 1
@@ -64,8 +64,8 @@ impl Window {
             self.panes.put_only(pane, slot);
         }
         match (was_open, open.is_some()) {
-            (false, true) => self.places.hold(&[0]),
-            (true, false) => self.places.release(&[0]),
+            (false, true) => self.views[0].places.hold(&[0]),
+            (true, false) => self.views[0].places.release(&[0]),
             _ => {}
         }
     }

@@ -24,11 +24,7 @@ impl Window {
     /// Lets the oldest pane go out as it is: its window has no other.
     pub(super) fn close_pane(&mut self, edges: (i64, i64), before: i64) {
         let Some(mut pane) = self.panes.pop() else { return };
-        if !pane.keys.is_sorted_by_key(|&key| self.places.of(key)) {
-            let mut pairs: Vec<(u32, u32)> = pane.keys.iter().copied().zip(pane.slots.iter().copied()).collect();
-            pairs.sort_unstable_by_key(|&(key, _)| self.places.of(key));
-            (pane.keys, pane.slots) = pairs.into_iter().unzip();
-        }
+        pane.sort(&self.views[0].places);
         self.leaving = Some(Leaving { pane, gone: 0, edges, before });
         self.leave();
     }
@@ -42,7 +38,7 @@ impl Window {
         self.outlet.emission.slots.extend_from_slice(&pane.slots[piece.clone()]);
         self.outlet.emission.close(leaving.edges, leaving.before);
         if piece.end == pane.keys.len() {
-            self.places.release(&pane.keys);
+            self.views[0].places.release(&pane.keys);
             self.panes.reuse(leaving.pane);
         } else {
             leaving.gone = piece.end;
