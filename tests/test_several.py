@@ -37,7 +37,7 @@ def kind(draw, grids):
 
 @st.composite
 def kinds(draw):
-    # Often of one grid, so that they have the same panes.
+    """Kinds of windows by name, often of one grid, so that they have the same panes."""
     of = draw(st.one_of(st.just(grids), grids.map(st.just)))
     pairs = draw(st.lists(kind(of), min_size=1, max_size=3))
     names = draw(st.permutations(["a", "b", "ü"]))[: len(pairs)]
@@ -78,6 +78,29 @@ def test_each_kind_gives_what_it_gives_alone(data, kinds, by, lateness, aggs, ba
         own = [row for row in together if row["window"] == name]
         own = [{key: value for key, value in row.items() if key != "window"} for row in own]
         assert exact(own) == exact(dicts(read.window(spec, **options).agg(**ours)))
+
+
+@given(st.data(), st.integers(0, 9), batch_rows)
+def test_kinds_that_share_panes_give_what_they_give_alone(data, lateness, batch_rows):
+    step, offset, closed = data.draw(grids)
+    sizes = data.draw(st.lists(st.integers(1, 9), min_size=2, max_size=4, unique=True))
+    specs = {str(size): rl.hopping(size * step, step, offset=offset, closed=closed) for size in sizes}
+    if closed == "left":
+        specs["all"] = rl.cumulate(sizes[0] * step, step, offset=offset)
+    columns = {"t": st.integers(0, 40) | st.integers(0, 400), "k": st.sampled_from("abc"), "x": st.floats(-9, 9)}
+    drawn = data.draw(st.lists(st.fixed_dictionaries(columns), max_size=30))
+    # Each row is a little late at most.
+    delayed = [(row["t"] + data.draw(st.integers(0, lateness)), n) for n, row in enumerate(drawn)]
+    come = [drawn[n] for _, n in sorted(delayed)]
+    read = rl.from_rows(come, time="t", batch_rows=batch_rows, schema={"t": "int64", "k": "string", "x": "float64"})
+    options = {"by": data.draw(st.sampled_from([None, "k"])), "lateness": lateness}
+    aggs = {"sum": rl.sum("x"), "std": rl.std("x"), "first": rl.first("x"), "n": rl.count()}
+    it = iter(read.windows(specs, **options).agg(**aggs))
+    together, last = dicts(it), list(it.stats)[-1]
+    for name, spec in specs.items():
+        own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
+        assert exact(own) == exact(dicts(read.window(spec, **options).agg(**aggs)))
+    assert (last["open_windows"], last["live_keys"]) == (0, 0)
 
 
 @given(tables, kinds(), by, st.integers(0, 60), aggregates(), st.lists(batch_rows, min_size=2, max_size=2))
@@ -279,10 +302,21 @@ def test_days_and_weeks_that_share_panes_give_what_they_give_alone(zone, closed)
     data = pa.table({"t": pa.array(hours, pa.timestamp("s", "UTC")), "k": hours // 3600 % 3, "x": np.sin(hours)})
     specs = {f"{n}d": rl.hopping(f"{n}d", "1d", tz=zone, closed=closed) for n in (7, 1, 2)}
     read = rl.from_arrow(data, time="t")
-    together = dicts(read.windows(specs, by="k", late="drop").agg(sum=rl.sum("x"), n=rl.count()))
+    together = dicts(read.windows(specs, by="k").agg(sum=rl.sum("x"), n=rl.count()))
     for name, spec in specs.items():
         own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
-        assert exact(own) == exact(dicts(read.window(spec, by="k", late="drop").agg(sum=rl.sum("x"), n=rl.count())))
+        assert exact(own) == exact(dicts(read.window(spec, by="k").agg(sum=rl.sum("x"), n=rl.count())))
+
+
+def test_days_of_different_zones_have_panes_of_their_own():
+    data = pa.table({"t": pa.array(np.arange(0, 60, 5) * 3600, pa.timestamp("s", "UTC"))})
+    read, zones = rl.from_arrow(data, time="t"), ("UTC", "Asia/Tokyo", "America/New_York")
+    specs = {zone: rl.tumbling("1d", tz=zone) for zone in zones} | {"noon": rl.tumbling("1d", tz="UTC", offset="12h")}
+    specs["month"] = rl.tumbling("1mo", tz="UTC")
+    together = dicts(read.windows(specs).agg(n=rl.count()))
+    for name, spec in specs.items():
+        own = [dict(list(row.items())[1:]) for row in together if row["window"] == name]
+        assert exact(own) == exact(dicts(read.window(spec).agg(n=rl.count())))
 
 
 def test_a_row_may_miss_the_shorter_of_windows_that_share_panes():

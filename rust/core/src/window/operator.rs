@@ -64,7 +64,7 @@ enum Admission {
 
 /// The operator of tumbling, hopping and expanding windows: of one kind, or of several that have the same panes.
 pub(crate) struct Window {
-    /// That of the longest windows. Of panes, and of when they may get rows, all know the same.
+    /// That of the longest windows. Of panes, and of when they may get rows that miss no window, all know the same.
     ruler: Ruler,
     outlet: Outlet,
     clock: Clock,
@@ -78,8 +78,6 @@ pub(crate) struct Window {
     /// The keys that were new to their panes in this round, and how many of them have their places.
     fresh: Vec<u32>,
     held: usize,
-    /// Which of them came to panes that some windows may have left, and to which.
-    stray: Vec<(usize, i64)>,
     events: VecDeque<Event>,
     /// The watermark up to which windows are being closed.
     closing: Option<i64>,
@@ -97,7 +95,7 @@ impl Window {
         Self::of_kinds(vec![(0, ruler)], parts, pool)
     }
 
-    /// The same of kinds that have the same panes, and go by these numbers.
+    /// The same of kinds that have the same panes, and go by these numbers. Several have no rows that miss windows.
     pub(crate) fn of_kinds(kinds: Vec<(i32, Ruler)>, parts: Parts, pool: &Pool) -> Self {
         let rulers = kinds.iter().map(|(_, ruler)| ruler);
         let ruler = rulers.max_by_key(|ruler| ruler.grid().shape()).expect("there is a kind").clone();
@@ -119,7 +117,6 @@ impl Window {
             slots: Slots::Streaks(Vec::new()),
             fresh: Vec::new(),
             held: 0,
-            stray: Vec::new(),
             events: VecDeque::new(),
             closing: None,
             closed: i64::MIN,
@@ -160,7 +157,6 @@ impl Window {
             false => Slots::Each(Vec::with_capacity(ROUND)),
         };
         self.fresh.clear();
-        self.stray.clear();
         self.held = 0;
         let start = current.row;
         if self.is_alone(current) {
@@ -285,16 +281,10 @@ impl Window {
         let Some(pane) = self.near.pane(current.time.ticks[row], &self.ruler) else { return self.skip(1) };
         let key = current.numbers[row];
         let at = self.panes.open(pane);
-        let (active, known) = (self.clock.active(), self.fresh.len());
-        let slot = self.panes.slot(at, key, active, &mut self.fresh);
+        let slot = self.panes.slot(at, key, self.clock.active(), &mut self.fresh);
         self.slots.put(slot, 1);
-        if pane < active && self.fresh.len() > known {
-            self.stray.push((known, pane));
-        }
-        for view in self.views.iter_mut().filter(|view| view.first <= pane) {
-            if let Some(fifo) = &mut view.fifo {
-                fifo.touch(pane, key);
-            }
+        for fifo in self.views.iter_mut().filter_map(|view| view.fifo.as_mut()) {
+            fifo.touch(pane, key);
         }
     }
 
@@ -317,8 +307,7 @@ impl Window {
 
     /// What becomes of a row behind the watermark.
     fn admit(&mut self, current: &Rows, row: usize, watermark: i64) -> Result<Admission> {
-        let each = self.views.iter().map(|view| view.ruler.missed(current.time.ticks[row], watermark));
-        let (missed, open) = each.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let (missed, open) = self.ruler.missed(current.time.ticks[row], watermark);
         if missed == 0 {
             return Ok(Admission::Open);
         }
@@ -339,12 +328,8 @@ impl Window {
 
     /// Replays an event: keys take their places, and windows are ready to close.
     fn replay(&mut self, event: &Event) {
-        let new = self.held..event.fresh;
-        for view in &mut self.views {
-            let stray = self.stray.iter().filter(|(at, _)| new.contains(at));
-            let stray = stray.map(|&(at, pane)| (self.fresh[at], pane));
-            view.hold(&self.fresh[new.clone()], stray, self.closed);
-        }
+        let new = &self.fresh[self.held..event.fresh];
+        self.views.iter_mut().for_each(|view| view.places.hold(new));
         self.held = event.fresh;
         if event.watermark > i64::MIN {
             self.closing = Some(event.watermark);

@@ -138,7 +138,7 @@ impl SeveralWindows {
             let operator = Window::of_kinds(kinds, own, pool);
             Ok(Lane { operator, rows: None, most: parts.batch_rows, given: VecDeque::new() })
         };
-        let lanes: Vec<Lane> = families(&rulers).into_iter().map(lane).collect::<Result<_>>()?;
+        let lanes: Vec<Lane> = families(&rulers, parts.late).into_iter().map(lane).collect::<Result<_>>()?;
         Ok(Self {
             schema: Arc::new(schema),
             braid: Braid::new(lanes.len()),
@@ -352,11 +352,12 @@ impl SeveralWindows {
     }
 }
 
-/// The kinds of windows, and the numbers that they go by, together with those that have the same panes.
-fn families(rulers: &[Ruler]) -> Vec<Vec<(i32, Ruler)>> {
+/// The kinds of windows, and the numbers that they go by, together with those that have the same panes. Where a row may
+/// miss the windows of one and not those of another, each has its own.
+fn families(rulers: &[Ruler], late: Late) -> Vec<Vec<(i32, Ruler)>> {
     let mut families: Vec<Vec<(i32, Ruler)>> = Vec::new();
     for (kind, ruler) in (0..).zip(rulers) {
-        match families.iter_mut().find(|family| family[0].1.shares_panes(ruler)) {
+        match families.iter_mut().find(|family| late == Late::Error && family[0].1.shares_panes(ruler)) {
             Some(family) => family.push((kind, ruler.clone())),
             None => families.push(vec![(kind, ruler.clone())]),
         }
@@ -488,7 +489,8 @@ mod tests {
             of(30, 60, 0),
         ];
         let numbers = |family: &Vec<(i32, Ruler)>| family.iter().map(|&(kind, _)| kind).collect::<Vec<_>>();
-        let found: Vec<Vec<i32>> = families(&rulers).iter().map(numbers).collect();
+        let found: Vec<Vec<i32>> = families(&rulers, Late::Error).iter().map(numbers).collect();
         assert_eq!(found, [vec![0, 1, 3], vec![2], vec![4, 5], vec![6], vec![7], vec![8]]);
+        assert_eq!(families(&rulers, Late::Drop).len(), rulers.len());
     }
 }

@@ -33,20 +33,6 @@ impl View {
         Some(self.fifo.as_ref().map_or(oldest, |fifo| fifo.next_window(oldest, self.ruler.number(closed))))
     }
 
-    /// Lets keys take their places, which are new to their panes: all but the stray ones, if it has left those panes
-    /// when windows up to the watermark `closed` have closed.
-    pub(super) fn hold(&mut self, keys: &[u32], stray: impl Iterator<Item = (u32, i64)>, closed: i64) {
-        self.places.hold(keys);
-        for (key, pane) in stray {
-            if self.fifo.is_none() {
-                self.first = self.first.max(self.ruler.grid().last_pane_after(self.ruler.number(closed)));
-            }
-            if pane < self.first {
-                self.places.release(&[key]);
-            }
-        }
-    }
-
     /// Where the results of a window stand in the order of those of all kinds.
     pub(super) fn order(&self, last: i64) -> (i64, i64, i32) {
         let (start, end) = self.ruler.edges(last);
