@@ -44,6 +44,8 @@ GOALS = (
     Goal("minute", "the same against numpy's reduceat", "peers", 1, among=("numpy",)),
     Goal("three", "tumbling 1 s, 1 min and 1 h in one pass", "second", 1.5),
     Goal("three_by_symbol", "the same by symbol", "second_by_symbol", 1.5),
+    Goal("horizons", "1 min, 15 min and 1 h, each every 1 min, in one pass", "horizon", 1.5),
+    Goal("horizons_by_symbol", "the same by symbol", "horizon_by_symbol", 1.5),
     Goal("session_uniform", "sessions, gap 30 s, 100,000 keys: count, sum, max", "peers", 15),
     Goal("session_zipf", "the same, zipf(1.3) keys", "peers", 15),
     Goal("hopping_hour", "hopping 1 h every 1 min by symbol: mean, std, max, count", "peers", 15),

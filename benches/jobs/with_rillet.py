@@ -145,6 +145,7 @@ def rolling_hour(stream) -> dict:
 
 
 THREE = {length: rl.tumbling(length) for length in ("1s", "1m", "1h")}
+HORIZONS = {length: rl.hopping(length, "1m") for length in ("1m", "15m", "1h")}
 
 JOBS = {
     "read": read, "read_one_thread": read_one_thread, "read_nulls": read_nulls, "tumbling": tumbling,
@@ -152,6 +153,9 @@ JOBS = {
     "second": partial(parts, "price", rl.tumbling("1s")), "minute": partial(parts, "price", rl.tumbling("1m")),
     "second_by_symbol": partial(parts, "price", rl.tumbling("1s"), by="symbol"),
     "three": partial(parts, "price", THREE), "three_by_symbol": partial(parts, "price", THREE, by="symbol"),
+    "horizon": partial(parts, "price", HORIZONS["1h"]), "horizons": partial(parts, "price", HORIZONS),
+    "horizon_by_symbol": partial(parts, "price", HORIZONS["1h"], by="symbol"),
+    "horizons_by_symbol": partial(parts, "price", HORIZONS, by="symbol"),
     "session": partial(visits, rl.session("30s")), "keys": partial(visits, rl.tumbling("10000h")),
     "hopping_hour": partial(hops, size="1h"), "hopping_10h": partial(hops, size="10h"),
     "rolling_100": partial(rolling_rows, 100), "rolling_100000": partial(rolling_rows, 100_000),

@@ -345,6 +345,10 @@ class Stream:
         which windows close, then of ``window_start``, then of ``specs``: of windows that end together, the longest
         first.
 
+        Kinds whose windows start and end side by side, as ``rl.tumbling("1m")``, ``rl.hopping("5m", "1m")`` and
+        ``rl.hopping("1h", "1m")``, share the partial results of each minute too, so that each more of them costs little
+        but its own results. With ``late="drop"`` and ``"keep"`` they don't: a row may miss those of one kind alone.
+
         Parameters
         ----------
         specs
