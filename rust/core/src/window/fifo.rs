@@ -169,8 +169,7 @@ impl Fifo {
         }
         let is_next = begun && cut == self.next_cut();
         if is_next {
-            // Older ones may still be there, for others.
-            self.get_ready(self.cut.max(self.grid.first_pane(last)), panes, tables, places);
+            self.get_ready(self.cut, panes, tables, places);
         }
         self.fronts.swap(0, 1);
         self.backs.swap(0, 1);
