@@ -23,6 +23,7 @@ __all__ = [
     "Prepared",
     "Schema",
     "SetAside",
+    "Turn",
     "Windows",
     "__version__",
     "batch_from_any",
@@ -500,6 +501,16 @@ class Opened:
     """What has been opened of a source that can be read only once: all streams that are made of the source share it."""
 
     def __new__(cls) -> Self: ...
+
+@final
+class Turn:
+    """Lets in one thread at a time; others wait, and answer Ctrl-C, and whoever is inside cannot come once more."""
+
+    def __new__(cls, reentered: str) -> Self:
+        """``reentered`` is what the ``ReentrantError`` says."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
 @final
 class Beginning:

@@ -21,7 +21,7 @@
     │   ├── SourceIsDirectoryError(IsADirectoryError)
     │   └── SourcePermissionError(PermissionError)
     ├── StreamConsumedError(RuntimeError)       a one-shot source was asked to start again
-    ├── ReentrantError(RuntimeError)            next() from inside its own callback
+    ├── ReentrantError(RuntimeError)            a stream was asked from inside its own callback
     ├── ForkError(RuntimeError)                 an iterator was used in a child process
     └── InternalError(RuntimeError)             a bug in rillet
 
@@ -158,7 +158,7 @@ class StreamConsumedError(Error, RuntimeError):
 
 
 class ReentrantError(Error, RuntimeError):
-    """``next()`` was called from inside the iterator's own source or function."""
+    """``next()``, or the columns, were asked for from inside the stream's own source or function."""
 
 
 class ForkError(Error, RuntimeError):

@@ -6,9 +6,11 @@ says so when it is started again.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Never
+from typing import Any, NamedTuple, Never, Self
 
 from rillet import _core
 from rillet._core import Schema
@@ -52,6 +54,70 @@ class Running:
 
     def close_host(self) -> None:
         """Lets go of what it holds."""
+
+
+class Runs:
+    """Runs over a source that can be read again: whoever asks has one of his own.
+
+    One that has only been looked at is kept for the next who asks, unless the look failed.
+    """
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+        # Threads put in and take out in one step.
+        self._seen: deque[Any] = deque(maxlen=1)
+
+    def look(self, know: Callable[[Any], Any]) -> Any:
+        """What is to be known of a run."""
+        run = self.take()
+        known = know(run)
+        self._seen.append(run)
+        return known
+
+    def take(self) -> Any:
+        """A run to be read."""
+        try:
+            return self._seen.pop()
+        except IndexError:
+            return self._start()
+
+
+class OneRun:
+    """The run over a source that can be read only once: if a look at it fails, so does each that follows."""
+
+    def __init__(self, start: Callable[[], Any], name: str, source: str, advice: str) -> None:
+        self._start, self._consumed = start, f"{name}: {source} can be read only once, and it has been; {advice}"
+        self._turn = _core.Turn(f"{name}: the columns of the stream were asked for from inside its own source")
+        self._run: Any = None
+        self._failure: Exception | None = None
+        self._taken = False
+
+    def look(self, know: Callable[[Any], Any]) -> Any:
+        """What is to be known of the run, whether or not it has been taken."""
+        with self._turn:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                return know(self._opened())
+            except Exception as failure:
+                self._failure = failure
+                raise
+            except BaseException:
+                # What it had read is lost.
+                self._failure = StreamConsumedError(self._consumed)
+                raise
+
+    def take(self) -> Any:
+        """The run, for the first who asks."""
+        with self._turn:
+            if self._taken:
+                raise StreamConsumedError(self._consumed)
+            self._taken = True
+            return self._opened()
+
+    def _opened(self) -> Any:
+        self._run = self._run or self._start()
+        return self._run
 
 
 class FileHost(Host, Running):
@@ -132,10 +198,10 @@ class IterableHost(Host):
             )
         if isinstance(source, (str, bytes, Mapping)):
             raise ArgumentTypeError(f"{name} takes an iterable of batches or rows, not {type(source).__name__}")
-        self._source, self._convert, self._schema, self._name = source, convert, convert.schema, name
+        self._source, self._convert, self._name = source, convert, name
         self._one_shot = isinstance(source, Iterator)
-        self._opened: IterableRun | None = None
-        self._used = False
+        start = partial(IterableRun.start, source, convert, name)
+        self._runs = OneRun(start, name, "an iterator", _AGAIN) if self._one_shot else Runs(start)
 
     def _key(self) -> tuple[Any, ...]:
         # A method is another object each time it is asked for.
@@ -143,35 +209,18 @@ class IterableHost(Host):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._one_shot:
-            raise ArgumentTypeError(
-                f"{self._name}: an iterator can be read only once, and cannot be pickled; pass a list, or a function "
-                "that returns a new iterator"
-            )
+            raise ArgumentTypeError(f"{self._name}: an iterator can be read only once, and cannot be pickled; {_AGAIN}")
         return type(self), (self._source, self._convert, self._name)
 
     def offer(self) -> Any:
-        if self._schema is not None:
-            return self._schema
-        schema = self._open().schema()
-        if self._one_shot:
-            self._schema = schema  # there will be no other
-        return schema
+        declared = self._convert.schema
+        return self._runs.look(IterableRun.schema) if declared is None else declared
 
-    def start(self) -> "IterableRun":
-        opened, self._opened = self._open(), None
-        self._used = True
-        return opened
+    def start(self) -> Any:
+        return self._runs.take()
 
-    def _open(self) -> "IterableRun":
-        if self._opened is None:
-            if self._one_shot and self._used:
-                raise StreamConsumedError(
-                    f"{self._name}: an iterator can be read only once, and it has been; pass a list, "
-                    "or a function that returns a new iterator"
-                )
-            iterable = self._source() if callable(self._source) else self._source
-            self._opened = IterableRun(iter(iterable), self._convert, self._name)
-        return self._opened
+
+_AGAIN = "pass a list, or a function that returns a new iterator"
 
 
 class IterableRun(Running):
@@ -182,10 +231,25 @@ class IterableRun(Running):
         self._batches = convert.of(iterator)
         self._name = name
         self._first: list[Any] = []
+        self._schema: Schema | None = None
 
-    def schema(self) -> Any:
-        if not self._first:
-            self._first = list(islice(self._batches, 1))
+    @classmethod
+    def start(cls, source: Any, convert: "Batches | Rows", name: str) -> Self:
+        """One over an iterable or what a function returns."""
+        return cls(iter(source() if callable(source) else source), convert, name)
+
+    def schema(self) -> Schema:
+        """The columns of the first batch. If it has none, or there is none, nothing more is to be had of it."""
+        if self._schema is None:
+            try:
+                self._schema = self._look()
+            except BaseException:
+                self.close_host()
+                raise
+        return self._schema
+
+    def _look(self) -> Any:
+        self._first = list(islice(self._batches, 1))
         if not self._first:
             raise ArgumentTypeError(
                 f"{self._name}: there is nothing to tell the columns from; declare them with schema="
@@ -233,8 +297,9 @@ class ArrowHost(Host):
                 f", not {type(data).__name__}"
             )
         self._data = data
-        self._opened: Any = None
-        self._used = False
+        start, advice = partial(_core.ArrowStream, data), "pass a table, or make a new reader"
+        once = isinstance(data, Iterator)
+        self._runs = OneRun(start, "from_arrow", "a reader", advice) if once else Runs(start)
 
     def _key(self) -> tuple[Any, ...]:
         return (id(self._data),)
@@ -243,20 +308,10 @@ class ArrowHost(Host):
         return type(self), (self._data,)
 
     def offer(self) -> Any:
-        if self._opened is None:
-            self._opened = _core.ArrowStream(self._data)
-        return self._opened
+        return self._runs.look(lambda run: run)
 
     def start(self) -> Any:
-        if self._used:
-            raise StreamConsumedError(
-                "from_arrow: a reader can be read only once, and it has been; pass a table, or make a new reader"
-            )
-        opened = self.offer()
-        self._used = isinstance(self._data, Iterator)
-        if not self._used:
-            self._opened = None
-        return opened
+        return self._runs.take()
 
 
 class Batches(NamedTuple):

@@ -1,14 +1,13 @@
 //! `BatchIterator`: a run as a native Python iterator.
 //!
-//! Two locks guard it. `run` is held for one step at a time and only while detached, so that `stats`,
-//! `close()` and signals are answered between any two steps. `driver` says which thread is inside
-//! `__next__`: others wait for their turn, and the same one, coming back from a callback, is refused. No lock
+//! Two things guard it. `run` is held for one step at a time and only while detached, so that `stats`,
+//! `close()` and signals are answered between any two steps. `turn` says which thread is inside
+//! `__next__`: others wait for theirs, and the same one, coming back from a callback, is refused. No lock
 //! is held while Python code is called.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::ThreadId;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyStopIteration;
@@ -18,10 +17,11 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 use rillet_core::{Batch, Call, Error, Ledger, Run, Step, Supply};
 
 use crate::batch::Batch as PyBatch;
-use crate::errors::{enter, exception, moment, to_py, within};
+use crate::errors::{enter, moment, to_py, within};
 use crate::good::Good;
 use crate::mapping::batch_from_any;
 use crate::raised::Raised;
+use crate::turn::Turn;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
 ///
@@ -37,8 +37,9 @@ pub struct BatchIterator {
     run: Arc<Mutex<Run>>,
     /// The process that runs it.
     process: u32,
-    driver: Mutex<Driver>,
-    turn: Condvar,
+    /// Whose it is to be inside.
+    turn: Turn,
+    closed: AtomicBool,
     hosts: Mutex<Vec<Py<PyAny>>>,
     /// What they raised.
     raised: Raised,
@@ -46,12 +47,6 @@ pub struct BatchIterator {
     kept: Mutex<Option<PyBatch>>,
     /// What its source is supplied, if rows are pushed.
     pushed: Option<Mutex<VecDeque<Supply>>>,
-}
-
-#[derive(Default)]
-struct Driver {
-    thread: Option<ThreadId>,
-    closed: bool,
 }
 
 /// What one poll came to.
@@ -62,9 +57,6 @@ pub enum Polled {
     Starved,
     End,
 }
-
-/// How long a thread waits for its turn before it looks for signals.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Locks a mutex that is held for a few instructions only, or while detached.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,9 +104,8 @@ impl BatchIterator {
         let driven = py.detach(|| {
             let _ = self.close_run();
             *lock(&self.kept) = None;
-            let mut driver = lock(&self.driver);
-            driver.closed = true;
-            driver.thread.is_some()
+            self.mark_closed();
+            self.turn.is_taken()
         });
         // A thread that is inside next() closes the sources itself when it comes out.
         if driven { Ok(()) } else { self.close_hosts(py) }
@@ -205,8 +196,8 @@ impl BatchIterator {
         Self {
             run: Arc::new(Mutex::new(run)),
             process: std::process::id(),
-            driver: Mutex::default(),
-            turn: Condvar::new(),
+            turn: Turn::default(),
+            closed: AtomicBool::new(false),
             hosts: Mutex::new(hosts),
             raised: Raised::default(),
             kept: Mutex::default(),
@@ -230,9 +221,8 @@ impl BatchIterator {
 
     /// The run, if nothing is under way, for work that takes no time and runs no Python code.
     pub fn idle(&self) -> Option<MutexGuard<'_, Run>> {
-        let driver = lock(&self.driver);
         let fed = self.pushed.as_ref().is_some_and(|pushed| !lock(pushed).is_empty());
-        if driver.thread.is_some() || driver.closed || fed { None } else { self.run.try_lock().ok() }
+        if self.turn.is_taken() || self.is_closed() || fed { None } else { self.run.try_lock().ok() }
     }
 
     /// The run, to work on or ask while detached. In a forked child it stays locked if another thread was at it.
@@ -252,7 +242,7 @@ impl BatchIterator {
 
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
-        lock(&self.driver).closed
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// How it is shown, under this name.
@@ -271,13 +261,8 @@ impl BatchIterator {
         self.take_turn(py)?;
         let result = work();
         // Not detached: another thread, which might be let in, could send Ctrl-C before the result is handed out.
-        let closed = {
-            let mut driver = lock(&self.driver);
-            driver.thread = None;
-            self.turn.notify_one();
-            driver.closed
-        };
-        if closed {
+        self.turn.give_up();
+        if self.is_closed() {
             self.close_hosts(py)?;
         }
         result
@@ -287,33 +272,11 @@ impl BatchIterator {
         if !self.is_here() {
             return Err(to_py(py, &Error::Forked));
         }
-        let me = std::thread::current().id();
-        loop {
-            let (taken, mine) = py.detach(|| {
-                let driver = lock(&self.driver);
-                let busy = |driver: &mut Driver| driver.thread.is_some_and(|thread| thread != me);
-                let waited = self.turn.wait_timeout_while(driver, PATIENCE, busy);
-                let mut driver = waited.unwrap_or_else(PoisonError::into_inner).0;
-                let (free, mine) = (driver.thread.is_none(), driver.thread == Some(me));
-                if free {
-                    driver.thread = Some(me);
-                }
-                (free, mine)
-            });
-            if taken {
-                return Ok(());
-            }
-            if mine {
-                let message = match &self.pushed {
-                    None => {
-                        "this iterator is already running: next() was called from inside its own source or function"
-                    }
-                    Some(_) => "this operator is already running: it was called from inside its own function",
-                };
-                return Err(exception(py, "ReentrantError", message, &PyDict::new(py))?);
-            }
-            py.check_signals()?;
-        }
+        let reentered = match &self.pushed {
+            None => "this iterator is already running: next() was called from inside its own source or function",
+            Some(_) => "this operator is already running: it was called from inside its own function",
+        };
+        self.turn.take(py, reentered)
     }
 
     /// Gives a batch, unless Ctrl-C came while it was made: Python raises that before the caller has it, and drops it.
@@ -411,7 +374,7 @@ impl BatchIterator {
     }
 
     pub fn mark_closed(&self) {
-        lock(&self.driver).closed = true;
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Closes the sources: generators run their `finally`.

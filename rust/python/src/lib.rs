@@ -34,6 +34,7 @@ mod rows;
 mod scalar;
 mod schema;
 mod table;
+mod turn;
 mod valid;
 mod value;
 
@@ -58,6 +59,8 @@ mod _core {
     use crate::plan::{PyOpened, PyPlan, PyPrepared};
     #[pymodule_export]
     use crate::schema::Schema;
+    #[pymodule_export]
+    use crate::turn::PyTurn;
 
     /// What is done once, when Python imports the module.
     #[pymodule_init]
