@@ -169,3 +169,45 @@ def test_an_iterator_that_asks_for_its_own_columns_is_told():
 
     stream = rl.from_batches(source())
     assert rows(stream) == [(1,), (2,)]
+
+
+class Slow:
+    """A file object that gives a little at a time, and lets others in before it returns."""
+
+    def __init__(self, data, size=50):
+        self.data, self.size, self.at = data, size, 0
+
+    def read(self, _=-1):
+        given = self.data[self.at : self.at + self.size]
+        self.at += self.size
+        time.sleep(0.0005)
+        return given
+
+
+NUMBERS = b"x\n" + b"".join(b"%d\n" % n for (n,) in WANT * 40)
+
+
+def test_threads_that_look_at_a_file_object_lose_nothing():
+    stream = rl.read_csv(Slow(NUMBERS))
+    looks = [lambda one=one: dict(one.schema) for one in (stream, stream.select("x"), stream.limit(9999))]
+    assert at_once(*looks) == [{"x": "int64"}] * 3
+    assert rows(stream) == WANT * 40
+
+
+def test_of_threads_that_iterate_a_file_object_one_has_the_rows():
+    stream = rl.read_csv(Slow(NUMBERS))
+    given = at_once(*[lambda: rows(stream.select("x"))] * 3)
+    assert given.count(WANT * 40) == 1
+    assert sum(isinstance(one, rl.StreamConsumedError) for one in given) == 2
+
+
+def test_a_file_object_that_asks_for_its_own_columns_is_told():
+    class Asking(Slow):
+        def read(self, size=-1):
+            with pytest.raises(rl.ReentrantError, match="from inside its own read"):
+                stream.schema  # noqa: B018
+            return super().read(size)
+
+    stream = rl.read_csv(Asking(b"x\n1\n2\n"))
+    assert dict(stream.schema) == {"x": "int64"}
+    assert rows(stream) == [(1,), (2,)]

@@ -134,6 +134,7 @@ class FileHost(Host, Running):
         self._complete = False
         self._failure: Exception | None = None
         self._started = False
+        self._turn = _core.Turn("read_csv: the columns of the stream were asked for from inside its own read()")
         self._file = file
         self.plan: Any = None
 
@@ -144,10 +145,11 @@ class FileHost(Host, Running):
         raise ArgumentTypeError("a file object can be read only once, and cannot be pickled; pass its path instead")
 
     def offer(self) -> "_core.Beginning":
-        beginning = self._beginning = self._beginning or _core.Beginning(self.plan)
-        while not beginning.is_enough():
-            self._look_further(beginning)
-        return beginning
+        with self._turn:
+            beginning = self._beginning = self._beginning or _core.Beginning(self.plan)
+            while not beginning.is_enough():
+                self._look_further(beginning)
+            return beginning
 
     def _look_further(self, beginning: "_core.Beginning") -> None:
         if self._failure is not None:
@@ -163,10 +165,11 @@ class FileHost(Host, Running):
             beginning.take(data)
 
     def start(self) -> "FileHost":
-        if self._started:
-            raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
-        self._started = True
-        return self
+        with self._turn:
+            if self._started:
+                raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
+            self._started = True
+            return self
 
     def next(self) -> bytes:
         if self._failure is not None:
