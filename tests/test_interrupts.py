@@ -1,16 +1,19 @@
 """Ctrl-C in the midst of work: it is answered, and no row is lost or comes twice."""
 
+import _thread
 import functools
 import itertools
 import operator
 import signal
 import threading
+import types
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import rillet as rl
+from compare import rows
 
 LARGE = pa.table({"t": np.arange(600_000), "x": np.arange(600_000) % 1001 * 0.1})
 AGGREGATES = {"v": rl.var("x"), "s": rl.sum("x")}
@@ -81,3 +84,17 @@ def test_a_closed_iterator_gives_nothing_that_was_kept():
         interrupts = interrupted([it.__next__], next(sooner))[1]
     it.close()
     assert list(it) == []
+
+
+def test_no_bytes_are_lost_of_a_file_object_that_is_looked_at():
+    data = b"x\n" + b"".join(b"%d\n" % n for n in range(1000))
+    pieces = [data[at : at + 100] for at in range(0, len(data), 100)]
+    # All of it native: Python hears of Ctrl-C when `read` has come back, with a piece.
+    ctrl_c = itertools.starmap(_thread.interrupt_main, itertools.repeat((), len(pieces)))
+    given = zip(itertools.chain(ctrl_c, itertools.repeat(None)), itertools.chain(pieces, itertools.repeat(b"")))
+    stream = rl.read_csv(types.SimpleNamespace(read=functools.partial(next, map(operator.itemgetter(1), given))))
+    for _ in pieces:
+        with pytest.raises(KeyboardInterrupt):
+            stream.schema  # noqa: B018
+    assert dict(stream.schema) == {"x": "int64"}
+    assert rows(stream) == [(n,) for n in range(1000)]

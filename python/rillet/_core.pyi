@@ -1,6 +1,6 @@
 """The native half of rillet."""
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from datetime import date, timedelta
 from typing import Any, ClassVar, Literal, NoReturn, Protocol, Self, TypeAlias, TypedDict, TypeVar, final, overload
 from typing import type_check_only as _type_check_only
@@ -32,6 +32,7 @@ __all__ = [
     "col",
     "export_stream",
     "lit",
+    "read_some",
     "restore",
 ]
 
@@ -517,14 +518,17 @@ class Beginning:
     """What has been read of a file object to know its columns."""
 
     def __new__(cls, plan: Plan) -> Self: ...
-    def take(self, data: bytes) -> None:
-        """Takes what comes next; nothing means the end."""
+    def go_on(self, read: Callable[[int], Any]) -> None:
+        """Takes what ``read`` of the file gives next; nothing means the end. No Ctrl-C comes between the two."""
 
     def break_off(self) -> None:
         """Hears that reading on failed: what is here must do."""
 
     def is_enough(self) -> bool:
         """Whether it tells the columns, or more is needed."""
+
+    def is_all(self) -> bool:
+        """Whether it is the whole file."""
 
 @final
 class Prepared:
@@ -616,6 +620,9 @@ def batch_from_rows(
 
 def restore(class_: str, text: str, /) -> Expr | Aggregate | Windows:
     """The value of the class of this name that was pickled as this text."""
+
+def read_some(read: Callable[[int], Any]) -> bytes:
+    """The next bytes of a file object, of which this is ``read`` or ``read1``; none at the end."""
 
 def export_stream(schema: Schema, batches: _Batches) -> object:
     """An iterator of batches as an ``arrow_array_stream`` capsule."""

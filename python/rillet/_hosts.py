@@ -16,8 +16,6 @@ from rillet import _core
 from rillet._core import Schema
 from rillet._errors import ArgumentTypeError, StreamConsumedError
 
-_READ = 1 << 18
-
 
 class Host:
     """A Python object that is a source.
@@ -123,20 +121,18 @@ class OneRun:
 class FileHost(Host, Running):
     """A binary file object. It is read from where it stands, once."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, plan: _core.Plan) -> None:
         if isinstance(file, io.TextIOBase):
             raise ArgumentTypeError(
                 "the file is open in text mode; open it in binary mode, open(path, 'rb'), or pass the path itself"
             )
         # Of a pipe, what is there is enough: `read` would wait for all that it was asked for.
-        self._read_some = getattr(file, "read1", file.read)
-        self._beginning: _core.Beginning | None = None
-        self._complete = False
+        self._read = getattr(file, "read1", file.read)
+        self._beginning = _core.Beginning(plan)
         self._failure: Exception | None = None
         self._started = False
         self._turn = _core.Turn("read_csv: the columns of the stream were asked for from inside its own read()")
         self._file = file
-        self.plan: Any = None
 
     def _key(self) -> tuple[Any, ...]:
         return (id(self._file),)
@@ -146,23 +142,19 @@ class FileHost(Host, Running):
 
     def offer(self) -> "_core.Beginning":
         with self._turn:
-            beginning = self._beginning = self._beginning or _core.Beginning(self.plan)
-            while not beginning.is_enough():
-                self._look_further(beginning)
-            return beginning
+            while not self._beginning.is_enough():
+                self._look_further()
+            return self._beginning
 
-    def _look_further(self, beginning: "_core.Beginning") -> None:
+    def _look_further(self) -> None:
         if self._failure is not None:
             raise self._failure
         try:
-            data = self._read(_READ)
+            self._beginning.go_on(self._read)
         except Exception as failure:
             # It comes after the rows before it, if the columns are known.
             self._failure = failure
-            beginning.break_off()
-        else:
-            self._complete = not data
-            beginning.take(data)
+            self._beginning.break_off()
 
     def start(self) -> "FileHost":
         with self._turn:
@@ -174,21 +166,7 @@ class FileHost(Host, Running):
     def next(self) -> bytes:
         if self._failure is not None:
             raise self._failure
-        return b"" if self._complete else self._read(_READ)
-
-    def _read(self, size: int) -> bytes:
-        data = self._read_some(size)
-        if data is None:
-            raise ArgumentTypeError(
-                "read() of the file gives None: it does not block and has nothing yet; let it block, "
-                "os.set_blocking(file.fileno(), True)"
-            )
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise ArgumentTypeError(
-                f"read() of the file gives {type(data).__name__}, not bytes; open it in binary mode, open(path, 'rb'), "
-                "or pass the path itself"
-            )
-        return bytes(data)
+        return b"" if self._beginning.is_all() else _core.read_some(self._read)
 
 
 class IterableHost(Host):

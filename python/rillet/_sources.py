@@ -114,9 +114,8 @@ def read_csv(
     if isinstance(source, str) and source == "-":
         return Stream(_core.Plan.read_csv(**options))
     if hasattr(source, "read"):
-        host = FileHost(source)
-        host.plan = _core.Plan.read_csv(host=0, **options)
-        return Stream(host.plan, (host,))
+        plan = _core.Plan.read_csv(host=0, **options)
+        return Stream(plan, (FileHost(source, plan),))
     return Stream(_core.Plan.read_csv(paths=_paths(source), **options))
 
 

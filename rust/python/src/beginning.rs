@@ -3,13 +3,13 @@
 use std::sync::Mutex;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 use rillet_core::plan::Node;
 use rillet_core::{Beginning, Error};
 
 use crate::errors::{enter, to_py};
 use crate::iterator::lock;
 use crate::plan::PyPlan;
+use crate::reader::read_some;
 
 /// What has been read of a file object to know its columns.
 #[pyclass(frozen, module = "rillet._core", name = "Beginning")]
@@ -25,8 +25,9 @@ impl PyBeginning {
         enter(py, || Beginning::new(read)).map(|beginning| Self(Mutex::new(beginning)))
     }
 
-    /// Takes what comes next; nothing means the end.
-    fn take(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<()> {
+    /// Takes what `read` of the file gives next; nothing means the end. No Ctrl-C comes between the two.
+    fn go_on(&self, read: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (py, data) = (read.py(), read_some(read)?);
         let data = data.as_bytes();
         enter(py, || {
             lock(&self.0).take(data);
@@ -45,6 +46,11 @@ impl PyBeginning {
     /// Whether it tells the columns, or more is needed.
     fn is_enough(&self, py: Python<'_>) -> PyResult<bool> {
         enter(py, || lock(&self.0).is_enough())
+    }
+
+    /// Whether it is the whole file.
+    fn is_all(&self, py: Python<'_>) -> PyResult<bool> {
+        enter(py, || Ok(lock(&self.0).is_all()))
     }
 }
 

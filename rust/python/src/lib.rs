@@ -29,6 +29,7 @@ mod operator;
 mod pickle;
 mod plan;
 mod raised;
+mod reader;
 mod reason;
 mod rows;
 mod scalar;
@@ -57,6 +58,8 @@ mod _core {
     use crate::pickle::restore;
     #[pymodule_export]
     use crate::plan::{PyOpened, PyPlan, PyPrepared};
+    #[pymodule_export]
+    use crate::reader::read_some;
     #[pymodule_export]
     use crate::schema::Schema;
     #[pymodule_export]

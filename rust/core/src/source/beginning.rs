@@ -43,6 +43,11 @@ impl Beginning {
         self.inferred.as_ref().map(Option::is_some).map_err(Error::clone)
     }
 
+    /// Whether it is the whole file.
+    pub fn is_all(&self) -> bool {
+        self.sample.complete
+    }
+
     /// What was read, and what it says.
     ///
     /// # Errors
