@@ -1,5 +1,6 @@
 """Pipes and standard input: read once, whoever asks first, and never waited for in vain."""
 
+import copy
 import os
 import signal
 import threading
@@ -48,6 +49,16 @@ def test_looking_at_columns_robs_no_run(written):
     got = len(next(it))
     assert dict(stream.select("a").schema) == dict(stream.schema) == {"a": "int64"}
     assert got + sum(len(batch) for batch in it) == ROWS
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_shares_what_has_been_opened(written, copied):
+    stream = rl.read_csv(written())
+    assert dict(stream.schema) == {"a": "int64"}
+    other = copied(stream)
+    assert other == stream and rows(other.group_by().agg(**TOTAL)) == WANT
+    with pytest.raises(rl.StreamConsumedError):
+        iter(stream)
 
 
 def test_a_second_run_is_an_error(written):

@@ -1,6 +1,7 @@
 """``Stream``: a lazy plan that can be iterated."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn
 
 from rillet import _core
@@ -117,6 +118,13 @@ class Stream:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self._plan.to_json(), self._hosts)
+
+    def __copy__(self) -> "Stream":
+        return self._then(self._plan)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Stream":
+        # What has been opened is not in the stream, but in the process.
+        return Stream(self._plan, deepcopy(self._hosts, memo), self._opened)
 
     def select(self, /, *columns: Column, **named: Column) -> "Stream":
         """These columns and no others, in this order; ``name=`` gives an expression a name.
