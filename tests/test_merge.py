@@ -1,9 +1,13 @@
 """Several streams as one: against the oracle, by example, and alive."""
 
+import io
+import os
 import pickle
+import threading
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -245,6 +249,55 @@ def test_a_source_that_can_be_read_only_once_is_not_read_twice(tmp_path):
                 iter(rl.merge(once, once.limit(1)))
     again = rl.read_csv(path, time="t")
     assert rows(rl.merge(again, again)) == [(1, "a")] * 2
+
+
+def piped(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    threading.Thread(target=path.write_text, args=["t,x\n1,a\n"]).start()
+    return path
+
+
+ONCE = {
+    "pipe": lambda tmp_path: rl.read_csv(piped(tmp_path), time="t"),
+    "file": lambda _: rl.read_csv(io.BytesIO(b"t,x\n1,a\n"), time="t"),
+    "rows": lambda _: rl.from_rows(iter([{"t": 1, "x": "a"}]), time="t"),
+    "batches": lambda _: rl.from_batches(iter([{"t": [1], "x": ["a"]}]), time="t"),
+    "declared": lambda _: rl.from_rows(iter([(1, "a")]), time="t", schema={"t": "int64", "x": "string"}),
+    "arrow": lambda _: rl.from_arrow(pa.table({"t": [1], "x": ["a"]}).to_reader(), time="t"),
+}
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_merge_that_cannot_begin_uses_nothing_up(name, tmp_path):
+    once, used = ONCE[name](tmp_path), rl.read_csv(io.BytesIO(b"t,x\n1,a\n"), time="t")
+    assert rows(used) == [(1, "a")]
+    for other in (once, once.filter(rl.col("t") > 0), used, used):
+        with pytest.raises(rl.StreamConsumedError):
+            iter(rl.merge(once.select("t", "x"), other))
+    assert rows(rl.merge(once)) == [(1, "a")]
+
+
+def test_a_merge_with_a_pipe_that_is_read_uses_nothing_up(tmp_path):
+    pipe, once = ONCE["pipe"](tmp_path), ONCE["rows"](tmp_path)
+    assert rows(pipe) == [(1, "a")]
+    with pytest.raises(rl.StreamConsumedError, match="a pipe can be read only once"):
+        iter(rl.merge(once, pipe))
+    assert rows(once) == [(1, "a")]
+
+
+def test_standard_input_that_was_not_read_can_be(run):
+    script = """
+import rillet as rl
+once = rl.read_csv("-", time="t")
+try:
+    iter(rl.merge(once, once))
+except rl.StreamConsumedError as error:
+    print(error)
+print([row for batch in once for row in batch.rows()])
+"""
+    message = "standard input can be read only once, and it is being read, or has been"
+    assert run(script, input="t\n1\n").stdout == f"{message}\n[(1,)]\n"
 
 
 def test_memory_is_that_of_one_batch_of_each():

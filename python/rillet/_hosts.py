@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Never, Self
 
 from rillet import _core
-from rillet._core import Schema
+from rillet._core import BatchIterator, Schema
 from rillet._errors import ArgumentTypeError, StreamConsumedError
 
 
@@ -38,9 +38,12 @@ class Host:
         """What is known before reading: a schema, Arrow data, or the first bytes and whether they are all."""
         raise NotImplementedError
 
-    def start(self) -> "Running":
+    def start(self) -> Any:
         """Starts a run over it."""
         raise NotImplementedError
+
+    def give_back(self) -> None:
+        """Hears that the run does not begin."""
 
 
 class Running:
@@ -79,6 +82,9 @@ class Runs:
         except IndexError:
             return self._start()
 
+    def give_back(self) -> None:
+        """Another is started for whoever asks next."""
+
 
 class OneRun:
     """The run over a source that can be read only once: if a look at it fails, so does each that follows."""
@@ -113,9 +119,27 @@ class OneRun:
             self._taken = True
             return self._opened()
 
+    def give_back(self) -> None:
+        """Lets somebody else have it."""
+        self._taken = False
+
     def _opened(self) -> Any:
         self._run = self._run or self._start()
         return self._run
+
+
+def run_over(objects: tuple[Any, ...], run: Callable[[list[Any]], BatchIterator]) -> BatchIterator:
+    """A run over objects of which some are hosts: all of these are started, or none if it cannot begin."""
+    started: list[Any] = []
+    try:
+        for one in objects:
+            started.append(one.start() if isinstance(one, Host) else one)
+        return run(started)
+    except Exception:
+        for one in objects[: len(started)]:
+            if isinstance(one, Host):
+                one.give_back()
+        raise
 
 
 class FileHost(Host, Running):
@@ -163,6 +187,9 @@ class FileHost(Host, Running):
             self._started = True
             return self
 
+    def give_back(self) -> None:
+        self._started = False
+
     def next(self) -> bytes:
         if self._failure is not None:
             raise self._failure
@@ -199,6 +226,9 @@ class IterableHost(Host):
 
     def start(self) -> Any:
         return self._runs.take()
+
+    def give_back(self) -> None:
+        self._runs.give_back()
 
 
 _AGAIN = "pass a list, or a function that returns a new iterator"
@@ -293,6 +323,9 @@ class ArrowHost(Host):
 
     def start(self) -> Any:
         return self._runs.take()
+
+    def give_back(self) -> None:
+        self._runs.give_back()
 
 
 class Batches(NamedTuple):

@@ -8,7 +8,7 @@ from rillet import _core
 from rillet._checks import Column, check_count, check_fill, check_frame, count_of, flag_of, keys_of, names_of
 from rillet._core import Aggregate, Batch, BatchIterator, Operator, Schema, Windows
 from rillet._errors import ArgumentError, ArgumentTypeError
-from rillet._hosts import Host
+from rillet._hosts import Host, run_over
 
 
 class Stream:
@@ -50,7 +50,7 @@ class Stream:
 
     def __iter__(self) -> BatchIterator:
         prepared, self._prepared = self._prepared or self._prepare(), None
-        return prepared.run([host.start() if isinstance(host, Host) else host for host in self._hosts])
+        return run_over(self._hosts, prepared.run)
 
     def _prepare(self) -> _core.Prepared:
         offers = [host.offer() if isinstance(host, Host) else None for host in self._hosts]

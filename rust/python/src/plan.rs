@@ -403,12 +403,13 @@ impl PyPrepared {
 
     /// Starts a run. `hosts` are the Python objects of the plan: sources have `next()` and `close()`.
     fn run(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<BatchIterator> {
+        let run = enter(py, || self.0.run())?;
         for (id, host) in hosts.iter().enumerate() {
             if let (Ok(stream), Some(wanted)) = (host.cast_bound::<ArrowStream>(py), self.0.wanted(id)) {
                 stream.get().narrow(wanted);
             }
         }
-        Ok(BatchIterator::new(enter(py, || self.0.run())?, hosts))
+        Ok(BatchIterator::new(run, hosts))
     }
 
     /// The columns of the only source.

@@ -41,6 +41,8 @@ struct Nodes {
     made: Vec<RunNode>,
     /// How many leaves are among them.
     leaves: usize,
+    /// What the leaves that are CSV have taken, until it is their turn to be made.
+    heads: Vec<Option<CsvHead>>,
     /// Whose threads they work on.
     pool: Pool,
 }
@@ -158,14 +160,26 @@ impl Prepared {
         Ok(run)
     }
 
-    /// Starts a run.
+    /// Starts a run, which takes its sources: all, or none if it cannot.
     ///
     /// # Errors
     /// [`Error::Consumed`] if a source can be read only once and has been; [`Error::Io`].
     pub fn run(&self) -> Result<Run> {
-        let mut nodes = Nodes { made: Vec::new(), leaves: 0, pool: Pool::new(threads(&self.plan)) };
+        let pool = Pool::new(threads(&self.plan));
+        let mut nodes = Nodes { made: Vec::new(), leaves: 0, heads: self.take()?, pool };
         self.build(&self.plan, true, &mut nodes)?;
         Ok(Run::new(nodes.made))
+    }
+
+    /// Takes the sources that are CSV, all or none.
+    fn take(&self) -> Result<Vec<Option<CsvHead>>> {
+        let mut heads = Vec::new();
+        let taken = self.plan.leaves().into_iter().zip(&self.leaves).try_for_each(|(node, leaf)| {
+            heads.push(taken(node, leaf)?);
+            Ok(())
+        });
+        taken.inspect_err(|_| heads.iter_mut().flatten().for_each(CsvHead::give_back))?;
+        Ok(heads)
     }
 
     fn check(&self, plan: &Plan, leaf: &mut usize) -> Result<Option<Carries>> {
@@ -208,7 +222,8 @@ impl Prepared {
     fn build(&self, plan: &Plan, seen: bool, nodes: &mut Nodes) -> Result<Option<Carries>> {
         if plan.inputs.is_empty() {
             nodes.leaves += 1;
-            let (work, carries) = self.start(&plan.node, nodes.leaves - 1, seen)?;
+            let head = nodes.heads[nodes.leaves - 1].take();
+            let (work, carries) = self.start(&plan.node, nodes.leaves - 1, head, seen)?;
             nodes.made.push(RunNode::new(work, Vec::new()));
             return Ok(Some(carries));
         }
@@ -233,12 +248,9 @@ impl Prepared {
         Ok(carries)
     }
 
-    fn start(&self, node: &Node, at: usize, seen: bool) -> Result<(Work, Carries)> {
-        match (node, &self.leaves[at]) {
-            (Node::ReadCsv(read), Leaf::Csv(head, opened)) => {
-                let taken = head.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let head = taken.map_or_else(|| CsvHead::open(read, opened), |head| Ok(Some(head)))?;
-                let mut head = head.ok_or_else(|| Error::Internal("a source has forgotten its columns".into()))?;
+    fn start(&self, node: &Node, at: usize, head: Option<CsvHead>, seen: bool) -> Result<(Work, Carries)> {
+        match (node, &self.leaves[at], head) {
+            (Node::ReadCsv(read), Leaf::Csv(..), Some(mut head)) => {
                 head.narrow(self.needed.as_ref());
                 let host = match read.input {
                     CsvInput::Host { id } => Some(id),
@@ -254,7 +266,7 @@ impl Prepared {
                 let source = Box::new(Csv::start(read, head, seen, self.plan.idle_timeout().is_some())?);
                 Ok((Work::Source { source, host }, carries))
             }
-            (Node::Host(host), Leaf::Host { wanted, .. }) => {
+            (Node::Host(host), Leaf::Host { wanted, .. }, None) => {
                 let source = Box::new(HostBatches::start(host, Arc::clone(wanted), seen)?);
                 let carries = Carries { schema: Arc::clone(wanted), ..self.leaf(node, at)? };
                 Ok((Work::Source { source, host: Some(host.id) }, carries))
@@ -290,6 +302,16 @@ fn stage(node: &Node, input: Option<Carries>, pool: &Pool, seen: bool) -> Result
         }
         (node, None) => (Work::Unmade(Box::new(Maker::new(node.clone(), pool.clone(), seen))), None),
     })
+}
+
+/// What is known of a leaf that is CSV, which takes what has been opened of it.
+fn taken(node: &Node, leaf: &Leaf) -> Result<Option<CsvHead>> {
+    let (Node::ReadCsv(read), Leaf::Csv(head, opened)) = (node, leaf) else { return Ok(None) };
+    let known = head.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let head = known.map_or_else(|| CsvHead::open(read, opened), |head| Ok(Some(head)))?;
+    let mut head = head.ok_or_else(|| Error::Internal("a source has forgotten its columns".into()))?;
+    head.take()?;
+    Ok(Some(head))
 }
 
 /// On how many threads stages work: as many as there are cores, or fewer if a source has been told so.

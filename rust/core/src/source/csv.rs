@@ -33,11 +33,11 @@ pub(crate) struct Csv {
 }
 
 impl Csv {
-    /// Starts over what `head` has found. `seen` says that somebody sees the batches, and `live` that somebody looks at the
+    /// Starts over what `head` has found and taken. `seen` says that somebody sees the batches, and `live` that somebody looks at the
     /// clock meanwhile.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// If the arguments do not fit.
     pub(crate) fn start(read: &ReadCsv, mut head: CsvHead, seen: bool, live: bool) -> Result<Self> {
         let from_host = matches!(read.input, CsvInput::Host { .. });
         // A file of the host does not say whether it would have to wait.

@@ -63,13 +63,12 @@ struct Current {
 }
 
 impl Feeder {
-    /// Takes the files that `head` is of, to be cut into batches of so many rows, or of fewer where a pipe has no more for
+    /// Over the files that `head` has taken, to be cut into batches of so many rows, or of fewer where a pipe has no more for
     /// now and the rows are to be `prompt`.
     ///
     /// # Errors
-    /// If the arguments do not fit; [`Error::Consumed`](crate::Error::Consumed) if somebody else reads a pipe.
+    /// If the arguments do not fit.
     pub(crate) fn new(read: &ReadCsv, head: &mut CsvHead, batch_rows: usize, prompt: bool) -> Result<Self> {
-        head.files.iter_mut().try_for_each(Unread::take)?;
         Ok(Self {
             head: head_options(read)?,
             limits: Limits { max_line: read.max_line, ..Limits::default() },

@@ -53,6 +53,20 @@ impl CsvHead {
         Self::new(read, (fields, reasons), files).map(Some)
     }
 
+    /// Takes what has been opened of its files, all or none.
+    ///
+    /// # Errors
+    /// [`Error::Consumed`] if somebody else has taken one.
+    pub(crate) fn take(&mut self) -> Result<()> {
+        let taken = self.files.iter_mut().try_for_each(Unread::take);
+        taken.inspect_err(|_| self.give_back())
+    }
+
+    /// Gives back what it has taken.
+    pub(crate) fn give_back(&mut self) {
+        self.files.iter_mut().for_each(Unread::give_back);
+    }
+
     /// What is known of a file of the host by the beginning that it has read.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub(super) struct OneShot {
     input: Option<Input>,
     /// Its first bytes.
     sample: Sample,
+    /// What is said to those who come too late.
+    consumed: &'static str,
 }
 
 impl Opened {
@@ -27,14 +29,9 @@ impl Opened {
 }
 
 impl OneShot {
-    /// One of which nothing has been read.
-    pub(super) fn new(input: Input) -> Self {
-        Self { input: Some(input), sample: Sample::default() }
-    }
-
-    /// One that a run has taken at once.
-    pub(super) fn taken() -> Self {
-        Self { input: None, sample: Sample::default() }
+    /// One of which nothing has been read, unless a run has taken it at once; `consumed` is what others hear then.
+    pub(super) fn new(input: Option<Input>, consumed: &'static str) -> Self {
+        Self { input, sample: Sample::default(), consumed }
     }
 
     /// Shows ever more of the first bytes until they are enough; `None` if they are not yet, and no more has come.
@@ -47,7 +44,7 @@ impl OneShot {
             if let Some(found) = look(&self.sample)? {
                 return Ok(Some(found));
             }
-            let input = self.input.as_mut().ok_or_else(consumed)?;
+            let input = self.input.as_mut().ok_or_else(|| Error::Consumed(self.consumed.into()))?;
             let got = self.sample.grow(input)?;
             if matches!(got, Got::Nothing) && self.sample.bytes.len() == seen {
                 return Ok(None);
@@ -60,13 +57,12 @@ impl OneShot {
     /// # Errors
     /// [`Error::Consumed`] if somebody has.
     pub(super) fn take(&mut self) -> Result<(Input, Sample)> {
-        let input = self.input.take().ok_or_else(consumed)?;
+        let input = self.input.take().ok_or_else(|| Error::Consumed(self.consumed.into()))?;
         Ok((input, self.sample.clone()))
     }
-}
 
-fn consumed() -> Error {
-    let message = "a pipe can be read only once, and it is being read, or has been; if somebody writes into it anew, \
-                   make a new stream of it";
-    Error::Consumed(message.into())
+    /// Takes it back from a run that has not read it.
+    pub(super) fn give_back(&mut self, input: Input) {
+        self.input = Some(input);
+    }
 }

@@ -95,8 +95,8 @@ impl Unread {
         }
         let input = self.input()?;
         match input.is_one_shot() {
-            true => opened.entry(self.name().to_owned()).or_insert(OneShot::new(input)).look(look),
-            false => OneShot::new(input).look(look),
+            true => opened.entry(self.name().to_owned()).or_insert(self.one_shot(Some(input))).look(look),
+            false => self.one_shot(Some(input)).look(look),
         }
     }
 
@@ -113,6 +113,15 @@ impl Unread {
         Ok(())
     }
 
+    /// Gives back what it has taken.
+    pub(crate) fn give_back(&mut self) {
+        if let Some((input, _)) = self.taken.take()
+            && let Some(known) = self.opened.lock().get_mut(self.name())
+        {
+            known.give_back(input);
+        }
+    }
+
     /// Opens it, unless it is open.
     ///
     /// # Errors
@@ -124,9 +133,21 @@ impl Unread {
         }
         let input = self.input()?;
         if input.is_one_shot() {
-            self.opened.lock().insert(self.name().to_owned(), OneShot::taken());
+            self.opened.lock().insert(self.name().to_owned(), self.one_shot(None));
         }
         Ok((input, Sample::default()))
+    }
+
+    /// It as a source that can be read only once, of which nothing has been read yet.
+    fn one_shot(&self, input: Option<Input>) -> OneShot {
+        let consumed = match self.from {
+            From::Stdin => "standard input can be read only once, and it is being read, or has been",
+            _ => {
+                "a pipe can be read only once, and it is being read, or has been; if somebody writes into it anew, \
+                 make a new stream of it"
+            }
+        };
+        OneShot::new(input, consumed)
     }
 
     fn input(&self) -> Result<Input> {
