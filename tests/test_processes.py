@@ -169,3 +169,47 @@ print(codes)
 """
     done = run(script, ASKED[what], timeout=150)
     assert (done.stdout, done.stderr) == (f"{[0] * 10}\n", "")
+
+
+OPENED = {
+    "pipe": "sys.argv[1]",
+    "standard input": "'-'",
+    "file object": "os.fdopen(os.open(sys.argv[1], os.O_RDWR), 'rb')",
+    "iterator": "None",
+}
+
+
+@pytest.mark.parametrize("source", OPENED)
+def test_a_child_that_was_forked_while_a_source_is_opened_does_not_hang(start, source, tmp_path):
+    script = f"""
+import os, signal, sys, threading, time, warnings
+warnings.simplefilter("ignore")
+import rillet as rl
+
+def forever():
+    time.sleep(60)
+    yield
+
+held = os.open(sys.argv[1], os.O_RDWR)
+source = {OPENED[source]}
+stream = rl.read_csv(source) if source else rl.from_rows(forever())
+threading.Thread(target=lambda: stream.schema, daemon=True).start()
+time.sleep(0.3)
+child = os.fork()
+if child == 0:
+    signal.alarm(5)
+    try:
+        stream.schema
+    except rl.ForkError as error:
+        os._exit(0 if "the process was forked" in str(error) else 1)
+    os._exit(2)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os._exit(0)
+"""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading, writing = os.pipe()
+    child = start(script, pipe, stdin=reading)
+    assert child.communicate(timeout=20) == ("0\n", "")
+    os.close(reading)
+    os.close(writing)

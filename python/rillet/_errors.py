@@ -22,7 +22,7 @@
     │   └── SourcePermissionError(PermissionError)
     ├── StreamConsumedError(RuntimeError)       a one-shot source was asked to start again
     ├── ReentrantError(RuntimeError)            a stream was asked from inside its own callback
-    ├── ForkError(RuntimeError)                 an iterator was used in a child process
+    ├── ForkError(RuntimeError)                 a forked child used what belongs to its parent
     └── InternalError(RuntimeError)             a bug in rillet
 
 Each carries what it knows as attributes; what it does not know is ``None``.
@@ -162,7 +162,7 @@ class ReentrantError(Error, RuntimeError):
 
 
 class ForkError(Error, RuntimeError):
-    """An iterator was used in a process that was forked from the one that started it."""
+    """A forked child used an iterator of its parent, or a source that another thread was just opening."""
 
 
 class InternalError(Error, RuntimeError):

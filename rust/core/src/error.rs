@@ -152,6 +152,8 @@ pub enum Error {
     Consumed(String),
     /// The process forked, and this run belongs to the parent.
     Forked,
+    /// The process forked while another thread was opening this source, which nobody in the child goes on with.
+    ForkedWhileOpening,
     /// A bug in rillet.
     Internal(String),
 }
@@ -216,6 +218,10 @@ impl fmt::Display for Error {
             Self::Io { message, path, .. } => write!(f, "{message}: {path:?}"),
             Self::Forked => f.write_str(
                 "this iterator belongs to the process that started it; iterate the stream anew in the child",
+            ),
+            Self::ForkedWhileOpening => f.write_str(
+                "another thread was opening this source when the process was forked, so that it cannot be read in the \
+                 child; fork before it is opened, or once its columns are known",
             ),
             Self::Raised(id) => write!(f, "object {id} of the host raised an exception"),
             Self::Internal(message) => write!(f, "a bug in rillet, please report it: {message}"),

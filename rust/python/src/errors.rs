@@ -96,7 +96,7 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         }
         Error::Io { errno, message, path } => return io_error(py, *errno, message, path),
         Error::Consumed(_) => "StreamConsumedError",
-        Error::Forked => "ForkError",
+        Error::Forked | Error::ForkedWhileOpening => "ForkError",
         _ => "InternalError",
     };
     exception(py, class, &error.to_string(), &data)

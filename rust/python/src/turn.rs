@@ -40,7 +40,7 @@ impl Turn {
                 return Err(exception(py, "ReentrantError", reentered, &PyDict::new(py))?);
             }
             if holder.process != me.process {
-                return Err(to_py(py, &Error::Forked));
+                return Err(to_py(py, &Error::ForkedWhileOpening));
             }
             py.check_signals()?;
         }

@@ -1,7 +1,7 @@
 //! [`Opened`]: what has been opened of a source that can be read only once.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::input::{Got, Input};
 use super::unread::Sample;
@@ -9,8 +9,11 @@ use crate::error::{Error, Result};
 
 /// The pipes of a source that have been opened. All that is made of the source shares it, so that what has been read of a
 /// pipe to know its columns is there for whoever reads its rows, and nobody reads them twice.
-#[derive(Default)]
-pub struct Opened(Mutex<HashMap<String, OneShot>>);
+pub struct Opened {
+    pipes: Mutex<HashMap<String, OneShot>>,
+    /// The process that made it.
+    process: u32,
+}
 
 /// A pipe that has been opened.
 pub(super) struct OneShot {
@@ -22,9 +25,26 @@ pub(super) struct OneShot {
     consumed: &'static str,
 }
 
+impl Default for Opened {
+    fn default() -> Self {
+        Self { pipes: Mutex::default(), process: std::process::id() }
+    }
+}
+
 impl Opened {
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, OneShot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The pipes by their names. In a forked child they stay locked if another thread was at them.
+    ///
+    /// # Errors
+    /// [`Error::ForkedWhileOpening`] if they are, or a thread of the child's own is at them.
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, HashMap<String, OneShot>>> {
+        if self.process == std::process::id() {
+            return Ok(self.pipes.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        match self.pipes.try_lock() {
+            Ok(pipes) => Ok(pipes),
+            Err(TryLockError::Poisoned(pipes)) => Ok(pipes.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Error::ForkedWhileOpening),
+        }
     }
 }
 

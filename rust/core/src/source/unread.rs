@@ -89,15 +89,16 @@ impl Unread {
     /// # Errors
     /// [`Error::Io`], and what `look` finds wrong.
     pub(crate) fn look<T>(&self, look: impl FnMut(&Sample) -> Result<Option<T>>) -> Result<Option<T>> {
-        let mut opened = self.opened.lock();
+        let mut opened = self.opened.lock()?;
         if let Some(known) = opened.get_mut(self.name()) {
             return known.look(look);
         }
         let input = self.input()?;
-        match input.is_one_shot() {
-            true => opened.entry(self.name().to_owned()).or_insert(self.one_shot(Some(input))).look(look),
-            false => self.one_shot(Some(input)).look(look),
+        if input.is_one_shot() {
+            return opened.entry(self.name().to_owned()).or_insert(self.one_shot(Some(input))).look(look);
         }
+        drop(opened);
+        self.one_shot(Some(input)).look(look)
     }
 
     /// Takes it, if it can be read only once and has been opened.
@@ -106,7 +107,7 @@ impl Unread {
     /// [`Error::Consumed`] if somebody else has taken it.
     pub(crate) fn take(&mut self) -> Result<()> {
         if self.taken.is_none()
-            && let Some(known) = self.opened.lock().get_mut(self.name())
+            && let Some(known) = self.opened.lock()?.get_mut(self.name())
         {
             self.taken = Some(known.take()?);
         }
@@ -116,7 +117,8 @@ impl Unread {
     /// Gives back what it has taken.
     pub(crate) fn give_back(&mut self) {
         if let Some((input, _)) = self.taken.take()
-            && let Some(known) = self.opened.lock().get_mut(self.name())
+            && let Ok(mut opened) = self.opened.lock()
+            && let Some(known) = opened.get_mut(self.name())
         {
             known.give_back(input);
         }
@@ -133,7 +135,7 @@ impl Unread {
         }
         let input = self.input()?;
         if input.is_one_shot() {
-            self.opened.lock().insert(self.name().to_owned(), self.one_shot(None));
+            self.opened.lock()?.insert(self.name().to_owned(), self.one_shot(None));
         }
         Ok((input, Sample::default()))
     }
