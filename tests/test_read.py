@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import types
 import zipfile
 
 import pytest
@@ -487,6 +488,12 @@ def test_a_text_file_and_a_number_are_no_sources():
     for source in (io.StringIO("a\n1\n"), 5, None, sys):
         with pytest.raises(rl.ArgumentTypeError):
             rl.read_csv(source)
+
+
+@pytest.mark.parametrize("source", [io.BytesIO, types.SimpleNamespace(read=None)], ids=["a class", "no function"])
+def test_what_only_looks_like_a_file_is_refused_at_the_call(source):
+    with pytest.raises(rl.ArgumentTypeError, match=f"or a binary file object, not {type(source).__name__}$"):
+        rl.read_csv(source)
 
 
 def test_a_binary_file_is_known_by_what_it_gives(tmp_path):

@@ -113,7 +113,7 @@ def read_csv(
         return Stream(_core.Plan.read_csv(data=bytes(source), **options))
     if isinstance(source, str) and source == "-":
         return Stream(_core.Plan.read_csv(**options))
-    if hasattr(source, "read"):
+    if callable(getattr(source, "read", None)) and not isinstance(source, type):
         plan = _core.Plan.read_csv(host=0, **options)
         return Stream(plan, (FileHost(source, plan),))
     return Stream(_core.Plan.read_csv(paths=_paths(source), **options))
