@@ -4,6 +4,7 @@ import pytest
 
 import rillet as rl
 from compare import dicts, exact
+from sources import FORMS, Trickle
 
 SCHEMA = {"t": "int64", "u": "int64", "n": "int64", "kept": "bool"}
 LAST = 2**63 - 1
@@ -177,3 +178,45 @@ def test_times_may_lie_2_to_the_63_apart(kind):
     assert rows == alone != [] and error is None
     with pytest.raises(rl.LateRowError, match=f"set lateness={LAST} or more to wait for it"):
         list(KINDS[kind](rl.from_rows([row(far), row(-far)], time="t", schema=SCHEMA)).agg(a=rl.count()))
+
+
+LONG = b"4" * 30
+CUTS = [1, 2, 3, 4, 65536]
+LIKE_FILES = {form: FORMS[form] for form in ("bytes", "path", "fifo", "memory", "generator")}
+LIKE_FILES["bytewise"] = lambda data, folder: Trickle(data, 1)
+
+
+def read_once(source, plan, **options):
+    """The rows that come out of a source of integers, and the error that comes then, with its line."""
+    got = []
+    try:
+        for batch in plan(rl.read_csv(source, schema={"x": "int64"}, **options)):
+            got += batch.rows()
+    except rl.Error as error:
+        return got, type(error), error.line
+    return got, None, None
+
+
+@pytest.mark.parametrize("form", LIKE_FILES)
+@pytest.mark.parametrize("batch_rows", CUTS)
+def test_a_line_that_is_too_long(form, batch_rows, tmp_path):
+    def run(name, data, plan=lambda read: read, **options):
+        (tmp_path / name).mkdir()
+        source = LIKE_FILES[form](data, tmp_path / name)
+        return read_once(source, plan, max_line=20, batch_rows=batch_rows, **options)
+
+    long = b"x\n1\n2\n3\n" + LONG + b"\n5\n"
+    assert run("long", long) == ([(1,), (2,), (3,)], rl.LimitError, 5)
+    assert run("first", long, lambda read: read.limit(2)) == ([(1,), (2,)], None, None)
+    assert run("last", b"x\n1\n\n2\n" + LONG) == ([(1,), (2,)], rl.LimitError, 5)
+    bad = b"x\n1\noops\n3\n" + LONG + b"\n5\n"
+    assert run("bad", bad) == ([(1,)], rl.BadRowError, 3)
+    assert run("skipped", bad, on_error="skip") == ([(1,), (3,)], rl.LimitError, 5)
+
+
+@pytest.mark.parametrize("batch_rows", [1000, 65536, 200_000])
+def test_a_quote_that_never_closes(batch_rows):
+    good = 100_000
+    data = b"x\n" + b"1\n" * good + b'"' + b"1\n" * 5_000
+    got, error, line = read_once(data, lambda read: read, batch_rows=batch_rows, max_line=5_000)
+    assert (got == [(1,)] * good, error, line) == (True, rl.LimitError, good + 2)

@@ -147,8 +147,9 @@ impl Cutter {
         Ok((self.end > self.begin).then(|| self.take()))
     }
 
-    /// Hears that the input does not go on though it is not at its end, when [`Cutter::cut`] has no more: what comes after
-    /// the last end of a row is left out, and [`Cutter::finish`] gives what is left.
+    /// Hears that the input does not go on though it is not at its end, when [`Cutter::cut`] has no more, or that what
+    /// [`Cutter::cut`] found wrong is to come last: the line where it stands, and all after it, is left out, and
+    /// [`Cutter::finish`] gives the rows before it.
     pub fn break_off(&mut self) {
         self.end = self.survey.line_start(&self.buffer);
         self.survey = Survey::new(self.begin);
@@ -170,7 +171,7 @@ impl Cutter {
             dialect: &self.dialect,
             max_line: self.limits.max_line,
         };
-        self.level.run(job).map_err(|LongLine(start)| self.too_long(start))
+        self.level.run(job).map_err(|LongLine| self.too_long())
     }
 
     /// Adds what is missing at the end of the last line.
@@ -260,7 +261,9 @@ impl Cutter {
         self.survey.moved(begin, self.begin);
     }
 
-    fn too_long(&self, start: usize) -> Error {
+    /// The error for the current line.
+    fn too_long(&self) -> Error {
+        let start = self.survey.line_start(&self.buffer);
         let limit = self.limits.max_line as u64;
         let message = format!(
             "a line is longer than max_line={limit} bytes; a quote that never closes makes one line of \

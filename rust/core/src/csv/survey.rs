@@ -31,8 +31,8 @@ pub(crate) struct Survey {
     cost: usize,
 }
 
-/// A line longer than the limit; it starts at this place.
-pub(crate) struct LongLine(pub usize);
+/// The current line is longer than the limit.
+pub(crate) struct LongLine;
 
 const WIDE: usize = 256;
 const NARROW: usize = 16;
@@ -259,14 +259,17 @@ impl Advance<'_> {
     /// Takes a classified block, or the part of it up to the last row that is wanted.
     #[inline(always)]
     fn take(&mut self, bytes: &[u8], block: &Block) -> Result<(), LongLine> {
+        let rows = block.ends & !block.voids;
+        let wanted = self.goal - self.survey.rows;
+        let holds_last = rows.count_ones() as usize >= wanted;
+        let last = || (1..wanted).fold(rows, |rows, _| rows & (rows - 1)).trailing_zeros();
+        let upto = if holds_last { u64::MAX >> (63 - last()) } else { u64::MAX };
         if self.survey.at + 64 - self.survey.line > self.max_line {
-            self.check_ends(block)?;
+            self.check_ends(block.ends & upto)?;
         }
         let survey = &mut *self.survey;
-        let rows = block.ends & !block.voids;
-        let wanted = self.goal - survey.rows;
-        if (rows.count_ones() as usize) < wanted {
-            survey.add(block, u64::MAX);
+        survey.add(block, upto);
+        if !holds_last {
             survey.at += bytes.len();
             survey.state = block.state;
             let after_last = survey.at - bytes.len() + 64 - block.ends.leading_zeros() as usize;
@@ -275,9 +278,7 @@ impl Advance<'_> {
             self.note_quotes(block.quotes, block.ordinary, block.voids);
             return Ok(());
         }
-        let last = (1..wanted).fold(rows, |rows, _| rows & (rows - 1)).trailing_zeros();
-        survey.add(block, u64::MAX >> (63 - last));
-        survey.at += last as usize + 1;
+        survey.at += 64 - upto.leading_zeros() as usize;
         (survey.line, survey.vague) = (survey.at, false);
         survey.state = State::LineStart;
         self.note_quotes(block.quotes, block.ordinary, block.voids);
@@ -296,16 +297,15 @@ impl Advance<'_> {
         self.survey.quoting = self.survey.quoting.max(quoting);
     }
 
-    /// An error if a line that ends in the block is too long.
+    /// An error if a line that has one of these ends in the next block is too long; it is the current one then.
     #[cold]
-    fn check_ends(&mut self, block: &Block) -> Result<(), LongLine> {
-        let at = self.survey.at;
+    fn check_ends(&mut self, mut ends: u64) -> Result<(), LongLine> {
         let mut start = self.survey.line_start(self.buffer);
-        let mut ends = block.ends;
         while ends != 0 {
-            let end = at + ends.trailing_zeros() as usize;
+            let end = self.survey.at + ends.trailing_zeros() as usize;
             if end - start > self.max_line {
-                return Err(LongLine(start));
+                (self.survey.line, self.survey.vague) = (start, false);
+                return Err(LongLine);
             }
             start = end + 1;
             ends &= ends - 1;
@@ -314,15 +314,14 @@ impl Advance<'_> {
     }
 
     /// An error if the line that has not ended is too long already.
-    fn check_line(&mut self) -> Result<(), LongLine> {
-        if self.survey.at - self.survey.line <= self.max_line {
-            return Ok(());
+    fn check_line(&self) -> Result<(), LongLine> {
+        let survey = &*self.survey;
+        let is_short = survey.at - survey.line <= self.max_line;
+        if is_short || survey.at - survey.line_start(self.buffer) <= self.max_line {
+            Ok(())
+        } else {
+            Err(LongLine)
         }
-        let start = self.survey.line_start(self.buffer);
-        if self.survey.at - start > self.max_line {
-            return Err(LongLine(start));
-        }
-        Ok(())
     }
 }
 

@@ -139,13 +139,16 @@ impl Feeder {
             }
             let source = Arc::clone(&current.source);
             let cut = if current.ended { current.cutter.finish() } else { current.cutter.cut() };
-            match cut.map_err(|error| locate(error, &source))? {
-                Some(text) => return Ok(Fed::Piece(Box::new(Piece { text, source }))),
-                None if current.ended => match self.current.take().and_then(|current| current.failure) {
+            match cut.map_err(|error| locate(error, &source)) {
+                Ok(Some(text)) => return Ok(Fed::Piece(Box::new(Piece { text, source }))),
+                // The rows before a line that is too long may be too much text themselves.
+                Err(error) if current.failure.is_some() => return Err(error),
+                Err(error) => current.fail(error),
+                Ok(None) if current.ended => match self.current.take().and_then(|current| current.failure) {
                     Some(error) => return Err(error),
                     None => continue,
                 },
-                None => match current.fill(wait) {
+                Ok(None) => match current.fill(wait) {
                     Ok(Got::Bytes(len)) => self.bytes_read += len as u64,
                     Ok(Got::Nothing) if !self.prompt => return Ok(Fed::NotYet),
                     Ok(Got::Nothing) => {
