@@ -220,3 +220,32 @@ def test_a_quote_that_never_closes(batch_rows):
     data = b"x\n" + b"1\n" * good + b'"' + b"1\n" * 5_000
     got, error, line = read_once(data, lambda read: read, batch_rows=batch_rows, max_line=5_000)
     assert (got == [(1,)] * good, error, line) == (True, rl.LimitError, good + 2)
+
+
+TOO_MANY = {
+    "bad rows": (4, 9, rl.KeptRowsError, 13),
+    "categories": (4, 7, rl.LimitError, 11),
+    "bad rows first": (3, 7, rl.KeptRowsError, 10),
+}
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize(("max_kept", "categories", "error", "row"), TOO_MANY.values(), ids=TOO_MANY)
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_bad_row_or_a_category_too_many(batch_rows, max_kept, categories, error, row, windows):
+    data = b"t,x,c\n" + b"".join(b"%d,%s,c%d\n" % (t, b"z" if t % 3 == 1 else b"1", t) for t in range(30))
+    schema = {"t": "int64", "x": "int64", "c": rl.categorical(max=categories)}
+    options = {"schema": schema, "on_error": "keep", "max_kept": max_kept, "batch_rows": batch_rows}
+    read = rl.read_csv(data, time="t", **options)
+    counted = read.window(rl.tumbling(3), by="c").agg(n=rl.sum("x"))
+    it, got = iter(counted.select("window_start", "n") if windows else read), []
+    with pytest.raises(rl.LimitError) as caught:
+        for batch in it:
+            got += batch.rows()
+    good, bad = ([t for t in range(row) if (t % 3 == 1) == is_bad] for is_bad in (False, True))
+    closed = [t for t in good if t // 3 < good[-1] // 3]
+    assert (type(caught.value), caught.value.row) == (error, row)
+    assert [row[:2] for row in got] == ([(t // 3 * 3, 1) for t in closed] if windows else [(t, 1) for t in good])
+    assert [line for batch in it.rejects for line in batch["line"].tolist()] == [t + 2 for t in bad]
+    stats = it.stats[0]
+    assert (stats["rows_in"], stats["passed"], stats["rejected"]) == (row + 1, len(good), len(bad) + 1)

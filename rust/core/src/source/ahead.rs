@@ -23,8 +23,6 @@ pub(crate) struct Made {
     pub(crate) source: Arc<str>,
     /// Where it starts.
     pub(crate) first: Start,
-    /// How many rows it has, bad ones counted.
-    pub(crate) rows: u64,
 }
 
 /// What is to be had next.
@@ -251,6 +249,6 @@ impl Shared {
     fn decode(&self, text: &csv::Text, source: Arc<str>, scratch: &mut Scratch) -> Result<Made> {
         let run = std::panic::AssertUnwindSafe(|| csv::decode(text, &self.layout, scratch));
         let decoded = std::panic::catch_unwind(run).map_err(|panic| Error::Internal(panic_message(&*panic)))?;
-        Ok(Made { decoded, source, first: text.first(), rows: text.rows() as u64 })
+        Ok(Made { decoded, source, first: text.first() })
     }
 }

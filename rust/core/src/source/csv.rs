@@ -65,12 +65,11 @@ impl Csv {
         })
     }
 
-    /// Turns a decoded text into a batch.
+    /// Turns a decoded text into a batch, up to the first row in error.
     fn take(&mut self, made: Made) -> Option<Batch> {
-        let Made { mut decoded, source, first, rows } = made;
-        self.ledger.rows_in += rows;
+        let Made { mut decoded, source, first } = made;
         self.ledger.skipped_lines += decoded.skipped;
-        self.failure = decoded.error.take().map(|error| locate(error, &source));
+        let rejects = std::mem::take(&mut decoded.rejects);
         let origin = Origin {
             source: Some(Arc::clone(&source)),
             row: first.row,
@@ -81,17 +80,13 @@ impl Csv {
             skipped: 0,
             mixed: None,
         };
-        self.reject(std::mem::take(&mut decoded.rejects), &source);
+        let unread = decoded.error.take().map(|error| (decoded.rows, locate(error, &source)));
         let full = self.categories.code(&mut decoded.columns);
-        if let Some(full) = full {
-            self.failure = Some(self.categories.too_many(full, origin.place(full.row)));
-        }
-        let good = full.map_or(decoded.rows, |full| full.row);
-        if self.failure.is_some() {
-            // What comes after the error was read, but is nobody's.
-            self.ledger.rows_in -= rows - good as u64 - u64::from(self.on_error == OnError::Error);
-            self.ledger.rejected += u64::from(self.on_error == OnError::Error);
-        }
+        let full = full.map(|full| (full.row, self.categories.too_many(full, origin.place(full.row))));
+        let failures = [self.unkept(&rejects, &origin), full, unread].into_iter().flatten();
+        let (good, failure) = failures.min_by_key(|(row, _)| *row).unzip();
+        let good = good.unwrap_or(decoded.rows);
+        self.count(good, rejects, failure, &source);
         let time = self.time.map(|at| {
             let ticks = as_i64(&decoded.columns[at]).expect("the plan checked the type");
             EventTime::new(self.schema.fields()[at].dtype.clone(), ticks)
@@ -103,25 +98,34 @@ impl Csv {
         (batch.rows() > 0).then_some(batch)
     }
 
-    fn reject(&mut self, rejects: Vec<BadRow>, source: &str) {
-        self.ledger.rejected += rejects.len() as u64;
-        if self.on_error != OnError::Keep {
-            return;
+    /// How many good rows come before the first bad row that is one too many to wait to be read, and its error.
+    fn unkept(&self, rejects: &[BadRow], origin: &Origin) -> Option<(usize, Error)> {
+        let room = self.max_kept - self.rejects.len();
+        let place = &rejects.get(room).filter(|_| self.on_error == OnError::Keep)?.place;
+        let message = format!(
+            "{} bad rows are waiting to be read; read them with `for batch in it.rejects`, raise max_kept=, \
+             or set on_error=\"skip\"",
+            self.max_kept
+        );
+        let good = (place.row? - origin.row) as usize - room;
+        let place = Place { source: origin.source.as_deref().map(str::to_owned), ..place.clone() };
+        Some((good, Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place }))
+    }
+
+    /// Counts the rows of a text, of which so many are good, up to the first in error, and sets bad ones aside. What comes
+    /// after that one was read, but is nobody's.
+    fn count(&mut self, good: usize, mut rejects: Vec<BadRow>, failure: Option<Error>, source: &str) {
+        if let Some(error) = &failure {
+            let end = error.place().and_then(|place| place.row);
+            rejects.truncate(rejects.partition_point(|bad| bad.place.row < end));
         }
-        for mut bad in rejects {
-            if self.rejects.len() == self.max_kept {
-                let message = format!(
-                    "{} bad rows are waiting to be read; read them with `for batch in it.rejects`, raise max_kept=, \
-                     or set on_error=\"skip\"",
-                    self.max_kept
-                );
-                let place = Place { source: Some(source.to_owned()), ..bad.place };
-                self.failure =
-                    Some(Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place });
-                return;
-            }
-            bad.place.source = Some(source.to_owned());
-            self.rejects.push(bad);
+        let rejected = rejects.len() as u64 + u64::from(failure.is_some());
+        self.ledger.rows_in += good as u64 + rejected;
+        self.ledger.rejected += rejected;
+        self.failure = failure;
+        if self.on_error == OnError::Keep {
+            rejects.iter_mut().for_each(|bad| bad.place.source = Some(source.to_owned()));
+            self.rejects.extend(rejects);
         }
     }
 
