@@ -99,6 +99,40 @@ def test_a_row_that_is_late(kind):
     assert rows and error is rl.LateRowError
 
 
+SET_BY = {
+    "one that is left out": ([(0, 1), (5, 1), (10, 0), (3, 1)], 2),
+    "the first of several": ([(0, 1), (10, 1), (10, 0), (12, 0), (12, 0), (12, 1), (3, 1)], 3),
+    "one before one left out": ([(0, 0), (10, 1), (10, 0), (10, 1), (3, 1)], 1),
+}
+STAGES_BEFORE = {
+    "filter": lambda read: read.filter("kept"),
+    "filters": lambda read: read.filter("kept").select("t", "n").filter(rl.col("n") > 0),
+    "rebatch": lambda read: read.filter("kept").rebatch(2),
+    "rebatches": lambda read: read.rebatch(3).filter("kept").rebatch(4).rebatch(3),
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "count"])
+@pytest.mark.parametrize("stages", STAGES_BEFORE)
+@pytest.mark.parametrize(("times", "setter"), SET_BY.values(), ids=SET_BY)
+def test_a_late_row_names_the_row_that_set_the_mark_where_that_was_left_out(kind, stages, times, setter):
+    rows = [row(t, kept=bool(kept)) for t, kept in times]
+    for batch_rows in range(1, len(rows) + 1):
+        read = rl.from_rows(rows, time="t", schema=SCHEMA, batch_rows=batch_rows)
+        with pytest.raises(rl.LateRowError) as caught:
+            list(KINDS[kind](STAGES_BEFORE[stages](read)).agg(a=rl.sum("n")))
+        assert (caught.value.row, caught.value.set_by_row) == (len(rows) - 1, setter)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 9])
+def test_a_late_row_names_the_row_that_set_the_mark_of_its_own_time(batch_rows):
+    rows = [row(t, u=u) for t, u in [(1, 30), (2, 2), (3, 1), (4, 3)]]
+    read = rl.from_rows(rows, schema=SCHEMA, batch_rows=batch_rows)
+    with pytest.raises(rl.LateRowError) as caught:
+        list(read.rolling(1, time="u").agg(b=rl.sum("n")))
+    assert (caught.value.row, caught.value.set_by_row) == (1, 0)
+
+
 @every_kind
 def test_a_time_that_is_missing(kind):
     def plan(read):

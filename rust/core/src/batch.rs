@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, new_empty_array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use crate::error::{Place, Result};
+use crate::setters::Setters;
 use crate::types::{DataType, Schema};
 
 /// An immutable bundle of equal-length named columns, with the event time and the origin of its rows.
@@ -28,6 +29,8 @@ pub struct EventTime {
     /// How far event time had come within this batch before each row (`i64::MIN` if not at all), where
     /// that is not simply the highest of the `ticks` before it: after a filter.
     pub before: Option<ScalarBuffer<i64>>,
+    /// Which rows had brought it there, if that is known.
+    pub(crate) setters: Option<Setters>,
     /// How far event time has come at the end of the batch, where the rows do not tell.
     pub high: Option<High>,
     /// Whether event time moves with `before` and `high` only, not with the rows themselves: the rows of
@@ -47,20 +50,27 @@ pub struct High {
 impl EventTime {
     /// The event time of rows as they come from a source.
     pub fn new(dtype: DataType, ticks: ScalarBuffer<i64>) -> Self {
-        Self { dtype, ticks, before: None, high: None, passive: false }
+        Self { dtype, ticks, before: None, setters: None, high: None, passive: false }
     }
 
-    /// How far event time had come within this batch before each row.
-    fn before(&self) -> ScalarBuffer<i64> {
-        self.before.clone().unwrap_or_else(|| {
-            let mut high = i64::MIN;
-            let mut pass = |&tick: &i64| {
-                let before = high;
-                high = high.max(tick);
-                before
-            };
-            self.ticks.iter().map(&mut pass).collect()
-        })
+    /// How far event time had come within this batch, which has this origin, before each row, and by which rows.
+    fn before(&self, origin: &Origin) -> (ScalarBuffer<i64>, Option<Setters>) {
+        if let Some(before) = &self.before {
+            return (before.clone(), self.setters.clone());
+        }
+        let (mut high, mut setter) = (i64::MIN, 0);
+        let pass = |(row, &tick): (u32, &i64)| {
+            let before = (high, setter);
+            (high, setter) = if tick > high { (tick, row) } else { before };
+            before
+        };
+        let (before, setters): (Vec<i64>, Vec<u32>) = (0..).zip(self.ticks.iter()).map(pass).unzip();
+        (before.into(), Some(Setters::of(origin, setters)))
+    }
+
+    /// Which row had brought event time to where it was before row `i`.
+    pub(crate) fn setter(&self, i: usize) -> Place {
+        self.setters.as_ref().map_or_else(Place::default, |setters| setters.place(i))
     }
 
     /// Whether no row is earlier than the one before it.
@@ -264,9 +274,10 @@ impl Batch {
             dtype: time.dtype.clone(),
             ticks: time.ticks.slice(start, len),
             before: time.before.as_ref().map(|before| before.slice(start, len)),
+            setters: time.setters.as_ref().map(|setters| setters.slice(start, len)),
             // What was seen at the end of the whole is not known before its last row, but what was before the next.
             high: match time.before.as_ref().and_then(|before| before.get(start + len)) {
-                Some(&time) => Some(High { time, place: Place::default() }),
+                Some(&before) => Some(High { time: before, place: time.setter(start + len) }),
                 None => time.high.clone().filter(|_| start + len == self.rows),
             },
             passive: time.passive,
@@ -285,12 +296,16 @@ impl Batch {
         let mask = BooleanArray::new(keep.clone(), None);
         let select = |array: &dyn Array| arrow_select::filter::filter(array, &mask).expect("equal lengths");
         let pick = |ticks: &ScalarBuffer<i64>| keep.set_indices().map(|i| ticks[i]).collect();
-        let time = self.time.as_ref().map(|time| EventTime {
-            dtype: time.dtype.clone(),
-            ticks: pick(&time.ticks),
-            before: Some(pick(&time.before())),
-            high: time.high.clone().or_else(|| self.highest().filter(|_| !time.passive)),
-            passive: time.passive,
+        let time = self.time.as_ref().map(|time| {
+            let (before, setters) = time.before(&self.origin);
+            EventTime {
+                dtype: time.dtype.clone(),
+                ticks: pick(&time.ticks),
+                before: Some(pick(&before)),
+                setters: setters.map(|setters| setters.filter(keep)),
+                high: time.high.clone().or_else(|| self.highest().filter(|_| !time.passive)),
+                passive: time.passive,
+            }
         });
         Self {
             schema: Arc::clone(&self.schema),

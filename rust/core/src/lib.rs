@@ -14,6 +14,7 @@ mod pool;
 mod prefetch;
 mod row;
 mod run;
+mod setters;
 mod show;
 mod source;
 mod stage;

@@ -9,9 +9,10 @@ use arrow_array::{Array, ArrayRef, DictionaryArray};
 use arrow_schema::DataType as Arrow;
 
 use super::{Ledger, Stage};
-use crate::batch::{Batch, EventTime, Origin};
+use crate::batch::{Batch, EventTime, High, Origin};
 use crate::column::plain_text;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
+use crate::setters::Course;
 use crate::types::{DataType, Field};
 
 /// Cuts the rows anew into batches of exactly so many, but for the last.
@@ -134,18 +135,18 @@ fn concat_times(pieces: &[Batch]) -> Option<EventTime> {
     let times: Vec<&EventTime> = pieces.iter().map(Batch::time).collect::<Option<_>>()?;
     let ticks = times.iter().flat_map(|time| time.ticks.iter().copied()).collect();
     let passive = times.iter().any(|time| time.passive);
-    let high = times.iter().filter_map(|time| time.high.clone()).max_by_key(|high| high.time);
-    // What was seen at the end of one piece came before the rows of the next.
-    let mut seen = i64::MIN;
-    let mut before = Vec::new();
-    for time in &times {
-        for (row, &tick) in time.ticks.iter().enumerate() {
-            before.push(seen.max(time.before.as_ref().map_or(i64::MIN, |before| before[row])));
-            seen = if passive { seen } else { seen.max(tick) };
-        }
-        seen = seen.max(time.high.as_ref().map_or(i64::MIN, |high| high.time));
+    let told = |time: &&EventTime| time.before.is_some() || time.high.is_some() || time.passive;
+    let whole = EventTime { passive, ..EventTime::new(times[0].dtype.clone(), ticks) };
+    if !times.iter().any(told) {
+        return Some(whole);
     }
-    let told = passive || high.is_some() || times.iter().any(|time| time.before.is_some());
-    let dtype = times[0].dtype.clone();
-    Some(EventTime { dtype, ticks, before: told.then(|| before.into()), high, passive })
+    let mut course = Course::new();
+    pieces.iter().zip(&times).for_each(|(piece, time)| course.pass(piece, time));
+    let (before, setters, high) = course.end();
+    let known = times.iter().all(|time| time.before.is_none() || time.setters.is_some());
+    let high = times.iter().any(|time| time.high.is_some()).then(|| match known {
+        true => high,
+        false => High { place: Place::default(), ..high },
+    });
+    Some(EventTime { before: Some(before), setters: known.then_some(setters), high, ..whole })
 }

@@ -239,6 +239,7 @@ impl Emission {
             dtype: time::computed(&shape.time),
             ticks: ends.iter().map(|end| end - i64::from(!shape.closed)).collect(),
             before: Some(take_first(&mut self.before, rows).into()),
+            setters: None,
             high: None,
             passive: true,
         };

@@ -352,6 +352,7 @@ impl Filled {
             dtype: self.shape.time.clone(),
             before: Some(ticks.clone().into()),
             ticks: ticks.into(),
+            setters: None,
             high: None,
             passive: true,
         };

@@ -75,14 +75,16 @@ impl Guard {
     }
 
     fn ahead_row(&self, timed: &Batch, row: usize, before: i64) -> Error {
-        let (time, mark) = (timed.time().map_or(0, |time| time.ticks[row]), self.mark.time());
+        let times = timed.time();
+        let (time, mark) = (times.map_or(0, |time| time.ticks[row]), self.mark.time());
+        let set_by = times.map(|times| self.mark.set_by(timed, times, row, before));
         Error::AheadRow(Box::new(AheadRow {
             place: timed.origin().place(row),
             dtype: self.dtype.clone(),
             time,
             mark,
             enough: time.saturating_sub(mark),
-            set_by: self.mark.set_by(timed, row, before),
+            set_by: set_by.unwrap_or_default(),
         }))
     }
 

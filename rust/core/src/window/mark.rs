@@ -1,21 +1,22 @@
 //! [`Mark`]: how far event time has come for one operator, and which row brought it there.
 
 use super::parts::Rows;
-use crate::batch::{Batch, High};
+use crate::batch::{Batch, EventTime, High};
 use crate::error::Place;
 
 /// The mark and the watermark of an operator.
 pub(crate) struct Mark {
     lateness: i64,
     time: Option<i64>,
-    /// The row that set it, if it came with an earlier batch.
+    /// The row that set it, if it came with an earlier batch, and what it set it to.
     set_by: Place,
+    noted: Option<i64>,
 }
 
 impl Mark {
     /// Event time that has not started, for rows that may lag behind so far.
     pub(crate) fn new(lateness: i64) -> Self {
-        Self { lateness, time: None, set_by: Place::default() }
+        Self { lateness, time: None, set_by: Place::default(), noted: None }
     }
 
     /// How far event time has come; `i64::MIN` if it has not started.
@@ -44,39 +45,45 @@ impl Mark {
 
     /// Notes that it was no row that set the mark, but that none had come.
     pub(crate) fn note_quiet(&mut self) {
-        self.set_by = Place { source: Some("idle_timeout".into()), ..Place::default() };
+        self.note_row(Place { source: Some("idle_timeout".into()), ..Place::default() });
     }
 
     /// Remembers, at the end of a batch, which of its rows set the mark, if one did.
     pub(crate) fn note_highest(&mut self, rows: &Rows) {
-        let own = if rows.time.passive { &[] } else { &rows.time.ticks[..] };
+        // Where rows were left out, it may have been one of those, as the batch tells.
+        let own = if rows.time.passive || rows.time.setters.is_some() { &[] } else { &rows.time.ticks[..] };
         if self.time() > rows.mark
             && let Some(row) = first(own, self.time(), rows.in_order)
         {
-            self.note(&rows.batch, &High { time: self.time(), place: rows.batch.origin().place(row) });
+            self.note_row(rows.batch.origin().place(row));
         }
     }
 
-    /// Remembers which row set the mark, where it came by itself.
+    /// Remembers which row set the mark.
     pub(crate) fn note_row(&mut self, place: Place) {
-        self.set_by = place;
+        (self.set_by, self.noted) = (place, self.time);
     }
 
-    /// Remembers, at the end of a batch, which row set the mark.
+    /// Remembers, at the end of a batch, which row set the mark, if it was not set by an earlier one.
     pub(crate) fn note(&mut self, batch: &Batch, high: &High) {
-        if self.time == Some(high.time) {
-            self.set_by = if high.place == Place::default() { batch_place(batch) } else { high.place.clone() };
+        if self.time == Some(high.time) && self.noted < self.time {
+            self.note_row(known(&high.place, batch));
         }
     }
 
-    /// The row that set the mark when the row `row` of the batch came, before which the mark was `before`.
-    pub(crate) fn set_by(&self, batch: &Batch, row: usize, before: i64) -> Place {
-        let Some(time) = batch.time().filter(|_| self.time() > before) else { return self.set_by.clone() };
-        match time.ticks[..row].iter().position(|&tick| Some(tick) == self.time) {
+    /// The row that set the mark when the row `row` of a batch of these times came, before which the mark was `before`.
+    pub(crate) fn set_by(&self, batch: &Batch, time: &EventTime, row: usize, before: i64) -> Place {
+        if self.time() <= before {
+            return self.set_by.clone();
+        }
+        let in_batch = time.before.as_ref().is_some_and(|before| Some(before[row]) == self.time);
+        if in_batch && time.setters.is_some() {
+            return known(&time.setter(row), batch);
+        }
+        let own = if time.passive { &[] } else { &time.ticks[..row] };
+        match own.iter().position(|&tick| Some(tick) == self.time) {
             Some(row) => batch.origin().place(row),
-            None if time.before.as_ref().is_some_and(|before| Some(before[row]) == self.time) => {
-                batch_place(batch)
-            }
+            None if in_batch => batch_place(batch),
             None => self.set_by.clone(),
         }
     }
@@ -92,6 +99,11 @@ fn first(times: &[i64], time: i64, in_order: bool) -> Option<usize> {
     let has = |step: &&[i64]| step.iter().fold(false, |any, &other| any | (other == time));
     let (at, step) = times.chunks(STEP).enumerate().find(|(_, step)| has(step))?;
     Some(at * STEP + step.iter().position(|&other| other == time)?)
+}
+
+/// A place, if it is known; else somewhere in the source of the batch.
+fn known(place: &Place, batch: &Batch) -> Place {
+    if *place == Place::default() { batch_place(batch) } else { place.clone() }
 }
 
 /// Somewhere in the source of the batch.

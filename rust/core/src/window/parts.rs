@@ -9,7 +9,7 @@ use super::late::{Aside, Late};
 use super::mark::Mark;
 use crate::aggregate::{Inputs, Recipe};
 use crate::batch::{Batch, EventTime, High};
-use crate::error::{Error, LateRow, Overflow, Place, Result};
+use crate::error::{Error, LateRow, Overflow, Result};
 use crate::expr::{Bound, Fault, evaluate_all};
 use crate::show;
 use crate::stage::{Ledger, Patience};
@@ -73,7 +73,7 @@ impl Rows {
         }
         // Other rows may have come before the one that is in error.
         let before = self.time.before.as_ref()?;
-        Some(High { time: before[self.end], place: Place::default() })
+        Some(High { time: before[self.end], place: self.time.setter(self.end) })
     }
 }
 
@@ -154,7 +154,7 @@ impl Parts {
             time: rows.time.ticks[row],
             watermark: mark.watermark().unwrap_or(i64::MIN),
             enough,
-            set_by: mark.set_by(&rows.batch, row, rows.mark),
+            set_by: mark.set_by(&rows.batch, &rows.time, row, rows.mark),
             missed,
         }))
     }
