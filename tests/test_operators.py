@@ -253,6 +253,16 @@ def test_an_operator_says_why_it_takes_nothing_more():
     assert ended(pushed(SIMPLE).limit(1), lambda op: None) == "limit(n) has its rows"
 
 
+def test_a_bool_is_no_time_and_no_number():
+    op = pushed({"t": "int64", "x": "float64"}).operator()
+    for row in ((True, 1.0), (1, True), (np.int64(1), False)):
+        with pytest.raises(rl.BadRowError, match="not a"):
+            op.push_row(*row)
+    with pytest.raises(rl.ArgumentTypeError):
+        op.advance(True)
+    assert op.push_row(1, 2) == [(1, 2.0)]
+
+
 def test_an_error_comes_after_the_results_of_the_rows_before_it():
     op = bars().operator()
     assert tuples(op.push({"t": [1, 12, 5, 40], "x": [1, 2, 3, 4]})) == [(0, 10, 1)]

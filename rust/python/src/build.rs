@@ -12,7 +12,7 @@ use arrow_schema::{DataType as Arrow, Field as ArrowField};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyString};
 use rillet_core::types::Field;
 use rillet_core::{DataType, TimeUnit};
 
@@ -44,8 +44,10 @@ pub fn array(py: Python<'_>, values: Values<'_, '_>, dtype: &DataType) -> Result
         DataType::UInt16 => integers::<UInt16Type>(values, dtype)?,
         DataType::UInt32 => integers::<UInt32Type>(values, dtype)?,
         DataType::UInt64 => integers::<UInt64Type>(values, dtype)?,
-        DataType::Float32 => primitive::<Float32Type>(values, dtype, |x| Ok(read::<f64>(x, "a number")? as f32))?,
-        DataType::Float64 => primitive::<Float64Type>(values, dtype, |x| read(x, "a number"))?,
+        DataType::Float32 => {
+            primitive::<Float32Type>(values, dtype, |x| Ok(number::<f64>(x, "a number")? as f32))?
+        }
+        DataType::Float64 => primitive::<Float64Type>(values, dtype, |x| number(x, "a number"))?,
         DataType::Decimal(precision, scale) => {
             primitive::<Decimal128Type>(values, dtype, |x| moment::decimal(x, *precision, *scale))?
         }
@@ -81,6 +83,11 @@ fn read<'a, 'py, T: FromPyObject<'a, 'py>>(value: &'a Bound<'py, PyAny>, what: &
     Err(tried::<()>(value.py(), Err(error)).map_or_else(Reason::Raised, |_| format!("not {what}").into()))
 }
 
+/// A number, which a bool is not, though Python counts it among the integers.
+fn number<'a, 'py, T: FromPyObject<'a, 'py>>(value: &'a Bound<'py, PyAny>, what: &str) -> Result<T, Reason> {
+    if value.is_instance_of::<PyBool>() { Err(format!("not {what}").into()) } else { read(value, what) }
+}
+
 fn primitive<T: ArrowPrimitiveType>(
     values: Values<'_, '_>,
     dtype: &DataType,
@@ -95,7 +102,7 @@ where
     T::Native: for<'a, 'py> FromPyObject<'a, 'py>,
 {
     let article = if dtype.is_signed() { "an" } else { "a" };
-    primitive::<T>(values, dtype, |value| read(value, &format!("{article} {dtype}")))
+    primitive::<T>(values, dtype, |value| number(value, &format!("{article} {dtype}")))
 }
 
 fn text(values: Values<'_, '_>) -> Result<ArrayRef, Bad> {

@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDate, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess};
+use pyo3::types::{PyBool, PyDate, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess};
 use rillet_core::{DataType, TimeUnit};
 
 use crate::infer::is_decimal;
@@ -157,7 +157,8 @@ pub fn decimal(value: &Bound<'_, PyAny>, precision: u8, scale: i8) -> Result<i12
     let (digits, exponent) = if is_decimal(value)? {
         parts(value)?.ok_or("no number of 38 digits")?
     } else {
-        (tried(value.py(), value.extract::<i128>())?.ok_or("neither a Decimal nor an integer")?, 0)
+        let integer = if value.is_instance_of::<PyBool>() { None } else { tried(value.py(), value.extract())? };
+        (integer.ok_or("neither a Decimal nor an integer")?, 0)
     };
     let shift = exponent + i64::from(scale);
     let power = || u32::try_from(shift.unsigned_abs()).ok().and_then(|shift| 10_i128.checked_pow(shift));
