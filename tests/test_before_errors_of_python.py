@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -93,6 +94,32 @@ def test_rows_before_a_bad_row(batch_rows, schema, bad, column):
     got, error = before_error(rl.from_rows([*good, *bad, (4, 4.5)], batch_rows=batch_rows, schema=schema))
     assert got == good and isinstance(error, rl.BadRowError)
     assert (error.row, error.column) == (3, column and names["ab".index(column)])
+
+
+UNFIT = {
+    "a text": ([1.5, 2.5], "x", "not a number"),
+    "a bool among floats": ([1.5, 2.5], True, "not a number"),
+    "a bool among integers": ([1, 2], True, "not an int64"),
+    "a bool among decimals": ([Decimal(1), Decimal(2)], True, "neither a Decimal nor an integer"),
+    "a large integer": ([1, 2], 2**70, "not an int64"),
+    "an object": (["a", "b"], object(), "not text"),
+    "an integer": ([True, False], 1, "not a bool"),
+    "an item": ([[1], [2]], ["x"], "not an int64"),
+}
+
+
+@every_size
+@pytest.mark.parametrize(("good", "bad", "reason"), UNFIT.values(), ids=UNFIT)
+def test_a_value_that_does_not_fit_is_told_alike(batch_rows, good, bad, reason):
+    values = [*good, bad, good[0]]
+    got, error = before_error(rl.from_rows([(value,) for value in values], batch_rows=batch_rows))
+    assert got == [(value,) for value in good]
+    assert (type(error), error.row, error.reason) == (rl.BadRowError, 2, reason)
+
+
+@every_size
+def test_a_value_that_fits_the_type_of_those_before_it_is_good(batch_rows):
+    assert rows(rl.from_rows([(1.5,), (Decimal("2.5"),), (3.5,)], batch_rows=batch_rows)) == [(1.5,), (2.5,), (3.5,)]
 
 
 def test_what_comes_behind_a_bad_row_has_no_say_in_the_types():

@@ -35,21 +35,26 @@ impl Column {
         wanted: Option<&DataType>,
         first: &Place,
     ) -> PyResult<Self> {
-        let made = |values| {
+        let made = |values| -> Result<_, Bad> {
             let dtype = wanted.cloned().map_or_else(|| infer::dtype(py, values), Ok)?;
             Ok((build::array(py, values, &dtype)?, dtype))
         };
         let (rows, mut good, mut bad) = (values.len(), values.len(), None);
-        loop {
-            let found: Bad = match made(&values[..good]) {
-                Ok((values, dtype)) => return Ok(Self { values, dtype, rows, bad }),
-                Err(found) => found,
-            };
-            let row = found.row().filter(|&row| row < good);
-            let error = found.raise(py, Some(name), first);
-            let Some(row) = row else { return Err(error) };
-            (good, bad) = (row, Some((row, error)));
-        }
+        let (array, dtype) = loop {
+            match made(&values[..good]) {
+                Ok(made) => break made,
+                Err(found) => match found.row().filter(|&row| row < good) {
+                    Some(row) => (good, bad) = (row, Some(found)),
+                    None => return Err(found.raise(py, Some(name), first)),
+                },
+            }
+        };
+        // Told as in a later batch, where the type is known.
+        let told = values.get(good).filter(|_| dtype != DataType::Null);
+        let told = told.and_then(|value| build::array(py, std::slice::from_ref(value), &dtype).err());
+        let bad = told.map(|told| told.of(&[good])).or(bad);
+        let bad = bad.map(|bad| (good, bad.raise(py, Some(name), first)));
+        Ok(Self { values: array, dtype, rows, bad })
     }
 
     /// Its first values, so many.

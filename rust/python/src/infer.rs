@@ -16,10 +16,11 @@ use crate::missing::with_none;
 use crate::numpy::numpy;
 use crate::reason::{Bad, Reason, tried};
 
-/// The type that holds all of the values; `null` if there are none but `None`.
+/// The type that holds all of the values; `null` if there are none but `None`. Values that have no type in common with those
+/// before them have no say in it: they have to fit, as those of a later batch have to.
 ///
 /// # Errors
-/// If the values have no common type.
+/// If the first value that is not `None` has no type.
 pub fn dtype(py: Python<'_>, values: &[Bound<'_, PyAny>]) -> Result<DataType, Bad> {
     common(py, values, 0)
 }
@@ -28,10 +29,11 @@ fn common(py: Python<'_>, values: &[Bound<'_, PyAny>], depth: usize) -> Result<D
     let values = with_none(py, values)?;
     let mut all = DataType::Null;
     for (row, value) in values.iter().enumerate() {
-        let merged = of(value, depth).and_then(|one| {
-            merged(&all, &one).ok_or_else(|| format!("of type {one}, where those before it are {all}").into())
-        });
-        all = merged.map_err(|reason| Bad::new(row, value, reason))?;
+        match of(value, depth) {
+            Ok(one) => all = merged(&all, &one).unwrap_or(all),
+            Err(Reason::Wrong(_)) if all != DataType::Null => {}
+            Err(reason) => return Err(Bad::new(row, value, reason)),
+        }
     }
     Ok(all)
 }
