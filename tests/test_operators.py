@@ -253,6 +253,18 @@ def test_an_operator_says_why_it_takes_nothing_more():
     assert ended(pushed(SIMPLE).limit(1), lambda op: None) == "limit(n) has its rows"
 
 
+@pytest.mark.parametrize("plan", [lambda rows: rows, lambda rows: rows.filter("x"), lambda rows: rows.rebatch(2)])
+def test_an_operator_that_wants_no_row_has_ended(plan):
+    op = plan(pushed({"t": "int64", "x": "bool"})).limit(0).operator()
+    assert op.ended
+    with pytest.raises(rl.StreamConsumedError, match=r"limit\(n\) has its rows"):
+        op.push_row(1, True)
+    assert tuples(op.finish()) == []
+    counts = rl.from_rows([], schema=SIMPLE).group_by().agg(n=rl.count())
+    counted = pushed(SIMPLE).limit(0).group_by().agg(n=rl.count()).operator()
+    assert counted.ended and tuples(counted.finish()) == tuples(counts)
+
+
 def test_a_bool_is_no_time_and_no_number():
     op = pushed({"t": "int64", "x": "float64"}).operator()
     for row in ((True, 1.0), (1, True), (np.int64(1), False)):

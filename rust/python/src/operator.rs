@@ -356,8 +356,8 @@ impl Operator {
         })
     }
 
-    /// Has rows that were put aside do what they do, if nothing else is under way.
-    fn settle(&self, py: Python<'_>) -> PyResult<()> {
+    /// Has rows that were put aside do what they do, and ends where none is wanted, if nothing else is under way.
+    pub fn settle(&self, py: Python<'_>) -> PyResult<()> {
         if self.iterator.get().idle().is_none() {
             return Ok(());
         }

@@ -422,7 +422,10 @@ impl PyPrepared {
     fn operator(&self, py: Python<'_>, hosts: Vec<Py<PyAny>>) -> PyResult<Operator> {
         let source = self.0.source().map_err(|error| to_py(py, &error))?;
         let run = enter(py, || self.0.run_steady())?;
-        Ok(Operator::new(py, Py::new(py, BatchIterator::pushed(run, hosts))?, source, self.0.schema().ok()))
+        let iterator = Py::new(py, BatchIterator::pushed(run, hosts))?;
+        let operator = Operator::new(py, iterator, source, self.0.schema().ok());
+        operator.settle(py)?;
+        Ok(operator)
     }
 }
 
