@@ -74,7 +74,7 @@ def test_no_batch_is_lost_of_what_is_pushed(name):
         # Ctrl-C may have come before any row was taken.
         taken = parts.stats[0]["rows_in"]
         assert taken in (0, len(LARGE))
-        assert table(got) == table((whole.push(LARGE) if taken else []) + whole.finish())
+        assert table(got) == table([*(whole.push(LARGE) if taken else []), *whole.finish()])
 
 
 def test_a_closed_iterator_gives_nothing_that_was_kept():

@@ -249,7 +249,7 @@ def test_an_operator_says_why_it_takes_nothing_more():
 
     assert ended(bars(), lambda op: op.finish()) == "it has ended, after finish()"
     assert ended(bars(), lambda op: op.close()) == "it has ended, after close()"
-    assert ended(pushed(SIMPLE).limit(1), lambda op: op.finish() or op.close()) == "limit(n) has its rows"
+    assert ended(pushed(SIMPLE).limit(1), lambda op: list(op.finish()) or op.close()) == "limit(n) has its rows"
     assert ended(pushed(SIMPLE).limit(1), lambda op: None) == "limit(n) has its rows"
 
 
@@ -288,7 +288,7 @@ def test_an_error_comes_after_the_results_of_the_rows_before_it():
         "this operator takes nothing more: it has ended, after an error "
         f"(LateRowError: {caught.value}); make a new one with stream.operator()"
     )
-    assert op.finish() == []
+    assert list(op.finish()) == []
     op = bars().operator()
     op.push_row(12, 1)
     with pytest.raises(rl.LateRowError):
@@ -398,6 +398,56 @@ def test_advancing_to_the_ends_of_time():
         assert out == [(0, 10, 1)]
 
 
+def overflowing():
+    """An operator whose second window has no sum, and only ends with it."""
+    op = bars(lateness=100).operator()
+    for row in ((5, 1), (11, 2**62), (12, 2**62), (21, 3)):
+        op.push_row(*row)
+    return op
+
+
+def test_the_error_of_finish_comes_behind_its_results():
+    op, got = overflowing(), []
+    with pytest.raises(rl.ResultOverflowError):
+        for batch in op.finish():
+            got += batch.rows()
+    assert got == [(0, 10, 1)] and op.ended
+    assert list(op.finish()) == [] and op.close() is None
+    op = bars(lateness=100).operator()
+    op.push({"t": [11, 12], "x": [2**62, 2**62]})
+    with pytest.raises(rl.ResultOverflowError):
+        op.finish()
+    assert list(op.finish()) == []
+
+
+LAST_CALLS = {
+    "finish": lambda op: op.finish(),
+    "close": lambda op: op.close(),
+    "with": lambda op: op.__exit__(None, None, None),
+    "push": lambda op: op.push_row(50, 1),
+}
+
+
+@pytest.mark.parametrize("last", LAST_CALLS.values(), ids=LAST_CALLS)
+@pytest.mark.parametrize("first", ["push", "finish"])
+def test_an_error_behind_results_is_raised_by_the_next_call_whatever_it_is(first, last):
+    op = overflowing()
+    if first == "finish":
+        op.finish()
+    else:
+        op = bars().operator()
+        assert tuples(op.push({"t": [1, 12, 5], "x": [1, 2, 3]})) == [(0, 10, 1)]
+    with pytest.raises(rl.ResultOverflowError if first == "finish" else rl.LateRowError):
+        last(op)
+    assert op.ended and op.close() is None
+
+
+def test_an_exception_on_its_way_is_not_replaced():
+    with pytest.raises(KeyError), bars().operator() as op:
+        op.push({"t": [1, 12, 5], "x": [1, 2, 3]})
+        raise KeyError
+
+
 def test_an_ended_operator_says_so():
     op = bars().operator()
     with op as same:
@@ -405,7 +455,7 @@ def test_an_ended_operator_says_so():
     for call in (lambda: op.push_row(1, 1), lambda: op.push({"t": [1], "x": [1]}), lambda: op.advance(1)):
         with pytest.raises(rl.StreamConsumedError):
             call()
-    assert op.finish() == [] and op.ended and op.close() is None
+    assert list(op.finish()) == [] and op.ended and op.close() is None
     limited = pushed(SIMPLE).limit(2).operator()
     assert tuples(limited.push({"t": [1, 2, 3], "x": [1, 2, 3]})) == [(1, 1), (2, 2)] and limited.ended
     assert "Operator closed" in repr(limited)

@@ -44,7 +44,8 @@ def run(op, rows, ways, names):
             else:
                 out += [dict(zip(names, row, strict=True)) for row in one(op, rows[at], way)]
                 at += 1
-        out += dicts(op.finish())
+        for batch in op.finish():
+            out += batch_dicts(batch)
     except rl.Error as error:
         return out, error
     return out, None
@@ -118,7 +119,7 @@ def test_what_is_pushed_comes_to_what_iterating_gives(table, aggs, ways, stage, 
         for ours, theirs in zip(op.stats, it.stats, strict=True):
             assert [ours[name] for name in counts] == [theirs[name] for name in counts]
     assert exact(dicts(op.late)) == exact(dicts(it.late))
-    assert op.ended and op.finish() == []
+    assert op.ended and list(op.finish()) == []
 
 
 @given(tables, by, lateness, aggregates(), ways, st.data())

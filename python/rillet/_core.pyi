@@ -21,6 +21,7 @@ __all__ = [
     "Operator",
     "Plan",
     "Prepared",
+    "Results",
     "Schema",
     "SetAside",
     "Turn",
@@ -341,9 +342,10 @@ class Operator:
     """The stages of a stream, to which rows are pushed, made by ``stream.operator()``.
 
     Each call gives what its rows brought about, in the order in which the stream itself would. An error comes after the
-    results of the rows before it: if there are some, they are given, and the next call raises. After an error,
-    ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does not fit the
-    schema is refused, and changes nothing. It can be shared by threads.
+    results of the rows before it: if there are some, they are given, and the next call raises, which may be ``close()``
+    or the end of a ``with``; what ``finish()`` gives raises it itself, behind them. After an error, ``finish()`` or
+    ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does not fit the schema, or lacks
+    its event time, is refused, and changes nothing. It can be shared by threads.
     """
 
     def push(self, batch: Any) -> list[Batch]:
@@ -391,17 +393,28 @@ class Operator:
             If the operator has ended.
         """
 
-    def finish(self) -> list[Batch]:
+    def finish(self) -> Results:
         """Closes every open window, as the end of the input does, and ends.
 
-        Gives the batches of results that are left; none if it had ended.
+        Gives an iterator over the batches of results that are left, of which there are none if it had ended; it raises
+        the error that comes behind them, if one does.
+
+        Raises
+        ------
+        LateRowError, ResultOverflowError, StateLimitError…
+            As iterating the stream would, where no results come before it.
         """
 
     def close(self) -> None:
-        """Ends, and lets go of memory. No window that is open is closed."""
+        """Ends, and lets go of memory. No window that is open is closed.
+
+        Raises the error that the results of the last call came before, if there is one.
+        """
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, *_exception: object) -> None: ...
+    def __exit__(self, exception: object, *_more: object) -> None:
+        """As ``close()``, but that an exception which is on its way is not replaced."""
+
     @property
     def ended(self) -> bool:
         """Whether it takes nothing more.
@@ -430,6 +443,13 @@ class SetAside:
     """Rows that an iterator has set aside. Iterating gives those not read yet."""
 
     def __iter__(self) -> Iterator[Batch]: ...
+
+@final
+class Results:
+    """The batches of results that ``finish()`` gives, and behind them the error, if there is one."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Batch: ...
 
 @final
 class Plan:

@@ -64,10 +64,10 @@ class Stream:
 
         ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
         event time on without a row; only so, since an operator looks at no clock. ``op.finish()`` closes the windows
-        that are open. The results, their order and
-        their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so that no
-        row waits for the longer the more rows a window has, they are added in another order, with the same bound of
-        error.
+        that are open; iterating over what it gives hands the results out, then raises the error behind them, if there
+        is one. The results, their order and their bits are those of iterating the stream over the same rows, but for
+        the floats of ``rolling``: so that no row waits for the longer the more rows a window has, they are added in
+        another order, with the same bound of error.
 
         Parameters
         ----------

@@ -53,7 +53,7 @@ mod _core {
     #[pymodule_export]
     use crate::iterator::{BatchIterator, SetAside};
     #[pymodule_export]
-    use crate::operator::Operator;
+    use crate::operator::{Operator, Results};
     #[pymodule_export]
     use crate::pickle::restore;
     #[pymodule_export]

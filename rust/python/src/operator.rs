@@ -31,9 +31,10 @@ const STEPS: usize = 8;
 /// The stages of a stream, to which rows are pushed, made by ``stream.operator()``.
 ///
 /// Each call gives what its rows brought about, in the order in which the stream itself would. An error comes
-/// after the results of the rows before it: if there are some, they are given, and the next call raises. After an
-/// error, ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does
-/// not fit the schema, or lacks its event time, is refused, and changes nothing. It can be shared by threads.
+/// after the results of the rows before it: if there are some, they are given, and the next call raises, which may be
+/// ``close()`` or the end of a ``with``; what ``finish()`` gives raises it itself, behind them. After an error,
+/// ``finish()`` or ``close()`` it takes nothing more, and calls raise a ``StreamConsumedError``; what does not fit the
+/// schema, or lacks its event time, is refused, and changes nothing. It can be shared by threads.
 ///
 /// Examples
 /// --------
@@ -148,38 +149,43 @@ impl Operator {
         })
     }
 
-    /// Closes every open window, as the end of the input does, and ends. Gives the batches of results that are left;
-    /// none if it had ended.
-    fn finish(&self, py: Python<'_>) -> PyResult<Vec<PyBatch>> {
-        self.iterator.get().drive(py, || {
-            if let Some(error) = lock(&self.state).failure.take() {
-                return Err(error);
+    /// Closes every open window, as the end of the input does, and ends. Gives an iterator over the batches of results
+    /// that are left, of which there are none if it had ended; it raises the error that comes behind them, if one does.
+    ///
+    /// Raises
+    /// ------
+    /// LateRowError, ResultOverflowError, StateLimitError…
+    ///     As iterating the stream would, where no results come before it.
+    fn finish(slf: &Bound<'_, Self>) -> PyResult<Results> {
+        let (py, operator) = (slf.py(), slf.get());
+        let batches = operator.iterator.get().drive(py, || {
+            operator.raise_put_off()?;
+            if operator.ended() {
+                return Ok(std::mem::take(&mut lock(&operator.state).ready));
             }
-            if self.ended() {
-                return Ok(std::mem::take(&mut lock(&self.state).ready));
-            }
-            self.iterator.get().feed(Supply::End);
-            lock(&self.state).ended = Some("finish()".into());
-            self.work(py)
-        })
+            operator.iterator.get().feed(Supply::End);
+            lock(&operator.state).ended = Some("finish()".into());
+            operator.work(py)
+        })?;
+        Ok(Results { batches: Mutex::new(batches.into_iter()), operator: slf.clone().unbind() })
     }
 
-    /// Ends, and lets go of memory. No window that is open is closed.
+    /// Ends, and lets go of memory. No window that is open is closed. Raises the error that the results of the last call
+    /// came before, if there is one.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.settle(py)?;
-        if !self.ended() {
-            lock(&self.state).ended = Some("close()".into());
-        }
-        self.iterator.get().close(py)
+        self.end(py)?;
+        self.raise_put_off()
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.close(py)
+    /// As ``close()``, but that an exception which is on its way is not replaced.
+    #[pyo3(signature = (exception, *_more))]
+    fn __exit__(&self, exception: &Bound<'_, PyAny>, _more: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.end(exception.py())?;
+        if exception.is_none() { self.raise_put_off() } else { Ok(()) }
     }
 
     /// Whether it takes nothing more: after an error, ``finish()`` or ``close()``, and when ``limit(n)`` has its rows.
@@ -254,10 +260,22 @@ impl Operator {
         PyList::new(py, rows)
     }
 
-    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
-        if let Some(error) = lock(&self.state).failure.take() {
-            return Err(error);
+    /// Ends, and keeps an error for whoever asks next.
+    fn end(&self, py: Python<'_>) -> PyResult<()> {
+        self.settle(py)?;
+        if !self.ended() {
+            lock(&self.state).ended = Some("close()".into());
         }
+        self.iterator.get().close(py)
+    }
+
+    /// Raises the error that the results of the last call came before, once.
+    fn raise_put_off(&self) -> PyResult<()> {
+        lock(&self.state).failure.take().map_or(Ok(()), Err)
+    }
+
+    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
+        self.raise_put_off()?;
         if !self.ended() {
             return Ok(());
         }
@@ -432,6 +450,31 @@ impl Operator {
                 type_error(py, &format!("{takes}, not {}{why}", type_name(time)))
             }
         })
+    }
+}
+
+/// The batches of results that ``finish()`` gives, and behind them the error, if there is one.
+#[pyclass(frozen, module = "rillet", name = "Results")]
+pub struct Results {
+    batches: Mutex<std::vec::IntoIter<PyBatch>>,
+    operator: Py<Operator>,
+}
+
+#[pymethods]
+impl Results {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self) -> PyResult<Option<PyBatch>> {
+        match lock(&self.batches).next() {
+            Some(batch) => Ok(Some(batch)),
+            None => self.operator.get().raise_put_off().map(|()| None),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.operator)
     }
 }
 
