@@ -1,8 +1,10 @@
 """Numbers: the wrong answers of other libraries, recast as windows, and data made to break variances."""
 
 import decimal
+import itertools
 import math
 import random
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +16,7 @@ from compare import bits, close, dicts
 from reference import group_by
 from reference_aggregates import Agg, rounded
 
-NAN, INF = math.nan, math.inf
+NAN, INF, MAX = math.nan, math.inf, sys.float_info.max
 
 
 def source(values, dtype="float64", first=0):
@@ -239,6 +241,61 @@ def test_sums_that_were_beyond_the_range_of_doubles_are_as_good_as_others():
             whole = [row for row in made if row["n"] == len(values)]
             assert abs(Fraction(whole[0]["s"]) - total) <= bound
             assert abs(Fraction(whole[0]["m"]) * len(values) - total) <= bound + abs(total) / 2**52
+
+
+EDGES = [sign * size for size in (MAX, MAX / 2, 3 * 2.0**970, 2.0**970, 1.0) for sign in (1, -1)]
+
+
+def at_the_edge():
+    """Lists of values at the very end of the range of doubles, where sums are rounded out of it and back."""
+    chance = random.Random(8)
+    longer = [chance.choices(EDGES[: chance.choice([4, 10])], k=chance.randrange(3, 40)) for _ in range(200)]
+    return [*map(list, itertools.product(EDGES, repeat=2)), *longer]
+
+
+BEYOND = 2**1024
+"""What doubles would have next, and are infinite from there on."""
+
+
+def exactly(number):
+    """A float as a fraction."""
+    return Fraction(number) if math.isfinite(number) else Fraction(math.copysign(1, number)) * BEYOND
+
+
+def right(got, values):
+    """Whether a sum and a mean are as near as they are to be to those of these values."""
+    total, size = sum(map(Fraction, values)), sum(map(abs, map(Fraction, values)))
+    bound = abs(total) / 2**53 + len(values) ** 2 * size / 2**106
+    is_sum = not math.isnan(got["s"]) and abs(exactly(got["s"]) - max(-BEYOND, min(total, BEYOND))) <= bound
+    return is_sum and math.isfinite(got["m"]) and abs(exactly(got["m"]) * len(values) - total) <= 3 * bound
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 5000])
+@pytest.mark.parametrize("streaks", [True, False])
+def test_sums_at_the_edge_of_the_range_of_doubles(streaks, batch_rows):
+    lists = at_the_edge()
+    rows = [{"k": k, "n": n, "x": x} for k, values in enumerate(lists) for n, x in enumerate(values)]
+    rows.sort(key=lambda row: (row["k"], row["n"]) if streaks else (row["n"], row["k"]))
+    stream = rl.from_rows(rows, batch_rows=batch_rows)
+    got = dicts(stream.group_by("k").agg(s=rl.sum("x"), m=rl.mean("x")))
+    assert all(right(row, lists[row["k"]]) for row in got)
+
+
+@pytest.mark.parametrize("width", [2, 3, 5, 16])
+@pytest.mark.parametrize("over", ["hopping", "rolling", "keys", "count"])
+def test_sums_at_the_edge_in_windows(over, width):
+    values = list(itertools.chain.from_iterable(at_the_edge()))
+    stream = rl.from_batches([{"t": range(len(values)), "k": [1] * len(values), "x": values}], time="t", batch_rows=97)
+    windows = {
+        "hopping": lambda: stream.window(rl.hopping(width, 1)),
+        "rolling": lambda: stream.rolling(rows=width),
+        "keys": lambda: stream.rolling(rows=width, by="k"),
+        "count": lambda: stream.window(rl.count(width, 1)),
+    }
+    made = dicts(windows[over]().agg(s=rl.sum("x"), m=rl.mean("x"), n=rl.count()))
+    full = [row for row in made if row["n"] == width]
+    assert len(full) == len(values) - width + 1
+    assert all(right(row, window) for row, window in zip(full, contents(values, width), strict=True))
 
 
 # -------------------------------------------- a window knows its rows alone

@@ -17,7 +17,8 @@ pub(crate) struct Double {
 /// The errors of so many additions are found side by side.
 const GROUP: usize = 8;
 
-/// `a + b` exactly (Knuth's TwoSum).
+/// `a + b` exactly (Knuth's TwoSum). Where that is out of range, or a step on the way is, which only the greatest double
+/// there is as `b` can cause, the rounding error is not finite.
 #[inline(always)]
 pub(crate) fn two_sum(a: f64, b: f64) -> Double {
     let hi = a + b;

@@ -346,7 +346,7 @@ impl Lift<u64> for IntSum {
 ///
 /// Its error is at most `u·|s| + n²u²·Σ|x|`, with `u` = 2⁻⁵³. Sums beyond the range of a double are held
 /// in `wide` until the others bring them back, and infinities and NaN are kept there, so that `hi` and
-/// `lo` stay finite.
+/// `lo` stay finite. Whether an addition can be done without it is told by its rounding error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FloatSum {
     hi: f64,
@@ -389,11 +389,11 @@ impl FloatSum {
         Double { hi: self.hi, lo: self.lo }
     }
 
-    /// Takes in values with which it becomes such a sum, if that is finite.
+    /// Takes in values with which it becomes such a sum, if that is exact.
     #[inline(always)]
     pub(super) fn take_in(&mut self, values: &[f64], Double { hi, lo }: Double) {
         // What is not finite stays so, and then all has to be done with more care.
-        if hi.is_finite() {
+        if lo.is_finite() {
             (self.hi, self.lo) = (hi, lo);
         } else {
             self.add_each(values);
@@ -409,7 +409,7 @@ impl FloatSum {
     #[inline(always)]
     fn add(&mut self, value: f64) {
         let sum = two_sum(self.hi, value);
-        if sum.hi.is_finite() {
+        if sum.lo.is_finite() {
             self.hi = sum.hi;
             self.lo += sum.lo;
         } else {
@@ -425,7 +425,7 @@ impl FloatSum {
             wide if wide.is_finite() => {
                 let sum = two_sum(wide * WIDE, self.hi);
                 // What the others brought back is as exact as if it had never been beyond the range.
-                if sum.hi.is_finite() { sum.hi + (sum.lo + self.lo) } else { self.far() * WIDE }
+                if sum.lo.is_finite() { sum.hi + (sum.lo + self.lo) } else { self.far() * WIDE }
             }
             wide => wide,
         }
@@ -476,7 +476,7 @@ impl Partial for FloatSum {
     #[inline(always)]
     fn combine(&mut self, newer: &Self) {
         let sum = two_sum(self.hi, newer.hi);
-        if sum.hi.is_finite() & (newer.wide == 0.0) {
+        if sum.lo.is_finite() & (newer.wide == 0.0) {
             self.hi = sum.hi;
             self.lo += sum.lo;
         } else {
@@ -509,7 +509,7 @@ impl Lift<f64> for FloatSum {
         }
         // What is not finite stays so, and then all has to be done with more care.
         match sum {
-            Double { hi, lo } if hi.is_finite() => Self { hi, lo, wide },
+            Double { hi, lo } if lo.is_finite() => Self { hi, lo, wide },
             _ => Self::lift_each(total, values, ones, totals),
         }
     }
@@ -527,6 +527,8 @@ mod tests {
         assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308, 1e290, -1e308, -1e308]).total(), 1e290);
         assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308, 5e-324, -1e308, -1e308]).over(1.0), 5e-324);
         assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308]).total(), f64::INFINITY);
+        let tie = -1.5 * (f64::MAX - f64::MAX.next_down());
+        assert_eq!(lifted::<FloatSum, _>(&[tie, f64::MAX]).total(), f64::MAX.next_down());
         assert_eq!(lifted::<FloatSum, _>(&[1e308, 1e308]).over(2.0), 1e308);
         assert_eq!(lifted::<FloatSum, _>(&[f64::INFINITY, 1.0]).total(), f64::INFINITY);
         assert!(lifted::<FloatSum, _>(&[f64::INFINITY, f64::NEG_INFINITY]).total().is_nan());
@@ -543,7 +545,8 @@ mod tests {
     #[test]
     fn sums_lifted_together_are_those_lifted_one_by_one() {
         let bits = |sums: &[FloatSum]| sums.iter().map(|s| s.total().to_bits()).collect::<Vec<_>>();
-        let odd = [1e308, 1e308, -1e308, f64::INFINITY, 0.1, -0.0, 1e16, f64::NAN, 5e-324, f64::NEG_INFINITY];
+        let tie = -1.5 * (f64::MAX - f64::MAX.next_down());
+        let odd = [1e308, 1e308, -1e308, tie, f64::MAX, f64::INFINITY, 0.1, -0.0, 1e16, f64::NAN, 5e-324];
         for (from, to) in (0..odd.len()).flat_map(|from| (from..=odd.len()).map(move |to| (from, to))) {
             let values = &odd[from..to];
             for start in [lifted::<FloatSum, _>(&[]), lifted(&[0.3, 1e17]), lifted(&[1e308, 1e308])] {

@@ -172,11 +172,11 @@ mod tests {
             let streaks: Vec<Streak> =
                 (0..streaks).map(|slot| Streak { slot, rows: 1 + (mixed(&mut state) % most) as u32 }).collect();
             let rows = streaks.iter().map(|streak| streak.rows).sum();
-            let odd = [f64::NAN, f64::INFINITY, -0.0, 1e308, -1e308];
+            let odd = [f64::NAN, f64::INFINITY, -0.0, 1e308, -1e308, f64::MAX, -2.993_760_464_302_079_7e292];
             // What is odd has all of a streak added with care: mostly there is nothing of that kind.
             let few = if streaks.len().is_multiple_of(2) { 50 } else { 50_000 };
             let mut value = |_| match mixed(&mut state) % few {
-                n @ 0..5 => odd[n as usize],
+                n @ 0..7 => odd[n as usize],
                 n => mixed(&mut state) as f64 / n as f64,
             };
             let values: Vec<f64> = (0..rows).map(&mut value).collect();
