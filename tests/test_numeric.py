@@ -417,3 +417,25 @@ def test_decimal_sums_are_exact_on_the_way(over, values):
 def test_decimal_sums_of_too_many_digits_are_errors(over, values):
     with pytest.raises(rl.ResultOverflowError, match=r"the sum has more than 38 digits; cast the column to float64"):
         list(over(decimals(values)).agg(s=rl.sum("x")))
+
+
+SPREADS = {
+    "near": ([9_999_999_999, 9_999_999_998, 9_999_999_998], 3),
+    "nearer": ([123_456_789_012_340_001, 123_456_789_012_340_002, 123_456_789_012_340_004], 4),
+    "long": ([MOST, MOST - 1, MOST - 5, MOST - 9], 10),
+    "far": ([MOST, -MOST, MOST, -MOST + 7, 3], 38),
+    "level": ([MOST, MOST], 38),
+}
+
+
+@pytest.mark.parametrize("over", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("name", SPREADS)
+def test_spreads_of_decimals_are_as_exact_as_those_of_integers(name, over):
+    values, scale = SPREADS[name]
+    row = dicts(over(decimals(values, scale)).agg(v=rl.var("x"), s=rl.std("x"), w=rl.var("x", ddof=0)))[-1]
+    exact = [Fraction(value, 10**scale) for value in values]
+    middle = sum(exact) / len(exact)
+    squares = sum((value - middle) ** 2 for value in exact)
+    assert close(row["v"], squares / (len(values) - 1), 1e-15)
+    assert close(row["w"], squares / len(values), 1e-15)
+    assert close(Fraction(row["s"]) ** 2, squares / (len(values) - 1), 2e-15)

@@ -12,6 +12,11 @@ pub(crate) struct DecimalSum {
     turns: i64,
 }
 
+/// By what the digits of a decimal are to be divided that has so many behind the point: 10 to that power, rounded once.
+pub(super) fn unit(scale: i8) -> f64 {
+    format!("1e{scale}").parse().expect("powers of ten are numbers")
+}
+
 /// How much a turn is: 2¹²⁸.
 const TURN: f64 = 340_282_366_920_938_463_463_374_607_431_768_211_456.0;
 
@@ -64,6 +69,12 @@ mod tests {
         let mut sum = DecimalSum::EMPTY;
         values.iter().for_each(|&value| sum.lift(value, 0));
         sum
+    }
+
+    #[test]
+    fn units_are_the_nearest_doubles() {
+        assert_eq!([0, 2, -2, 22].map(unit), [1.0, 100.0, 0.01, 1e22]);
+        assert_eq!([38, i8::MAX, i8::MIN].map(unit), [1e38, 1e127, 1e-128]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::DataType as Arrow;
 
 use super::cells::Values;
+use super::decimal::unit;
 use super::fused;
 use super::slots::Streak;
 use crate::column::{as_f64, as_i64, plain_text};
@@ -96,7 +97,7 @@ fn float_values(column: &ArrayRef) -> Option<ScalarBuffer<f64>> {
     match column.data_type() {
         Arrow::Boolean => Some(column.as_boolean().values().iter().map(|set| f64::from(u8::from(set))).collect()),
         Arrow::Decimal128(_, scale) => {
-            let unit = 10f64.powi(i32::from(*scale));
+            let unit = unit(*scale);
             Some(column.as_primitive::<Decimal128Type>().values().iter().map(|&v| v as f64 / unit).collect())
         }
         _ => as_f64(column),

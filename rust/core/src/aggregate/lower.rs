@@ -7,7 +7,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_select::nullif::nullif;
 
 use super::cells::{Cells, Value, cells};
-use super::decimal::DecimalSum;
+use super::decimal::{DecimalSum, unit};
 use super::double::Double;
 use super::far;
 use super::function::Function;
@@ -248,7 +248,7 @@ impl Lowering<'_> {
                 self.floats(means, 0)
             }
             DataType::Decimal(_, scale) => {
-                let unit = 10f64.powi(i32::from(scale));
+                let unit = unit(scale);
                 let sums = self.each::<DecimalSum, i128>().map(|sum| sum.double());
                 self.floats(sums.zip(counts).map(|(sum, count)| sum.over(count).value() / unit), 0)
             }
@@ -273,7 +273,12 @@ impl Lowering<'_> {
         let freedom = f64::from(ddof);
         let spreads = match self.output.input {
             DataType::UInt64 => fused::spreads(cells::<Moments<u64>, u64>(self.part()), self.slots, freedom, root),
-            DataType::Float32 | DataType::Float64 | DataType::Decimal(..) => match Widening::of(self.part()) {
+            DataType::Decimal(_, scale) => {
+                let unit = if root { unit(scale) } else { unit(scale) * unit(scale) };
+                let cells = cells::<Moments<i128>, i128>(self.part());
+                fused::spreads(cells, self.slots, freedom, root).into_iter().map(|spread| spread / unit).collect()
+            }
+            DataType::Float32 | DataType::Float64 => match Widening::of(self.part()) {
                 Widening::Near(store) => fused::spreads(&store.cells, self.slots, freedom, root),
                 Widening::Far(store) => far::spreads(&store.cells, self.slots, freedom, root),
             },

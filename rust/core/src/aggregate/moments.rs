@@ -53,6 +53,26 @@ macro_rules! integer_number {
 
 integer_number!(i64, u64);
 
+/// A decimal, by its digits.
+impl Number for i128 {
+    const ZERO: Self = 0;
+    const WHOLE: bool = true;
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Double {
+        match self.checked_sub(other) {
+            Some(distance) => Double::from_integer(distance),
+            // They lie on either side of zero, so that nothing cancels.
+            None => Double::from_integer(self).with(Double::from_integer(-other)),
+        }
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        true
+    }
+}
+
 /// How many values there are; its sign tells whether one of them was not finite, which saves a word in each cell.
 #[derive(Clone, Copy, Debug)]
 struct Tally(f64);

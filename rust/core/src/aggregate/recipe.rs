@@ -237,7 +237,6 @@ fn part_of(function: Function, input: &DataType, column: usize, weight: Option<u
     };
     let form = match form_of(input) {
         _ if weight.is_some() => Form::Weighted,
-        Form::Decimal if kind == Kind::Moments => Form::Float,
         // The bits of a double are a value to keep, not a number to compare.
         Form::Float if matches!(choice, Some(Choice::First | Choice::Last)) => Form::Int,
         Form::Float if choice == Some(Choice::Min) => Form::Lowest,
@@ -280,6 +279,7 @@ impl Part {
             (Kind::Sum, _) => Store::<FloatSum, f64>::boxed(),
             (Kind::Moments, Form::Int) => Store::<Moments<i64>, i64>::boxed(),
             (Kind::Moments, Form::UInt) => Store::<Moments<u64>, u64>::boxed(),
+            (Kind::Moments, Form::Decimal) => Store::<Moments<i128>, i128>::boxed(),
             (Kind::Moments, _) => Widening::<Moments<f64>, f64>::boxed(),
             (Kind::Choice(choice), form) => choice_cells(choice, form),
         }
