@@ -19,6 +19,7 @@ KINDS = {
     "several": lambda read, **time: read.windows({"a": rl.tumbling(5), "b": rl.hopping(7, 3)}, **time),
     "refined": lambda read, **time: read.window(rl.tumbling(5), refine_for=2, **time),
     "filled": lambda read, **time: read.window(rl.tumbling(5), fill="zero", max_fill=1, **time),
+    "interpolated": lambda read, **time: read.window(rl.tumbling(5), fill="linear", **time),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

@@ -363,6 +363,61 @@ def test_an_error_comes_after_the_results_of_the_rows_before_it(data, kind, by, 
     assert run(data, batch_rows) == run(data, 100)
 
 
+FAILURES = {
+    "late": [(3, "a", 1)],
+    "ahead": [(1000, "a", 1)],
+    "bad": [(41, "a", "z")],
+    "expression": [(41, "a", 0)],
+    "sum of b": [(42, "b", 2**62), (43, "b", 2**62), (60, "a", 1)],
+}
+
+
+@pytest.mark.parametrize("failure", [*FAILURES.values(), None], ids=[*FAILURES, "exception"])
+@pytest.mark.parametrize("how", HOW)
+def test_an_error_comes_after_the_results_that_are_known_and_completes_none(how, failure):
+    schema = {"t": "int64", "k": "string", "x": "int64"}
+
+    def supplied():
+        yield from [(1, "a", 1), (2, "b", 1), (10, "b", 1), (40, "a", 1), *(failure or ())]
+        if failure is None:
+            raise ZeroDivisionError
+
+    def run(batch_rows, after=lambda plan: plan):
+        read = rl.from_rows(supplied, time="t", schema=schema, batch_rows=batch_rows).with_columns(y=1 // rl.col("x"))
+        plan = read.window(rl.tumbling(10), by="k", fill=how, max_ahead=100).agg(n=rl.count(), x=rl.sum("x"))
+        got = []
+        with pytest.raises((rl.Error, ZeroDivisionError)):
+            for batch in after(plan):
+                got += rows([batch])
+        return [(row[0], *row[2:]) for row in got]
+
+    last = {"null": None, "zero": 0}.get(how, 1)
+    want = [(0, "a", 1, 1), (0, "b", 1, 1), (10, "a", 0, last), (10, "b", 1, 1)]
+    want += [(t, k, 0, last) for t in (20, 30) for k in "ab"]
+    closed = 3
+    if failure is FAILURES["sum of b"]:
+        # That of a, which comes before it, does fit, and so a line leads to it.
+        want, closed = ([*want, (40, "a", 1, 1)], 4) if how != "linear" else (want[:5], 2)
+    elif how == "linear":
+        want, closed = want[:2], 1
+    for cut in (1, 2, 3, 4, 100):
+        assert run(cut) == want
+        again = run(cut, lambda plan: plan.window(rl.tumbling(12)).agg(n=rl.sum("n")))
+        assert again == [(0, 2), (12, 1), (24, 0), (36, 0)][:closed]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 100])
+def test_an_error_parts_a_long_gap_where_a_key_is_not_known(batch_rows):
+    last = 700_000
+    data = [(0, "b", 0), (1, "a", 5), (last, "b", last), (last + 10, "c", 1), (3, "a", 1)]
+    read = rl.from_rows(data, time="t", schema={"t": "int64", "k": "string", "x": "int64"}, batch_rows=batch_rows)
+    got = []
+    with pytest.raises(rl.LateRowError):
+        for batch in read.window(rl.tumbling(10), by="k", fill="linear", max_fill=last).agg(x=rl.sum("x")):
+            got += rows([batch])
+    assert [(row[0], *row[2:]) for row in got] == [(0, "b", 0), (0, "a", 5), (10, "b", 10)]
+
+
 @pytest.mark.parametrize("how", HOW)
 def test_a_gap_of_a_billion_windows_is_filled_piece_by_piece(how):
     last = 10**9

@@ -269,7 +269,7 @@ class Stream:
             - ``"previous"``: those of the last window of the key that had rows;
             - ``"linear"``: on the straight line from there to the next one that has, in equal steps from window to
               window, integers rounded; null where they are no numbers or where no next one comes. Results wait for
-              that, and those of all later windows with them.
+              that, and those of all later windows with them; where an error comes first, none of those come.
 
             A key then comes out at its place, which it takes with its first result.
         max_fill

@@ -189,6 +189,10 @@ impl Filled {
                 self.complete(window);
                 true
             }
+            Some(window) if self.failure.is_some() => {
+                self.begin(window);
+                true
+            }
             _ => false,
         }
     }
@@ -232,18 +236,34 @@ impl Filled {
 
     /// Gives each key its result in a window.
     fn complete(&mut self, window: i64) {
+        self.find(window);
+        self.give(window, self.held.len());
+    }
+
+    /// Does the same where an error came before the window was complete: for the keys up to the last that has a result.
+    fn begin(&mut self, window: i64) {
+        self.find(window);
+        self.give(window, self.held.found());
+    }
+
+    /// Notes which keys have results of their own in a window.
+    fn find(&mut self, window: i64) {
+        while let Some(&(_, number, row)) = self.coming.front().filter(|(of, ..)| *of == window) {
+            self.held.find(number, row);
+            self.coming.pop_front();
+        }
+    }
+
+    /// Gives so many keys their results in a window.
+    fn give(&mut self, window: i64, keys: usize) {
         self.next = self.after(window);
         let edges = self.ruler.edges(window);
         // A day that the zone skipped has no window.
         if edges.0 >= edges.1 {
             return;
         }
-        while let Some(&(_, number, row)) = self.coming.front().filter(|(of, ..)| *of == window) {
-            self.held.find(number, row);
-            self.coming.pop_front();
-        }
         let mut held = std::mem::take(&mut self.held);
-        for key in held.iter_mut() {
+        for key in held.iter_mut().take(keys) {
             match key.found.take() {
                 Some(row) => {
                     self.resolve(&std::mem::take(&mut key.waiting), Some((key.result, row)), key.empty + 1);
@@ -401,7 +421,7 @@ impl Filled {
 
     /// What is to be done when the operator needs more input; tells whether that may have given results.
     fn pause(&mut self) -> Result<bool> {
-        if self.ended && !self.is_last {
+        if self.ended && !self.is_last && self.failure.is_none() {
             self.is_last = true;
             return Ok(true);
         }
@@ -414,6 +434,9 @@ impl Filled {
             self.push_chunk();
             return Ok(true);
         }
+        if self.failure.is_some() {
+            return Ok(self.break_off());
+        }
         memory::check(self.state_bytes(), self.shape.max_state)?;
         Ok(!self.chunks.is_empty() && self.is_last)
     }
@@ -422,6 +445,26 @@ impl Filled {
     fn settle(&mut self) {
         let mut held = std::mem::take(&mut self.held);
         held.iter_mut().for_each(|key| self.resolve(&std::mem::take(&mut key.waiting), None, key.empty));
+    }
+
+    /// Parts the results before the first that is not known from it, since nothing more will be; tells whether there was
+    /// such a one.
+    fn break_off(&mut self) -> bool {
+        let waiting = self.held.iter_mut().map(|key| std::mem::take(&mut key.waiting));
+        let Some(first) = waiting.filter_map(|spots| spots.first().copied()).min() else { return false };
+        // All chunks before that one are known, and so have gone out.
+        let Some(chunk) = self.chunks.pop_front() else { return false };
+        let (known, rest) = match chunk {
+            Chunk::Made(batch, unknown) => unknown.part(batch, first.row as usize),
+            Chunk::Gap(mut gap) => {
+                let made = gap.send(first.row as usize, &self.ruler);
+                let (batch, unknown) = self.lay_out(made);
+                (Chunk::Made(batch, unknown), Chunk::Gap(gap))
+            }
+        };
+        self.chunks.push_front(rest);
+        self.chunks.push_front(known);
+        true
     }
 
     fn state_bytes(&self) -> u64 {
@@ -440,6 +483,11 @@ impl Stage for Filled {
     fn end(&mut self, input: usize) {
         self.ended = true;
         self.inner.end(input);
+    }
+
+    fn end_in(&mut self, error: Error) -> Result<()> {
+        self.failure = self.inner.end_in(error).err();
+        Ok(())
     }
 
     fn idle(&mut self, input: usize) {
@@ -466,8 +514,8 @@ impl Stage for Filled {
                     }
                     Ok(None) => {}
                     Err(error) => {
-                        // What has come before it is all that does.
-                        (self.failure, self.ended) = (Some(error), true);
+                        self.failure = Some(error);
+                        continue;
                     }
                 }
             }

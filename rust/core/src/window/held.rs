@@ -18,7 +18,7 @@ pub(crate) struct Held {
 }
 
 /// A result that is not known yet, or all those in a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spot {
     /// The number of the chunk of results that it is in.
     pub(crate) chunk: u64,
@@ -67,6 +67,11 @@ impl HeldKeys {
             self.keys.push(Held { number, result, empty: 0, found: None, waiting: Vec::new() });
         }
         self.keys[self.places[at] as usize].found = Some(result);
+    }
+
+    /// How many there are up to the last that has a result in the window at hand.
+    pub(crate) fn found(&self) -> usize {
+        self.keys.iter().rposition(|key| key.found.is_some()).map_or(0, |last| last + 1)
     }
 
     /// Lets go of the keys that have been without rows in more windows than this; gives their numbers.

@@ -81,6 +81,14 @@ impl Unknown {
         self.numbers.extend(line.after(step).map(|(at, number)| (at, row, number)));
     }
 
+    /// Parts so many results, which are known, from those behind them, of which the first is not.
+    pub(crate) fn part(mut self, batch: Batch, rows: usize) -> (Chunk, Chunk) {
+        let (known, rest) = (batch.slice(0, rows), batch.slice(rows, batch.rows() - rows));
+        let results = std::mem::take(&mut self.results);
+        self.numbers.retain(|(_, row, _)| (*row as usize) < rows);
+        (Chunk::Made(known, self), Chunk::Made(rest, Self { results, numbers: Vec::new() }))
+    }
+
     /// The results with all that has become known of them.
     pub(crate) fn complete(&self, batch: Batch) -> Batch {
         let mut columns = batch.columns().to_vec();
