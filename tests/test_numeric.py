@@ -419,6 +419,20 @@ def test_decimal_sums_of_too_many_digits_are_errors(over, values):
         list(over(decimals(values)).agg(s=rl.sum("x")))
 
 
+@pytest.mark.parametrize("over", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("size", [1e-300, 1e-20, 1.0, 1e300])
+def test_weighted_means_at_the_edge_are_infinite_only_where_the_result_is(over, size):
+    chance = random.Random(16)
+    for count in (2, 3, 20):
+        for _ in range(20):
+            weights = [size * chance.uniform(0.1, 9) for _ in range(count)]
+            data = {"t": range(count), "x": [MAX] * count, "y": [-MAX] * count, "w": weights}
+            stream = rl.from_batches([data], time="t", batch_rows=3)
+            aggs = {"up": rl.mean("x", weight="w"), "down": rl.mean("y", weight="w"), "n": rl.count()}
+            row = next(row for row in dicts(over(stream).agg(**aggs)) if row["n"] == count)
+            assert 0 <= MAX - row["up"] <= 2 * math.ulp(MAX) and row["down"] == -row["up"]
+
+
 SPREADS = {
     "near": ([9_999_999_999, 9_999_999_998, 9_999_999_998], 3),
     "nearer": ([123_456_789_012_340_001, 123_456_789_012_340_002, 123_456_789_012_340_004], 4),

@@ -123,6 +123,11 @@ impl Double {
         Self { hi: total.hi, lo: self.lo + (total.lo + term.lo) }
     }
 
+    /// This sum with one more rounding error.
+    pub(super) fn and_lost(self, error: f64) -> Self {
+        Self { hi: self.hi, lo: self.lo + error }.normalised()
+    }
+
     /// The same number, with no more in `lo` than what the rounding left over.
     #[inline(always)]
     pub(crate) fn normalised(self) -> Self {
@@ -143,6 +148,12 @@ impl Double {
         let quotient = self.hi / divisor;
         let rest = (-quotient).mul_add(divisor, self.hi) + self.lo;
         Self { hi: quotient, lo: rest / divisor }
+    }
+
+    /// The quotient.
+    pub(super) fn by(self, divisor: Self) -> Self {
+        let quotient = self.over(divisor.hi);
+        Self { hi: quotient.hi, lo: quotient.lo - quotient.hi * (divisor.lo / divisor.hi) }
     }
 
     /// The quotient by a double whose inverse is known: as good, but for which of two doubles that are equally

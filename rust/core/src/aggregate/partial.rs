@@ -437,10 +437,14 @@ impl FloatSum {
         sum.hi + (sum.lo + self.lo / WIDE)
     }
 
-    /// The sum, and the power of two that it is to be multiplied by, which may bring it out of range.
-    pub(super) fn unscaled(self) -> (f64, i32) {
-        let total = self.total();
-        if total.is_finite() || !self.wide.is_finite() { (total, 0) } else { (self.far(), 64) }
+    /// The sum with its rounding error, and the power of two that it is to be multiplied by, which may bring it out of
+    /// range.
+    pub(super) fn unscaled(self) -> (Double, i32) {
+        let near = two_sum(self.wide * WIDE, self.hi).and_lost(self.lo);
+        match near.lo.is_finite() {
+            true => (near, 0),
+            false => (two_sum(self.wide, self.hi / WIDE).and_lost(self.lo / WIDE), 64),
+        }
     }
 
     /// Adds a product, whose rounding error goes where those of the others are.

@@ -1,6 +1,6 @@
 //! [`WeightedSum`]: the partial of weighted means; and [`FarWeightedSum`], where products leave the range of doubles.
 
-use super::double::two_product;
+use super::double::{Double, two_product};
 use super::extent::{Extent, exponent, scaled};
 use super::partial::{FloatSum, Lift, Partial};
 use super::widening::Widens;
@@ -40,7 +40,21 @@ impl WeightedSum {
     /// The mean; `None` if the weights sum to 0.
     pub(super) fn mean(&self) -> Option<f64> {
         let weight = self.weight.total();
-        (weight != 0.0).then(|| self.product.over(weight))
+        let mean = self.product.over(weight);
+        // It may have been rounded out of range on its way.
+        (weight != 0.0).then(|| if mean.is_infinite() { self.quotient(0) } else { mean })
+    }
+
+    /// The quotient of the sums, rounded once, times a power of two.
+    fn quotient(&self, by: i32) -> f64 {
+        let ((product, product_by), (weight, weight_by)) = (self.product.unscaled(), self.weight.unscaled());
+        if product.hi == 0.0 || !product.lo.is_finite() || !weight.lo.is_finite() {
+            return self.product.over(self.weight.total());
+        }
+        let (own, other) = (exponent(product.hi), exponent(weight.hi));
+        let near_one = |Double { hi, lo }, by: i32| Double { hi: scaled(hi, -by), lo: scaled(lo, -by) };
+        let quotient = near_one(product, own).by(near_one(weight, other)).value();
+        scaled(quotient, own + product_by - other - weight_by + by)
     }
 }
 
@@ -85,16 +99,11 @@ impl FarWeightedSum {
 
     /// The mean; `None` if the weights sum to 0.
     pub(super) fn mean(&self) -> Option<f64> {
-        let ((product, product_by), (weight, weight_by)) =
-            (self.sums.product.unscaled(), self.sums.weight.unscaled());
-        let is_usual = self.extent == Extent::Within && weight_by == 0;
-        if is_usual || product == 0.0 || !product.is_finite() || !weight.is_finite() {
+        let weight = self.sums.weight.total();
+        if self.extent == Extent::Within && weight.is_finite() {
             return self.sums.mean();
         }
-        let (own, other) = (exponent(product), exponent(weight));
-        let quotient = scaled(product, -own) / scaled(weight, -other);
-        let back = 2 * exponent(self.extent.factor());
-        (weight != 0.0).then(|| scaled(quotient, own + product_by - other - weight_by - back))
+        (weight != 0.0).then(|| self.sums.quotient(-2 * exponent(self.extent.factor())))
     }
 }
 
@@ -139,6 +148,12 @@ mod tests {
         assert_eq!(mean(&[(5e-324, 5e-324)]), Some(5e-324));
         assert_eq!(mean(&[(1e300, 1e300), (7.0, 1e-300)]), Some(1e300));
         assert_eq!((mean(&[(1e300, 0.0)]), mean(&[])), (None, None));
+        let most = |one, other| lifted::<FarWeightedSum, _>(&[(f64::MAX, one), (f64::MAX, other)]).mean();
+        let few = |one, other| lifted::<WeightedSum, _>(&[(f64::MAX, one), (f64::MAX, other)]).mean();
+        for weight in (1..500).map(|i| f64::from(i) * 0.007) {
+            assert_eq!(most(5.967_768_540_590_495, weight), Some(f64::MAX));
+            assert!(few(weight * 1e-20, 0.3e-20).is_some_and(f64::is_finite));
+        }
         assert!(mean(&[(f64::INFINITY, 1e300), (1.0, 1e-300)]).is_some_and(|mean| mean == f64::INFINITY));
     }
 
