@@ -98,3 +98,10 @@ def test_no_bytes_are_lost_of_a_file_object_that_is_looked_at():
             stream.schema  # noqa: B018
     assert dict(stream.schema) == {"x": "int64"}
     assert rows(stream) == [(n,) for n in range(1000)]
+
+
+@pytest.mark.parametrize("options", [{"early": 10}, {"early_rows": 1}, {"refine_for": 10}])
+def test_a_row_of_very_many_windows_is_broken_off(options):
+    rows = rl.from_rows([{"t": 5}, {"t": 6}], time="t")
+    it = iter(rows.window(rl.hopping(10**9, 1), max_state_bytes=2 * 10**9, **options).agg(n=rl.count()))
+    assert interrupted([it.__next__], 0.2) == ([], 1)

@@ -332,6 +332,26 @@ def test_state_has_a_limit():
         counted(plan)
 
 
+@pytest.mark.parametrize("options", [{"early": 10}, {"early_rows": 1}, {"refine_for": 10}])
+def test_state_has_a_limit_for_the_windows_of_one_row(options):
+    plan = at(5, 10**6).window(rl.hopping(3 * 10**6, 1), max_state_bytes=2_500_000, **options)
+    it = iter(plan.agg(n=rl.count()))
+    with pytest.raises(rl.StateLimitError, match="max_state_bytes"):
+        next(it)
+    assert list(it.stats)[-1]["open_windows"] < 50_000
+
+
+@pytest.mark.parametrize("cut", [1, 2, 100])
+@pytest.mark.parametrize("options", [{"early": 7}, {"early_rows": 2}, {"refine_for": 10}])
+def test_rows_that_are_in_very_many_windows(options, cut):
+    size, times = 40_000, [5, 9, 50_000, 50_001, 200_000]
+    plan = at(*times, batch_rows=cut).window(rl.hopping(size, 1), **options).agg(n=rl.count())
+    got = {row[0]: row[2] for row in rows(plan.filter("is_final"))}
+    starts = {start for t in times for start in range(t - size + 1, t + 1)}
+    counts = {start: sum(start <= t < start + size for t in times) for start in starts}
+    assert got == counts
+
+
 def test_empty_stretches_cost_nothing():
     plan = at(0, 2**61, 2**61 + 1).window(rl.hopping(10, 5), early=1, refine_for=10)
     assert len(counted(plan)) == 2 * 3 + 2 * 2

@@ -13,6 +13,11 @@ use hashbrown::HashMap;
 use super::pace::{Pace, next_multiple};
 use super::places::Places;
 use super::ruler::Ruler;
+use crate::error::Result;
+use crate::memory;
+
+/// So many windows hear of rows at a time.
+const PIECE: usize = 1 << 14;
 
 /// A window that has rows and is not final.
 struct Open {
@@ -20,6 +25,17 @@ struct Open {
     keys: HashMap<u32, Told, RandomState>,
     /// The keys that are to give results.
     changed: Vec<u32>,
+}
+
+impl Open {
+    /// Roughly how much memory it takes, with its entries in the trees of the agenda, which are two thirds full.
+    fn memory(&self) -> usize {
+        let buckets = (self.keys.capacity() + 1).next_power_of_two();
+        let entries = size_of::<(i64, Self)>() + 3 * size_of::<(i64, Extent)>();
+        memory::block(buckets * (size_of::<(u32, Told)>() + 1))
+            + memory::block(self.changed.capacity() * 4)
+            + entries * 3 / 2
+    }
 }
 
 /// What has been told of a key in a window.
@@ -56,8 +72,12 @@ pub(crate) struct Agenda {
     ruler: Ruler,
     pace: Option<Pace>,
     refine_for: i64,
-    /// By their last panes.
+    /// The panes and keys that have got rows of which their windows have not heard, and the next of those of the last.
+    touched: Vec<(i64, u32)>,
+    next: Option<i64>,
+    /// By their last panes, and how much memory they take.
     windows: BTreeMap<i64, Open>,
+    bytes: usize,
     /// Those of them that have not closed, and those that have changed keys.
     unclosed: BTreeSet<i64>,
     changed: BTreeSet<i64>,
@@ -81,7 +101,10 @@ impl Agenda {
             ruler,
             pace,
             refine_for,
+            touched: Vec::new(),
+            next: None,
             windows: BTreeMap::new(),
+            bytes: 0,
             unclosed: BTreeSet::new(),
             changed: BTreeSet::new(),
             queue: BTreeMap::new(),
@@ -116,10 +139,7 @@ impl Agenda {
 
     /// Roughly how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        let of = |open: &Open| {
-            open.keys.capacity() * (size_of::<(u32, Told)>() + 1) + open.changed.capacity() * 4 + size_of::<Open>()
-        };
-        self.windows.values().map(of).sum()
+        self.bytes + self.touched.capacity() * size_of::<(i64, u32)>()
     }
 
     /// How many rows may come before results are due because of their number.
@@ -146,17 +166,43 @@ impl Agenda {
         self.pressed
     }
 
-    /// Notes that a key got rows in a pane.
-    pub(crate) fn note(&mut self, pane: i64, key: u32) {
-        let grid = self.ruler.grid();
-        let mut last = grid.last_pane(pane);
-        while grid.first_pane(last) <= pane {
-            self.note_in(last, key);
-            last += grid.stride();
-        }
+    /// Notes that a key got rows in a pane, which its windows have yet to hear.
+    pub(crate) fn touch(&mut self, pane: i64, key: u32) {
+        self.touched.push((pane, key));
     }
 
-    fn note_in(&mut self, last: i64, key: u32) {
+    /// Whether there are windows that have not heard of all rows.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Lets windows hear of rows, but no more than so many at a time: a row may be in any number of them.
+    ///
+    /// # Errors
+    /// If they take more memory than they may.
+    pub(crate) fn catch_up(&mut self, max_state: u64) -> Result<()> {
+        let grid = self.ruler.grid();
+        for _ in 0..PIECE {
+            let Some(&(pane, key)) = self.touched.last() else { break };
+            let last = self.next.unwrap_or_else(|| grid.last_pane(pane));
+            if grid.first_pane(last) > pane {
+                (self.next, _) = (None, self.touched.pop());
+                continue;
+            }
+            self.note(last, key);
+            self.next = Some(last + grid.stride());
+            memory::check(self.memory() as u64, max_state)?;
+        }
+        Ok(())
+    }
+
+    /// Lets no more windows hear of rows.
+    pub(crate) fn stop(&mut self) {
+        self.touched.clear();
+    }
+
+    /// Notes that a key got rows in a window.
+    fn note(&mut self, last: i64, key: u32) {
         if !self.windows.contains_key(&last) {
             let closes_at = self.ruler.closes_at(last);
             if closes_at <= self.settled(self.given) {
@@ -165,16 +211,19 @@ impl Agenda {
             if closes_at > self.given {
                 self.unclosed.insert(last);
             }
-            let (keys, changed) = (HashMap::default(), Vec::new());
-            self.windows.insert(last, Open { closes_at, keys, changed });
+            let open = Open { closes_at, keys: HashMap::default(), changed: Vec::new() };
+            self.bytes += open.memory();
+            self.windows.insert(last, open);
         }
         let Some(window) = self.windows.get_mut(&last) else { return };
+        let before = window.memory();
         let told = window.keys.entry(key).or_default();
         if !told.changed && (self.pace.is_some() || window.closes_at <= self.given) {
             told.changed = true;
             window.changed.push(key);
             self.changed.insert(last);
         }
+        self.bytes += window.memory() - before;
     }
 
     /// Lets all windows give their final results: there are no more rows.
@@ -266,6 +315,7 @@ impl Agenda {
 
     fn results(&mut self, last: i64, extent: Extent, places: &Places) -> Results {
         let mut window = self.windows.remove(&last).expect("it is in the queue because it is there");
+        self.bytes -= window.memory();
         let is_final = self.ended || window.closes_at <= self.settled(self.given);
         let changed = std::mem::take(&mut window.changed);
         let mut keys = if extent == Extent::All { window.keys.keys().copied().collect() } else { changed };
@@ -278,6 +328,7 @@ impl Agenda {
         let revisions = revisions.collect();
         self.changed.remove(&last);
         if !is_final {
+            self.bytes += window.memory();
             self.windows.insert(last, window);
         }
         Results { last, keys, revisions, is_final, before: self.before }
@@ -295,7 +346,8 @@ mod tests {
         let (mut places, mut told) = (Places::default(), Vec::new());
         assert!(agenda.next(0, &places).is_none());
         for &pane in rows {
-            agenda.note(pane, 0);
+            agenda.touch(pane, 0);
+            agenda.catch_up(u64::MAX).unwrap();
             places.hold(&[0]);
         }
         for &step in steps {

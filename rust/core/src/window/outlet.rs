@@ -60,6 +60,11 @@ pub(super) trait Operator {
     /// Does a piece of work; tells whether there was one.
     fn work(&mut self) -> bool;
 
+    /// Whether a piece of work is so long that others come in between, such as a signal.
+    fn is_amid(&self) -> bool {
+        false
+    }
+
     /// Makes columns of the results that are none yet, or lets them be made, and lets go of their slots.
     fn lower(&mut self);
 
@@ -122,6 +127,9 @@ pub(super) fn pull(operator: &mut impl Operator) -> Result<Option<Batch>> {
             return Ok(Some(batch));
         }
         if operator.work() {
+            if operator.is_amid() {
+                return Ok(Some(nothing(operator)));
+            }
             continue;
         }
         return match flush(operator)? {
@@ -139,12 +147,7 @@ fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
     if rows == 0 && watermark == operator.outlet().sent_watermark {
         return operator.tidy().map(|()| None);
     }
-    if !operator.outlet().emission.has_columns() {
-        // A piece without rows shows what columns look like.
-        operator.lower();
-        operator.settle();
-    }
-    let batch = operator.send(rows);
+    let batch = sent(operator, rows);
     if operator.outlet().failure.is_none()
         && let Err(error) = operator.tidy()
     {
@@ -153,4 +156,20 @@ fn flush(operator: &mut impl Operator) -> Result<Option<Batch>> {
     let outlet = operator.outlet();
     outlet.sent_watermark = watermark;
     Ok(Some(batch.with_high(watermark.filter(|_| !outlet.ended))))
+}
+
+/// A batch without rows, which says nothing.
+fn nothing(operator: &mut impl Operator) -> Batch {
+    operator.settle();
+    sent(operator, 0)
+}
+
+/// The next `rows` results, which are columns all, if there are any.
+fn sent(operator: &mut impl Operator, rows: usize) -> Batch {
+    if !operator.outlet().emission.has_columns() {
+        // A piece without rows shows what columns look like.
+        operator.lower();
+        operator.settle();
+    }
+    operator.send(rows)
 }

@@ -40,8 +40,7 @@ pub(crate) struct RevisedWindow {
     places: Places,
     current: Option<Rows>,
     slots: Vec<u32>,
-    /// The panes and keys that got rows in this round; per slot, the latest round in which it did.
-    touched: Vec<(i64, u32)>,
+    /// Per slot, the latest round in which it got rows.
     rounds: Vec<u64>,
     round: u64,
     /// The keys that were new to their panes.
@@ -74,7 +73,6 @@ impl RevisedWindow {
             places: Places::default(),
             current: None,
             slots: Vec::new(),
-            touched: Vec::new(),
             rounds: Vec::new(),
             round: 0,
             fresh: Vec::new(),
@@ -120,7 +118,6 @@ impl RevisedWindow {
         self.fresh.clear();
         self.places.hold(self.expected.as_slice());
         self.places.release(expected.as_slice());
-        self.touched.drain(..).for_each(|(pane, key)| self.agenda.note(pane, key));
     }
 
     fn walk(&mut self, current: &mut Rows) -> Result<()> {
@@ -174,7 +171,7 @@ impl RevisedWindow {
         }
         if self.rounds[slot as usize] != self.round {
             self.rounds[slot as usize] = self.round;
-            self.touched.push((pane, key));
+            self.agenda.touch(pane, key);
         }
         Ok(())
     }
@@ -221,6 +218,13 @@ impl RevisedWindow {
         true
     }
 
+    /// Lets windows hear of the rows of a round.
+    fn catch_up(&mut self) {
+        if let Err(error) = self.agenda.catch_up(self.outlet.parts.max_state) {
+            self.fail(error);
+        }
+    }
+
     /// Lets go of the panes that no window after this one has.
     fn leave(&mut self, last: i64) {
         while let Some(keys) = self.shelf.pop(last) {
@@ -249,10 +253,20 @@ impl Operator for RevisedWindow {
             self.lower();
             return true;
         }
+        if self.agenda.is_behind() {
+            self.catch_up();
+            return true;
+        }
         if self.answer() {
             return true;
         }
-        work_off(self, |own| (&mut own.current, &mut own.ledger), Self::round, Self::finish)
+        let worked = work_off(self, |own| (&mut own.current, &mut own.ledger), Self::round, Self::finish);
+        self.catch_up();
+        worked
+    }
+
+    fn is_amid(&self) -> bool {
+        self.agenda.is_behind()
     }
 
     fn lower(&mut self) {
@@ -273,6 +287,7 @@ impl Operator for RevisedWindow {
 
     fn fail(&mut self, error: Error) {
         self.revisions.truncate(self.outlet.emission.len());
+        self.agenda.stop();
         (self.outlet.failure, self.current, self.halted) = (Some(error), None, true);
     }
 
