@@ -246,3 +246,30 @@ impl Emission {
         Batch::new(Arc::clone(&shape.schema), columns, rows).with_time(Some(time))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [i32; 11] = [0, 0, 1, 1, 1, 0, 2, 2, 0, 0, 1];
+
+    #[test]
+    fn each_result_is_of_its_kind_however_many_go_out_at_a_time() {
+        for (come, go) in [(1, 1), (3, 2), (4, 3), (5, 5), (11, 4)] {
+            let (mut emission, mut told) = (Emission::default(), Vec::new());
+            for kinds in KINDS.chunks(come) {
+                for &kind in kinds {
+                    emission.turn_to(kind);
+                    emission.keys.push(7);
+                }
+                let rows = emission.len().min(go);
+                told.extend(emission.take_kinds(rows));
+                take_first(&mut emission.keys, rows);
+                let left = (0..emission.len()).map(|at| emission.kind_of(at));
+                assert!(left.eq(KINDS[told.len()..][..emission.len()].iter().copied()));
+            }
+            told.extend(emission.take_kinds(emission.len()));
+            assert_eq!(told, KINDS);
+        }
+    }
+}
