@@ -105,3 +105,20 @@ def test_a_row_of_very_many_windows_is_broken_off(options):
     rows = rl.from_rows([{"t": 5}, {"t": 6}], time="t")
     it = iter(rows.window(rl.hopping(10**9, 1), max_state_bytes=2 * 10**9, **options).agg(n=rl.count()))
     assert interrupted([it.__next__], 0.2) == ([], 1)
+
+
+def test_a_file_object_that_was_interrupted_inside_its_own_read_is_not_read_on():
+    pieces = iter([b"x\n1\n", b"2\n", b"3\n", b""])
+
+    def read(_):
+        piece = next(pieces)
+        if piece == b"2\n":
+            raise KeyboardInterrupt
+        return piece
+
+    stream = rl.read_csv(types.SimpleNamespace(read=read))
+    with pytest.raises(KeyboardInterrupt):
+        stream.schema  # noqa: B018
+    for ask in (lambda: stream.schema, lambda: iter(stream)):
+        with pytest.raises(rl.StreamConsumedError, match="interrupted inside its own read"):
+            ask()

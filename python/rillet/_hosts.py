@@ -179,6 +179,13 @@ class FileHost(Host, Running):
             # It comes after the rows before it, if the columns are known.
             self._failure = failure
             self._beginning.break_off()
+        except BaseException as interrupt:
+            if _left_python(interrupt):
+                self._failure = StreamConsumedError(
+                    "a file object can be read only once, and it was interrupted inside its own read(), which may have "
+                    "lost bytes; open it anew"
+                )
+            raise
 
     def start(self) -> "FileHost":
         with self._turn:
@@ -194,6 +201,11 @@ class FileHost(Host, Running):
         if self._failure is not None:
             raise self._failure
         return b"" if self._beginning.is_all() else _core.read_some(self._read)
+
+
+def _left_python(interrupt: BaseException) -> bool:
+    """Whether it has ended functions of Python below the one that catches it; native ones leave nothing half done."""
+    return interrupt.__traceback__ is not None and interrupt.__traceback__.tb_next is not None
 
 
 class IterableHost(Host):
