@@ -4,6 +4,7 @@ import _thread
 import functools
 import itertools
 import operator
+import os
 import signal
 import threading
 import types
@@ -86,14 +87,20 @@ def test_a_closed_iterator_gives_nothing_that_was_kept():
     assert list(it) == []
 
 
+NUMBERS = b"x\n" + b"".join(b"%d\n" % n for n in range(1000))
+PIECES = [NUMBERS[at : at + 100] for at in range(0, len(NUMBERS), 100)]
+
+
+def interrupting():
+    """A file object that is all native: Python hears of Ctrl-C once `read` has come back, with a piece."""
+    ctrl_c = itertools.starmap(_thread.interrupt_main, itertools.repeat((), len(PIECES)))
+    given = zip(itertools.chain(ctrl_c, itertools.repeat(None)), itertools.chain(PIECES, itertools.repeat(b"")))
+    return types.SimpleNamespace(read=functools.partial(next, map(operator.itemgetter(1), given)))
+
+
 def test_no_bytes_are_lost_of_a_file_object_that_is_looked_at():
-    data = b"x\n" + b"".join(b"%d\n" % n for n in range(1000))
-    pieces = [data[at : at + 100] for at in range(0, len(data), 100)]
-    # All of it native: Python hears of Ctrl-C when `read` has come back, with a piece.
-    ctrl_c = itertools.starmap(_thread.interrupt_main, itertools.repeat((), len(pieces)))
-    given = zip(itertools.chain(ctrl_c, itertools.repeat(None)), itertools.chain(pieces, itertools.repeat(b"")))
-    stream = rl.read_csv(types.SimpleNamespace(read=functools.partial(next, map(operator.itemgetter(1), given))))
-    for _ in pieces:
+    stream = rl.read_csv(interrupting())
+    for _ in PIECES:
         with pytest.raises(KeyboardInterrupt):
             stream.schema  # noqa: B018
     assert dict(stream.schema) == {"x": "int64"}
@@ -105,6 +112,51 @@ def test_a_row_of_very_many_windows_is_broken_off(options):
     rows = rl.from_rows([{"t": 5}, {"t": 6}], time="t")
     it = iter(rows.window(rl.hopping(10**9, 1), max_state_bytes=2 * 10**9, **options).agg(n=rl.count()))
     assert interrupted([it.__next__], 0.2) == ([], 1)
+
+
+def test_no_bytes_are_lost_of_a_file_object_that_is_read():
+    stream = rl.read_csv(interrupting(), infer_rows=1, batch_rows=70)
+    with pytest.raises(KeyboardInterrupt):
+        stream.schema  # noqa: B018
+    it, got, interrupts = iter(stream), [], 0
+    while len(got) < 15:
+        try:
+            got.append(next(it))
+        except KeyboardInterrupt:
+            interrupts += 1
+    assert interrupts > 5
+    assert rows([*got, *it]) == [(n,) for n in range(1000)]
+
+
+def test_a_file_that_is_waited_for_goes_on_after_ctrl_c():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb", 0) as pipe:
+        pipe.write(b"x\n" + b"7\n" * 50)
+        it = iter(rl.read_csv(file, schema={"x": "int64"}, infer_rows=1, batch_rows=50))
+        assert rows([next(it)]) == [(7,)] * 50
+        # The first may come just before Python waits, which it then does not hear.
+        ctrl_c = [threading.Timer(s, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]) for s in (0.3, 5)]
+        for timer in ctrl_c:
+            timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(it)
+        ctrl_c[1].cancel()
+        pipe.write(b"8\n")
+        pipe.close()
+        assert rows(it) == [(8,)]
+
+
+def test_a_read_of_python_that_is_interrupted_ends_the_run():
+    def read(_):
+        if pieces:
+            return pieces.pop(0)
+        raise KeyboardInterrupt
+
+    pieces = [b"x\n1\n", b"2\n"]
+    it = iter(rl.read_csv(types.SimpleNamespace(read=read), infer_rows=1, batch_rows=1))
+    with pytest.raises(KeyboardInterrupt):
+        rows(it)
+    assert list(it) == []
 
 
 def test_a_file_object_that_was_interrupted_inside_its_own_read_is_not_read_on():

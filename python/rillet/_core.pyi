@@ -17,6 +17,7 @@ __all__ = [
     "BatchIterator",
     "Beginning",
     "Expr",
+    "FileReader",
     "Opened",
     "Operator",
     "Plan",
@@ -33,7 +34,6 @@ __all__ = [
     "col",
     "export_stream",
     "lit",
-    "read_some",
     "restore",
 ]
 
@@ -551,6 +551,14 @@ class Beginning:
         """Whether it is the whole file."""
 
 @final
+class FileReader:
+    """A file object that is being read."""
+
+    def __new__(cls, read: Callable[[int], Any]) -> Self: ...
+    def next(self) -> bytes:
+        """The next bytes; none at the end."""
+
+@final
 class Prepared:
     """A plan that has been checked against the schemas of its sources."""
 
@@ -640,9 +648,6 @@ def batch_from_rows(
 
 def restore(class_: str, text: str, /) -> Expr | Aggregate | Windows:
     """The value of the class of this name that was pickled as this text."""
-
-def read_some(read: Callable[[int], Any]) -> bytes:
-    """The next bytes of a file object, of which this is ``read`` or ``read1``; none at the end."""
 
 def export_stream(schema: Schema, batches: _Batches) -> object:
     """An iterator of batches as an ``arrow_array_stream`` capsule."""

@@ -142,7 +142,7 @@ def run_over(objects: tuple[Any, ...], run: Callable[[list[Any]], BatchIterator]
         raise
 
 
-class FileHost(Host, Running):
+class FileHost(Host):
     """A binary file object. It is read from where it stands, once."""
 
     def __init__(self, file: Any, plan: _core.Plan) -> None:
@@ -187,20 +187,29 @@ class FileHost(Host, Running):
                 )
             raise
 
-    def start(self) -> "FileHost":
+    def start(self) -> _core.FileReader:
         with self._turn:
             if self._started:
                 raise StreamConsumedError("a file object can be read only once, and it has been; open it anew")
             self._started = True
-            return self
+            return _core.FileReader(self._rest())
 
     def give_back(self) -> None:
         self._started = False
 
-    def next(self) -> bytes:
+    def _rest(self) -> Callable[[int], Any]:
+        """What reads on where the beginning ends."""
         if self._failure is not None:
-            raise self._failure
-        return b"" if self._beginning.is_all() else _core.read_some(self._read)
+            return partial(_fail, self._failure)
+        return _nothing if self._beginning.is_all() else self._read
+
+
+def _fail(failure: Exception, _: int) -> Never:
+    raise failure
+
+
+def _nothing(_: int) -> bytes:
+    return b""
 
 
 def _left_python(interrupt: BaseException) -> bool:

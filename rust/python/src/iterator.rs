@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::PyTraverseError;
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyException, PyStopIteration};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -21,6 +21,7 @@ use crate::errors::{enter, moment, to_py, within};
 use crate::good::Good;
 use crate::mapping::batch_from_any;
 use crate::raised::Raised;
+use crate::reader::FileReader;
 use crate::turn::Turn;
 
 /// An iterator over the batches of a running stream, made by `iter(stream)`.
@@ -313,10 +314,13 @@ impl BatchIterator {
                     let Some(supply) = lock(pushed).pop_front() else { return Ok(Polled::Starved) };
                     enter(py, || self.run()?.supply(supply)).inspect_err(|_| self.mark_closed())?;
                 }
-                Step::Supply(id) => self.answer(py, |py| {
-                    let supply = self.ask(py, id)?;
-                    enter(py, || self.run()?.supply(supply))
-                })?,
+                Step::Supply(id) => match self.ask(py, id) {
+                    Err(interrupt) if self.has_kept_all(py, id, &interrupt) => return Err(interrupt),
+                    supply => self.answer(py, |py| {
+                        let supply = supply?;
+                        enter(py, || self.run()?.supply(supply))
+                    })?,
+                },
                 Step::Map(call) => self.answer(py, |py| {
                     let (made, error) = self.map(py, call)?;
                     enter(py, || self.run().map(|mut run| run.mapped(made, error)))
@@ -352,6 +356,12 @@ impl BatchIterator {
             Ok(bytes) => Ok(Supply::Bytes(bytes.as_bytes().to_vec())),
             Err(_) => Ok(Supply::Batch(batch_from_any(&given, None)?.all()?)),
         }
+    }
+
+    /// Whether a source is a file that lost no bytes when it was interrupted: no code of Python was left in the midst.
+    fn has_kept_all(&self, py: Python<'_>, id: usize, interrupt: &PyErr) -> bool {
+        let is_file = self.host(py, id).is_ok_and(|host| host.bind(py).is_instance_of::<FileReader>());
+        is_file && interrupt.traceback(py).is_none() && !interrupt.is_instance_of::<PyException>(py)
     }
 
     /// What a function gives, and the error in which that ends, if it does.

@@ -59,7 +59,7 @@ mod _core {
     #[pymodule_export]
     use crate::plan::{PyOpened, PyPlan, PyPrepared};
     #[pymodule_export]
-    use crate::reader::read_some;
+    use crate::reader::FileReader;
     #[pymodule_export]
     use crate::schema::Schema;
     #[pymodule_export]
