@@ -53,18 +53,27 @@ impl EventTime {
         Self { dtype, ticks, before: None, setters: None, high: None, passive: false }
     }
 
-    /// How far event time had come within this batch, which has this origin, before each row, and by which rows.
-    fn before(&self, origin: &Origin) -> (ScalarBuffer<i64>, Option<Setters>) {
+    /// How far event time had come within this batch, which has this origin, before each row for which `keep` is set, and
+    /// by which rows.
+    fn before(&self, keep: &BooleanBuffer, origin: &Origin) -> (ScalarBuffer<i64>, Option<Setters>) {
         if let Some(before) = &self.before {
-            return (before.clone(), self.setters.clone());
+            let setters = self.setters.as_ref().map(|setters| setters.filter(keep));
+            return (keep.set_indices().map(|row| before[row]).collect(), setters);
         }
-        let (mut high, mut setter) = (i64::MIN, 0);
-        let pass = |(row, &tick): (u32, &i64)| {
-            let before = (high, setter);
-            (high, setter) = if tick > high { (tick, row) } else { before };
+        let mut reached = (i64::MIN, 0);
+        // For all rows and without a branch, since whether a row is kept is anybody's guess.
+        let pass = |(row, &tick): (u64, &i64)| {
+            let before = reached;
+            reached = if tick > before.0 { (tick, row) } else { before };
             before
         };
-        let (before, setters): (Vec<i64>, Vec<u32>) = (0..).zip(self.ticks.iter()).map(pass).unzip();
+        let reached: Vec<(i64, u64)> = (0..).zip(self.ticks.iter()).map(pass).collect();
+        let kept = keep.count_set_bits();
+        let (mut before, mut setters) = (Vec::with_capacity(kept), Vec::with_capacity(kept));
+        for row in keep.set_indices() {
+            before.push(reached[row].0);
+            setters.push(reached[row].1);
+        }
         (before.into(), Some(Setters::of(origin, setters)))
     }
 
@@ -295,14 +304,13 @@ impl Batch {
     pub fn filter(&self, keep: &BooleanBuffer) -> Self {
         let mask = BooleanArray::new(keep.clone(), None);
         let select = |array: &dyn Array| arrow_select::filter::filter(array, &mask).expect("equal lengths");
-        let pick = |ticks: &ScalarBuffer<i64>| keep.set_indices().map(|i| ticks[i]).collect();
         let time = self.time.as_ref().map(|time| {
-            let (before, setters) = time.before(&self.origin);
+            let (before, setters) = time.before(keep, &self.origin);
             EventTime {
                 dtype: time.dtype.clone(),
-                ticks: pick(&time.ticks),
-                before: Some(pick(&before)),
-                setters: setters.map(|setters| setters.filter(keep)),
+                ticks: keep.set_indices().map(|row| time.ticks[row]).collect(),
+                before: Some(before),
+                setters,
                 high: time.high.clone().or_else(|| self.highest().filter(|_| !time.passive)),
                 passive: time.passive,
             }

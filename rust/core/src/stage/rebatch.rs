@@ -140,7 +140,7 @@ fn concat_times(pieces: &[Batch]) -> Option<EventTime> {
     if !times.iter().any(told) {
         return Some(whole);
     }
-    let mut course = Course::new();
+    let mut course = Course::new(whole.ticks.len());
     pieces.iter().zip(&times).for_each(|(piece, time)| course.pass(piece, time));
     let (before, setters, high) = course.end();
     let known = times.iter().all(|time| time.before.is_none() || time.setters.is_some());
