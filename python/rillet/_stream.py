@@ -64,10 +64,10 @@ class Stream:
 
         ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
         event time on without a row; only so, since an operator looks at no clock. ``op.finish()`` closes the windows
-        that are open; iterating over what it gives hands the results out, then raises the error behind them, if there
-        is one. The results, their order and their bits are those of iterating the stream over the same rows, but for
-        the floats of ``rolling``: so that no row waits for the longer the more rows a window has, they are added in
-        another order, with the same bound of error.
+        that are open, and gives an iterator over results that raises an error behind them, if there is one. The results,
+        their order and their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``:
+        so that no row waits for the longer the more rows a window has, they are added in another order, with the same
+        bound of error.
 
         Parameters
         ----------
@@ -353,9 +353,7 @@ class Stream:
         which windows close, then of ``window_start``, then of ``specs``: of windows that end together, the longest
         first.
 
-        Kinds whose windows start and end side by side, as ``rl.tumbling("1m")``, ``rl.hopping("5m", "1m")`` and
-        ``rl.hopping("1h", "1m")``, share the partial results of each minute too, so that each more of them costs little
-        but its own results. With ``late="drop"`` and ``"keep"`` they don't: a row may miss those of one kind alone.
+        Kinds like ``rl.tumbling("1m")`` and ``rl.hopping("1h", "1m")`` share each minute, if late rows are errors.
 
         Parameters
         ----------
