@@ -64,9 +64,9 @@ class Stream:
 
         ``op.push(batch)`` and ``op.push_row(...)`` give what has become ready, at once. ``op.advance(time)`` moves
         event time on without a row; only so, since an operator looks at no clock. ``op.finish()`` closes the windows
-        that are open, and gives an iterator over results that raises an error behind them, if there is one. The results,
-        their order and their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``:
-        so that no row waits for the longer the more rows a window has, they are added in another order, with the same
+        that are open, and gives an iterator over results that raises an error behind them, if any. The results, their
+        order and their bits are those of iterating the stream over the same rows, but for the floats of ``rolling``: so
+        that no row waits for the longer the more rows a window has, they are added in another order, with the same
         bound of error.
 
         Parameters
