@@ -16,8 +16,8 @@ use crate::missing::with_none;
 use crate::numpy::numpy;
 use crate::reason::{Bad, Reason, tried};
 
-/// The type that holds all of the values; `null` if there are none but `None`. Values that have no type in common with those
-/// before them have no say in it: they have to fit, as those of a later batch have to.
+/// The type that holds all of the values; `null` if there are none but `None`. Values that have no type in common with
+/// those before them have no say in it: they have to fit, as those of a later batch have to.
 ///
 /// # Errors
 /// If the first value that is not `None` has no type.

@@ -33,8 +33,8 @@ pub(crate) struct Csv {
 }
 
 impl Csv {
-    /// Starts over what `head` has found and taken. `seen` says that somebody sees the batches, and `live` that somebody looks at the
-    /// clock meanwhile.
+    /// Starts over what `head` has found and taken. `seen` says that somebody sees the batches, and `live` that somebody
+    /// looks at the clock meanwhile.
     ///
     /// # Errors
     /// If the arguments do not fit.
@@ -112,8 +112,8 @@ impl Csv {
         Some((good, Error::Limit { argument: "max_kept", limit: self.max_kept as u64, message, place }))
     }
 
-    /// Counts the rows of a text, of which so many are good, up to the first in error, and sets bad ones aside. What comes
-    /// after that one was read, but is nobody's.
+    /// Counts the rows of a text, of which so many are good, up to the first in error, and sets bad ones aside. What
+    /// comes after that one was read, but is nobody's.
     fn count(&mut self, good: usize, mut rejects: Vec<BadRow>, failure: Option<Error>, source: &str) {
         if let Some(error) = &failure {
             let end = error.place().and_then(|place| place.row);

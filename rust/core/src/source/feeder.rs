@@ -63,8 +63,8 @@ struct Current {
 }
 
 impl Feeder {
-    /// Over the files that `head` has taken, to be cut into batches of so many rows, or of fewer where a pipe has no more for
-    /// now and the rows are to be `prompt`.
+    /// Over the files that `head` has taken, to be cut into batches of so many rows, or of fewer where a pipe has no more
+    /// for now and the rows are to be `prompt`.
     ///
     /// # Errors
     /// If the arguments do not fit.

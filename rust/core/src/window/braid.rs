@@ -162,8 +162,8 @@ impl Braid {
         None
     }
 
-    /// What is to be done for the columns of what is in order, but for their kinds, before it is taken out: nothing where
-    /// all of it lies together.
+    /// What is to be done for the columns of what is in order, but for their kinds, before it is taken out: nothing
+    /// where all of it lies together.
     pub(crate) fn splices(&self) -> Vec<Splice> {
         if self.laid.len() <= 1 {
             return Vec::new();
